@@ -1,0 +1,118 @@
+"""Flags and environment -> load -> serve. The only place that reads either.
+
+    python -m predictor --model_name intent --model_dir models/v1 --http_port 8080
+
+Every flag of kserve's ModelServer works too. PORT is what Knative sets; HTTP_PORT and
+GRPC_PORT name the ports of a pod whose PORT belongs to the other protocol.
+"""
+
+import argparse
+import os
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from kserve import ModelServer, model_server
+
+from predictor import app, log, rpc
+from predictor.errors import PredictorError, StartError
+from predictor.model import IntentModel
+
+
+def main() -> int:
+    """Serve until SIGTERM; 3 if the artifact is bad, 4 if the server cannot start."""
+    try:
+        _serve(_options(sys.argv[1:], os.environ))
+    except PredictorError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _options(argv: Sequence[str], environ: Mapping[str, str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m predictor", parents=[model_server.parser]
+    )
+    parser.add_argument(
+        "--model_dir",
+        type=Path,
+        default=environ.get("MODEL_DIR", "/mnt/models"),
+        help="folder of the artifact (MODEL_DIR; /mnt/models)",
+    )
+    parser.add_argument(
+        "--model_sha256",
+        default=environ.get("MODEL_SHA256"),
+        help="digest that the pickle must have, besides its metadata's (MODEL_SHA256)",
+    )
+    parser.add_argument(
+        "--revision",
+        default=environ.get("K_REVISION", "local"),
+        help="name of this revision in answers and metrics (K_REVISION; local)",
+    )
+    parser.add_argument(
+        "--log_requests", action="store_true", help="log one line a request"
+    )
+    parser.set_defaults(
+        model_name="intent",
+        http_port=_port(environ, "HTTP_PORT") or _port(environ, "PORT") or 8080,
+        grpc_port=_port(environ, "GRPC_PORT") or 8081,
+    )
+    return parser.parse_args(argv)
+
+
+def _port(environ: Mapping[str, str], name: str) -> int | None:
+    value = environ.get(name)
+    if value is None:
+        return None
+    if not value.isdecimal():
+        raise StartError(f"{name}: expected a port number, got {value!r}")
+    return int(value)
+
+
+def _serve(options: argparse.Namespace) -> None:
+    if options.workers != 1:
+        raise StartError(
+            f"--workers {options.workers}: expected 1; several processes would answer "
+            "/metrics in turns. Scale with replicas"
+        )
+    log.configure()
+    model = IntentModel(
+        options.model_name,
+        options.model_dir,
+        revision=options.revision,
+        expected_sha256=options.model_sha256,
+    )
+    model.load()
+    _check_port(options.http_port, "--http_port")
+    if options.enable_grpc:
+        _check_port(options.grpc_port, "--grpc_port")
+    server = ModelServer(
+        http_port=options.http_port,
+        grpc_port=options.grpc_port,
+        enable_grpc=options.enable_grpc,
+        enable_latency_logging=False,
+    )
+    server.model_repository_extension = rpc.ClosedRepository(server.registered_models)
+    app.install(
+        model_server.app, server.dataplane, model, log_requests=options.log_requests
+    )
+    model_server.GRPCServer = rpc.server_class(model)
+    log.summarise(model.metrics)
+    server.start([model])
+
+
+def _check_port(port: int, flag: str) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("", port))
+        except OSError as error:
+            raise StartError(
+                f"{flag} {port}: {error.strerror}; stop what listens there or choose "
+                "another port"
+            ) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,258 @@
+"""Routes that stand before the SDK's own: strict input, bounded bodies, clear errors.
+
+Everything else (metadata, health, metrics, gRPC) stays the SDK's. Whatever a caller
+sends is answered with 4xx and `{"error": ...}`; a connection is never dropped for it.
+"""
+
+import time
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from kserve.errors import InvalidInput, ModelNotFound
+from kserve.protocol.dataplane import DataPlane
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from predictor.log import logger
+from predictor.model import IntentModel
+from predictor.protocol import parse_json, plain_answer, texts_from_plain
+from predictor.protocol_v2 import v2_request
+
+MAX_BODY = 4 * 1024 * 1024
+MAX_DRAINED = 16 * MAX_BODY
+JSON_LENGTH = "inference-header-content-length"
+JSON, BINARY = "application/json", "application/octet-stream"
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+
+
+def install(
+    app: FastAPI, dataplane: DataPlane, model: IntentModel, *, log_requests: bool
+) -> None:
+    """Register routes, error shapes and the observer; before `ModelServer.start`."""
+    routes = Routes(dataplane, model)
+    for path, endpoint in (
+        ("/v1/models/{name}:predict", routes.predict_v1),
+        ("/v2/models/{name}/infer", routes.infer_v2),
+        ("/predict", routes.predict_plain),
+        ("/v2/repository/models/{name}/load", routes.refuse),
+        ("/v2/repository/models/{name}/unload", routes.refuse),
+    ):
+        app.router.routes.append(Route(path, endpoint, methods=METHODS))
+    app.router.routes.append(Route("/v2/models/{name}", routes.metadata))
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_middleware(Observer, model=model, log_requests=log_requests)
+
+
+class Routes:
+    """The three ways to ask for a prediction, through the SDK's data plane."""
+
+    def __init__(self, dataplane: DataPlane, model: IntentModel) -> None:
+        """Serve `model`, which /predict asks without naming it."""
+        self._dataplane = dataplane
+        self._model = model
+
+    async def predict_v1(self, request: Request) -> Response:
+        """V1, CloudEvents included."""
+        return await _answered(request, self._v1)
+
+    async def infer_v2(self, request: Request) -> Response:
+        """V2, JSON or with the binary extension."""
+        return await _answered(request, self._v2)
+
+    async def predict_plain(self, request: Request) -> Response:
+        """The tutorial's `{"text": ...}`."""
+        return await _answered(request, self._plain)
+
+    async def metadata(self, request: Request) -> Response:
+        """V2 metadata with what the SDK leaves out: version, platform, class order."""
+        name = request.path_params["name"]
+        if name != self._model.name:
+            return error(404, ModelNotFound(name).reason)
+        outputs = self._model.get_output_types()
+        outputs[-1]["parameters"] = {"labels": list(self._model.labels)}
+        return _json(
+            {
+                "name": name,
+                "versions": [self._model.source.version],
+                "platform": "scikit-learn",
+                "inputs": self._model.get_input_types(),
+                "outputs": outputs,
+            },
+            {},
+        )
+
+    async def refuse(self, request: Request) -> Response:
+        """Keep strangers from unloading the model."""
+        del request
+        return error(403, "this server's models are fixed: load and unload are off")
+
+    async def _v1(self, request: Request, body: bytes) -> Response:
+        # The SDK takes a body for JSON only if the content type says just that.
+        sent = request.headers.get("content-type", JSON)
+        kind = sent if "cloudevents" in sent else JSON
+        headers = dict(request.headers) | {"content-type": kind}
+        name = request.path_params["name"]
+        is_event = "cloudevents" in kind or "ce-specversion" in headers
+        if is_event:
+            payload, attributes = self._dataplane.decode(body, headers)
+        else:
+            payload, attributes = parse_json(body), {}
+        answer, extra = await self._dataplane.infer(name, payload, headers)
+        answer, encoded = self._dataplane.encode(name, answer, headers, attributes)
+        if isinstance(answer, bytes):
+            return Response(answer, headers=extra | encoded)
+        return _json(answer, extra | encoded)
+
+    async def _v2(self, request: Request, body: bytes) -> Response:
+        name = request.path_params["name"]
+        message = v2_request(body, request.headers.get(JSON_LENGTH), name)
+        answer, extra = await self._dataplane.infer(
+            name, message, dict(request.headers)
+        )
+        content, json_length = answer.to_rest()
+        if json_length is None:
+            return _json(content, extra)
+        extra |= {JSON_LENGTH: str(json_length), "content-type": BINARY}
+        return Response(content, headers=extra)
+
+    async def _plain(self, request: Request, body: bytes) -> Response:
+        texts = texts_from_plain(parse_json(body))
+        answer, extra = await self._dataplane.infer(
+            self._model.name, {"instances": texts}, dict(request.headers)
+        )
+        return _json(plain_answer(answer), extra)
+
+
+class Observer:
+    """ASGI middleware: counts every prediction request, names who answered."""
+
+    def __init__(self, app: ASGIApp, model: IntentModel, *, log_requests: bool) -> None:
+        """Wrap `app`; the model's source goes into each answer's headers."""
+        self._app = app
+        self._metrics = model.metrics
+        self._log_requests = log_requests
+        self._headers = [
+            (b"x-model-version", model.source.version.encode()),
+            (b"x-revision", model.source.revision.encode()),
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, its answer back with our headers."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        start, status = time.perf_counter(), 500
+
+        async def named(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    *self._headers,
+                    *(pair for pair in scope["headers"] if pair[0] == b"x-request-id"),
+                ]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, named)
+        finally:
+            self._count(scope["path"], status, time.perf_counter() - start)
+
+    def _count(self, path: str, status: int, seconds: float) -> None:
+        protocol = protocol_of(path)
+        if protocol is None:
+            return
+        self._metrics.observe_request(protocol, str(status), seconds)
+        if self._log_requests:
+            fields = {"protocol": protocol, "code": status, "ms": seconds * 1000}
+            logger.info("request", extra={"fields": fields})
+
+
+def protocol_of(path: str) -> str | None:
+    """The protocol that a path asks a prediction by, None for every other path."""
+    if path.startswith("/v1/models/") and path.endswith(":predict"):
+        return "v1"
+    if path.startswith("/v2/models/") and path.endswith("/infer"):
+        return "v2"
+    return "predict" if path == "/predict" else None
+
+
+def error(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+    """An error in the protocols' shape."""
+    content = orjson.dumps({"error": message})
+    return Response(content, status, headers=headers, media_type=JSON)
+
+
+async def _answered(request: Request, serve: Any) -> Response:
+    """Serve a POST; every fault becomes an answer and the connection lives on."""
+    if request.method != "POST":
+        return error(405, f"method: expected POST, got {request.method}", _ALLOW)
+    try:
+        body = await _body(request)
+        return await serve(request, body)  # type: ignore[no-any-return]
+    except InvalidInput as fault:
+        return error(400, fault.reason)
+    except ModelNotFound as fault:
+        return error(404, fault.reason)
+    except HTTPException as fault:
+        return error(fault.status_code, fault.detail, dict(fault.headers or {}))
+    except ClientDisconnect:
+        return error(400, "body: the connection was closed before its end")
+    except Exception:  # noqa: BLE001
+        # The edge of the process: the SDK would answer 500 and then cut the
+        # connection, failing the request that happens to come next on it.
+        logger.exception("prediction failed")
+        return error(500, "the model failed on this request")
+
+
+_ALLOW = {"allow": "POST"}
+
+
+async def _body(request: Request) -> bytes:
+    """The body, or 413; what is too long is read to its end but not kept."""
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size <= MAX_BODY:
+            chunks.append(chunk)
+        elif size > MAX_DRAINED:
+            raise _too_large(size, {"connection": "close"})
+    if size > MAX_BODY:
+        raise _too_large(size)
+    return b"".join(chunks)
+
+
+def _too_large(size: int, headers: dict[str, str] | None = None) -> HTTPException:
+    return HTTPException(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        f"body: expected at most {MAX_BODY} bytes, got {size}",
+        headers,
+    )
+
+
+def _json(content: Any, headers: dict[str, str]) -> Response:
+    return Response(orjson.dumps(content), headers=headers, media_type=JSON)
+
+
+async def _http_error(request: Request, fault: Exception) -> Response:
+    assert isinstance(fault, HTTPException)
+    message = fault.detail
+    if fault.status_code == HTTPStatus.NOT_FOUND:
+        message = f"path: nothing is served at {request.url.path[:80]}"
+    return error(fault.status_code, message, dict(fault.headers or {}))
+
+
+async def _validation_error(request: Request, fault: Exception) -> Response:
+    del request
+    assert isinstance(fault, RequestValidationError)
+    first = fault.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return error(400, f"{place}: {first['msg']}")

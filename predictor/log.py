@@ -1,0 +1,86 @@
+"""JSON log lines: the server's life, one summary a minute, requests only if asked.
+
+Never the text of a request, and no traceback for what a caller did wrong.
+"""
+
+import json
+import logging
+import logging.config
+import threading
+import time
+from typing import Any
+
+from grpc_interceptor.exceptions import PermissionDenied
+from kserve.errors import InvalidInput, ModelNotFound
+
+from predictor.metrics import Metrics
+
+SUMMARY_INTERVAL_S = 60.0
+CALLERS_FAULTS = (InvalidInput, ModelNotFound, PermissionDenied)
+
+logger = logging.getLogger("predictor")
+
+
+class JsonFormatter(logging.Formatter):
+    """One object a line; fields come from the record's `fields` attribute."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Render time, level, logger, message, fields, and the cause of an error."""
+        line: dict[str, Any] = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line |= getattr(record, "fields", {})
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+class CallersFaults(logging.Filter):
+    """Drops the SDK's error records, tracebacks and all, about bad requests."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keep everything but a caller's fault."""
+        return not (record.exc_info and isinstance(record.exc_info[1], CALLERS_FAULTS))
+
+
+def configure() -> None:
+    """Send all loggers to standard error as JSON; silence the lines per request."""
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {"json": {"()": JsonFormatter}},
+            "filters": {"callers": {"()": CallersFaults}},
+            "handlers": {
+                "stderr": {
+                    "class": "logging.StreamHandler",
+                    "formatter": "json",
+                    "filters": ["callers"],
+                }
+            },
+            "root": {"handlers": ["stderr"], "level": "INFO"},
+            "loggers": {
+                "kserve": {"handlers": ["stderr"], "propagate": False},
+                "kserve.trace": {"level": "WARNING"},
+                "uvicorn.access": {"level": "WARNING"},
+            },
+        }
+    )
+
+
+def summarise(metrics: Metrics) -> None:
+    """Log a line a minute with the requests by code, from a daemon thread."""
+
+    def run() -> None:
+        before: dict[str, int] = {}
+        while True:
+            time.sleep(SUMMARY_INTERVAL_S)
+            now = metrics.requests_by_code()
+            counts = {code: n - before.get(code, 0) for code, n in now.items()}
+            logger.info("summary", extra={"fields": {"requests_by_code": counts}})
+            before = now
+
+    threading.Thread(target=run, name="summary", daemon=True).start()

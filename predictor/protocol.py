@@ -1,0 +1,140 @@
+"""Texts in, predictions out: V1 dicts and the tutorial's plain form.
+
+Pure: no server, no clock, no metrics. Every fault of a caller is an InvalidInput whose
+message names the field and what was expected, and never repeats the text itself.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+from kserve.errors import InvalidInput
+
+INPUT = "text"
+MAX_TEXTS = 1024
+MAX_CHARACTERS = 8192
+SHOWN = 40
+
+V1_FORM = '{"instances": ["text", ...]} or {"instances": [{"text": "..."}, ...]}'
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """Class probabilities, shape [texts, labels], float64; columns as in `labels`."""
+
+    labels: tuple[str, ...]
+    probabilities: np.ndarray
+
+    def best(self) -> tuple[list[str], list[float]]:
+        """The most probable label of each text, and its probability."""
+        columns = self.probabilities.argmax(axis=1)
+        confidences = self.probabilities.max(axis=1).tolist()
+        return [self.labels[column] for column in columns], confidences
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Who answers: the artifact's version, and the revision that runs it."""
+
+    model: str
+    version: str
+    revision: str
+
+
+def texts_from_v1(payload: object) -> list[str]:
+    """Texts of a V1 request body that was parsed from JSON."""
+    if not isinstance(payload, dict):
+        raise InvalidInput(f"body: expected an object {V1_FORM}, got {kind(payload)}")
+    if "instances" not in payload:
+        raise InvalidInput(f"instances: missing, expected {V1_FORM}")
+    instances = payload["instances"]
+    if not isinstance(instances, list):
+        raise InvalidInput(f"instances: expected a list, got {kind(instances)}")
+    texts = [item.get(INPUT) if isinstance(item, dict) else item for item in instances]
+    return checked(texts, "instances")
+
+
+def texts_from_plain(payload: object) -> list[str]:
+    """The one text of the tutorial's `{"text": "..."}`."""
+    if not isinstance(payload, dict) or INPUT not in payload:
+        raise InvalidInput('text: missing, expected a body {"text": "..."}')
+    return checked([payload[INPUT]], INPUT, indexed=False)
+
+
+def v1_answer(predictions: Predictions) -> dict[str, Any]:
+    """`{"predictions": [{"label", "confidence", "probabilities"}, ...]}`."""
+    labels, confidences = predictions.best()
+    rows = predictions.probabilities.tolist()
+    return {
+        "predictions": [
+            {
+                "label": label,
+                "confidence": confidence,
+                "probabilities": dict(zip(predictions.labels, row, strict=True)),
+            }
+            for label, confidence, row in zip(labels, confidences, rows, strict=True)
+        ]
+    }
+
+
+def plain_answer(answer: dict[str, Any]) -> dict[str, Any]:
+    """`{"intent", "confidence"}` of a V1 answer's first prediction."""
+    first = answer["predictions"][0]
+    return {"intent": first["label"], "confidence": first["confidence"]}
+
+
+def parse_json(body: bytes) -> object:
+    """A JSON body as Python values; strict UTF-8, no NaN, no lone surrogates."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidInput(
+            f"body: expected JSON in UTF-8, {error.msg} at character {error.pos}"
+        ) from error
+
+
+def checked(texts: Sequence[object], field: str, *, indexed: bool = True) -> list[str]:
+    """The same texts, or InvalidInput naming the first that cannot be served."""
+    if not 1 <= len(texts) <= MAX_TEXTS:
+        raise InvalidInput(
+            f"{field}: expected 1 to {MAX_TEXTS} texts, got {len(texts)}"
+        )
+    served = []
+    for position, text in enumerate(texts):
+        place = f"{field}[{position}]" if indexed else field
+        if not isinstance(text, str):
+            raise InvalidInput(f"{place}: expected a text, got {kind(text)}")
+        if not text.strip():
+            raise InvalidInput(f"{place}: expected a text, got an empty one")
+        if len(text) > MAX_CHARACTERS:
+            raise InvalidInput(
+                f"{place}: expected at most {MAX_CHARACTERS} characters, "
+                f"got {len(text)}"
+            )
+        served.append(text)
+    return served
+
+
+def kind(value: object) -> str:
+    """What a JSON value is, in words, for a message."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return "a number"
+        case str() | bytes():
+            return "a string"
+        case list():
+            return "a list"
+        case _:
+            return "an object"
+
+
+def shown(value: object) -> str:
+    """A caller's value, short enough to stand in a message."""
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

@@ -1,0 +1,1 @@
+"""Trains and evaluates the two model versions; writes artifacts, never serves them."""

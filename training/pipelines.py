@@ -1,0 +1,71 @@
+"""The pipelines of the model versions, unfitted. How v2 was found: MODEL_CARD.md."""
+
+from collections.abc import Callable
+from importlib import resources
+
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import MultinomialNB
+from sklearn.pipeline import FeatureUnion, Pipeline
+
+from predictor.features import LexiconScores, Shape, negation_ngrams, tokens
+
+FOLDS = 5
+
+
+def v1() -> Pipeline:
+    """The tutorial's kind: word counts and naive Bayes, one temperature on top."""
+    return Pipeline(
+        [("words", CountVectorizer()), ("classify", _calibrated(MultinomialNB()))]
+    )
+
+
+def v2() -> Pipeline:
+    """Words that know of negation, parts of words, a sentiment lexicon, the shape."""
+    return Pipeline(
+        [
+            ("features", features()),
+            ("classify", _calibrated(LogisticRegression(C=10, max_iter=3000))),
+        ]
+    )
+
+
+def features() -> FeatureUnion:
+    """What v2 sees of a text."""
+    return FeatureUnion(
+        [
+            ("words", TfidfVectorizer(analyzer=negation_ngrams, sublinear_tf=True)),
+            (
+                "characters",
+                TfidfVectorizer(
+                    analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, min_df=2
+                ),
+            ),
+            ("lexicon", LexiconScores(vader_valences())),
+            ("shape", Shape()),
+        ]
+    )
+
+
+def vader_valences() -> dict[str, float]:
+    """Valence of each single word in VADER's lexicon (Hutto & Gilbert 2014, MIT)."""
+    lexicon = resources.files("vaderSentiment").joinpath("vader_lexicon.txt")
+    entries = (
+        line.split("\t") for line in lexicon.read_text(encoding="utf-8").splitlines()
+    )
+    return {
+        word: float(valence) for word, valence, *_ in entries if tokens(word) == [word]
+    }
+
+
+def _calibrated(
+    classifier: MultinomialNB | LogisticRegression,
+) -> CalibratedClassifierCV:
+    """One temperature, fitted on folds: confidences become honest, labels stay."""
+    return CalibratedClassifierCV(
+        classifier, method="temperature", cv=FOLDS, ensemble=False
+    )
+
+
+VERSIONS: dict[str, Callable[[], Pipeline]] = {"v1": v1, "v2": v2}
