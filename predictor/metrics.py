@@ -85,7 +85,7 @@ class Metrics:
     def requests_by_code(self) -> dict[str, int]:
         """Requests answered since the start, by code, over all protocols."""
         totals: dict[str, int] = {}
-        for sample in self._requests.collect()[0].samples:
+        for sample in next(iter(self._requests.collect())).samples:
             if sample.name.endswith("_total"):
                 code = sample.labels["code"]
                 totals[code] = totals.get(code, 0) + int(sample.value)

@@ -70,7 +70,8 @@ class Observer(grpc.aio.ServerInterceptor):  # type: ignore[misc]
 def _status_name(code: grpc.StatusCode | int | None) -> str:
     if isinstance(code, grpc.StatusCode):
         return str(code.name)
-    return next(status.name for status in grpc.StatusCode if status.value[0] == code)
+    names = (str(each.name) for each in grpc.StatusCode if each.value[0] == code)
+    return next(names)
 
 
 def server_class(model: IntentModel) -> type[GRPCServer]:

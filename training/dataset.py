@@ -68,7 +68,8 @@ def normalise(text: str) -> str:
 def split(rows: Sequence[Utterance]) -> tuple[list[Utterance], list[Utterance]]:
     """Training and test side, 80/20 by a hash; near-duplicates stay together."""
     texts = [normalise(row.text) for row in rows]
-    train, test = [], []
+    train: list[Utterance] = []
+    test: list[Utterance] = []
     for row, group in zip(rows, near_duplicate_groups(texts), strict=True):
         digest = hashlib.sha256(texts[group].encode()).digest()
         share = int.from_bytes(digest[:8], "big") / 2**64

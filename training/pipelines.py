@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from importlib import resources
 
+from sklearn.base import ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import VotingClassifier
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
@@ -22,30 +24,35 @@ def v1() -> Pipeline:
 
 
 def v2() -> Pipeline:
-    """Words that know of negation, parts of words, a sentiment lexicon, the shape."""
-    return Pipeline(
-        [
-            ("features", features()),
-            ("classify", _calibrated(LogisticRegression(C=10, max_iter=3000))),
-        ]
+    """A linear model that sees much and a naive Bayes that sees words, two to one."""
+    vote = VotingClassifier(
+        [("linear", linear()), ("bayes", bayes())], voting="soft", weights=(2, 1)
     )
+    return Pipeline([("classify", _calibrated(vote))])
 
 
-def features() -> FeatureUnion:
-    """What v2 sees of a text."""
-    return FeatureUnion(
+def linear() -> Pipeline:
+    """Words that know of negation, parts of words, a sentiment lexicon, the shape."""
+    words = TfidfVectorizer(analyzer=negation_ngrams, sublinear_tf=True)
+    characters = TfidfVectorizer(
+        analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, min_df=2
+    )
+    features = FeatureUnion(
         [
-            ("words", TfidfVectorizer(analyzer=negation_ngrams, sublinear_tf=True)),
-            (
-                "characters",
-                TfidfVectorizer(
-                    analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, min_df=2
-                ),
-            ),
+            ("words", words),
+            ("characters", characters),
             ("lexicon", LexiconScores(vader_valences())),
             ("shape", Shape()),
         ]
     )
+    model = LogisticRegression(C=10, max_iter=3000, class_weight="balanced")
+    return Pipeline([("features", features), ("classify", model)])
+
+
+def bayes() -> Pipeline:
+    """Which words and pairs of words there are, with negation."""
+    words = CountVectorizer(analyzer=negation_ngrams, binary=True)
+    return Pipeline([("words", words), ("classify", MultinomialNB(alpha=0.3))])
 
 
 def vader_valences() -> dict[str, float]:
@@ -59,9 +66,7 @@ def vader_valences() -> dict[str, float]:
     }
 
 
-def _calibrated(
-    classifier: MultinomialNB | LogisticRegression,
-) -> CalibratedClassifierCV:
+def _calibrated(classifier: ClassifierMixin) -> CalibratedClassifierCV:
     """One temperature, fitted on folds: confidences become honest, labels stay."""
     return CalibratedClassifierCV(
         classifier, method="temperature", cv=FOLDS, ensemble=False

@@ -1,0 +1,1 @@
+"""What an operator runs; imports neither kserve's server nor scikit-learn."""

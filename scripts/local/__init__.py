@@ -1,0 +1,1 @@
+"""InferenceServices on this machine: the same manifests, no cluster."""

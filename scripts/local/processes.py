@@ -1,0 +1,164 @@
+"""Starts, finds and ends the processes of one state folder.
+
+Each carries the folder in its environment. That mark is the only record of what runs,
+so whatever survives a killed supervisor is found again.
+"""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from scripts.local.manifest import Container
+
+MARK = "INTENT_LOCAL_FOLDER"
+ROLE = "INTENT_LOCAL_ROLE"
+PORTS = ("PORT", "HTTP_PORT", "GRPC_PORT")
+ROOT = Path(__file__).parents[2]
+REFERENCE = re.compile(r"\$\$|\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A running process of ours; role is "envoy", "supervisor" or a revision's name."""
+
+    role: str
+    process: psutil.Process
+    env: Mapping[str, str]
+
+    @property
+    def port(self) -> int:
+        """Where a predictor serves what its container port stands for."""
+        return int(self.env["PORT"])
+
+    def is_alive(self) -> bool:
+        """Whether it still runs; reaps it if it was our own child and has ended."""
+        try:
+            if self.process.status() != psutil.STATUS_ZOMBIE:
+                return True
+            with suppress(psutil.TimeoutExpired):  # init's child is init's to reap
+                self.process.wait(timeout=0)
+        except psutil.NoSuchProcess:
+            pass
+        return False
+
+    def terminate(self) -> None:
+        """Ask it to finish what it is doing and end."""
+        with suppress(psutil.NoSuchProcess):
+            self.process.terminate()
+
+    def kill(self) -> None:
+        """End it at once."""
+        with suppress(psutil.NoSuchProcess):
+            self.process.kill()
+
+
+def find(folder: Path) -> list[Child]:
+    """All processes that carry this folder's mark."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            env = process.environ()
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            continue
+        if env.get(MARK) == str(folder) and ROLE in env:
+            found.append(Child(env[ROLE], process, env))
+    return found
+
+
+def spawn(
+    folder: Path, role: str, command: list[str], env: Mapping[str, str], log: Path
+) -> Child:
+    """Start a process that outlives us, its output appended to `log`."""
+    marked = {**os.environ, **env, MARK: str(folder), ROLE: role}
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=marked,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    process.returncode = 0  # reaped through psutil, not by Popen's own finaliser
+    return Child(role, psutil.Process(process.pid), marked)
+
+
+def predictor(
+    folder: Path, name: str, service: str, container: Container, log: Path
+) -> Child:
+    """Run the container of `<namespace>/<revision>` as a process of its own.
+
+    All processes share one network, so each port that the pod would have to itself
+    becomes a free one here.
+    """
+    ports = [name for name in PORTS if name == "PORT" or name in container.env]
+    env = {
+        **container.env,
+        **{
+            name: str(port)
+            for name, port in zip(ports, free_ports(len(ports)), strict=True)
+        },
+        "K_REVISION": name.partition("/")[2],
+        "K_CONFIGURATION": f"{service}-predictor",
+        "K_SERVICE": f"{service}-predictor",
+        "INFERENCE_SERVICE_NAME": service,
+    }
+    args = [expand(arg, env) for arg in container.args]
+    return spawn(folder, name, [sys.executable, "-m", "predictor", *args], env, log)
+
+
+def expand(argument: str, env: Mapping[str, str]) -> str:
+    """Kubernetes' `$(NAME)`: unknown names stay, `$$` is a plain dollar."""
+
+    def value(match: re.Match[str]) -> str:
+        if match[0] == "$$":
+            return "$"
+        return env.get(match[1], match[0])
+
+    return REFERENCE.sub(value, argument)
+
+
+def end(children: Iterable[Child], grace_s: float) -> None:
+    """SIGTERM, then SIGKILL for what is still there after `grace_s`."""
+    alive = [child for child in children if child.is_alive()]
+    for child in alive:
+        child.terminate()
+    deadline = time.monotonic() + grace_s
+    while time.monotonic() < deadline:
+        alive = [child for child in alive if child.is_alive()]
+        if not alive:
+            return
+        time.sleep(0.05)
+    for child in alive:
+        child.kill()
+
+
+def free_ports(count: int) -> list[int]:
+    """Different ports that nobody listens on right now."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
+
+
+def last_line(log: Path) -> str:
+    """The last line that a process wrote, "" where it wrote none."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return ""
+    return lines[-1] if lines else ""

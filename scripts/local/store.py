@@ -1,0 +1,156 @@
+"""The folder where wishes, states and logs live; every write is atomic.
+
+The command line writes objects, the supervisor writes states; nobody else writes.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from scripts.local import manifest
+from scripts.local.errors import NotRunning
+from scripts.local.manifest import Object
+from scripts.local.rules import Revision, State, Target
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Replace a file whole: a reader sees the old content or the new."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    temporary.replace(path)
+
+
+class Store:
+    """Paths and files below one state folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Use `folder`; it is made when something is first written."""
+        self.folder = folder.resolve()
+        self._objects = self.folder / "objects"
+        self._states = self.folder / "states"
+        self.envoy = self.folder / "envoy"
+        self.logs = self.folder / "logs"
+        self._gateway = self.folder / "gateway.json"
+
+    def create(self, port: int) -> None:
+        """Make the folders; the gateway will listen on `port`."""
+        for folder in (self._objects, self._states, self.envoy, self.logs):
+            folder.mkdir(parents=True, exist_ok=True)
+        write_json(self._gateway, {"port": port})
+
+    def gateway_port(self) -> int | None:
+        """The gateway's port, None where nothing was ever applied."""
+        content = _read(self._gateway)
+        return None if content is None else int(content["port"])
+
+    @contextmanager
+    def editing(self) -> Iterator[None]:
+        """Keep other command lines from writing objects meanwhile."""
+        with (self.folder / "objects.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def objects(self) -> list[Object]:
+        """All applied InferenceServices, oldest first."""
+        found = [_read(path) for path in sorted(self._objects.glob("*.json"))]
+        return sorted(
+            (each for each in found if each is not None),
+            key=lambda each: str(each["metadata"]["creationTimestamp"]),
+        )
+
+    def object(self, key: str) -> Object | None:
+        """One InferenceService as it was applied and patched."""
+        return _read(self._objects / f"{key}.json")
+
+    def apply(self, document: Object) -> str:
+        """Create or configure an object as kubectl apply does; say which.
+
+        A percent that was set by patch and stands in neither the last applied nor the
+        new manifest stays, as in kubectl's three-way merge.
+        """
+        with self.editing():
+            live = self.object(manifest.key(document))
+            if live is None:
+                metadata = {"creationTimestamp": _now(), "generation": 1}
+                self._put(document | {"metadata": document["metadata"] | metadata})
+                return "created"
+            merged = json.loads(json.dumps(document))
+            percent = manifest.percent(live)
+            last_applied = live["metadata"].get("lastAppliedPercent")
+            if manifest.percent(document) is None and last_applied is None:
+                _set_percent(merged, percent)
+            return self._configure(live, merged)
+
+    def patch_percent(self, key: str, percent: int | None) -> str:
+        """Set the canary's percent, None removes the field. Raises NotRunning."""
+        with self.editing():
+            live = self.object(key)
+            if live is None:
+                raise NotRunning(f"InferenceService {key} not found; apply it first")
+            patched = json.loads(json.dumps(live))
+            _set_percent(patched, percent)
+            return self._configure(live, patched, applied=False)
+
+    def _configure(self, live: Object, wanted: Object, *, applied: bool = True) -> str:
+        same = manifest.template(live) == manifest.template(wanted)
+        if same and manifest.percent(live) == manifest.percent(wanted):
+            return "unchanged"
+        kept = {
+            "creationTimestamp": live["metadata"]["creationTimestamp"],
+            "generation": live["metadata"]["generation"] + 1,
+        }
+        self._put(wanted | {"metadata": wanted["metadata"] | kept}, applied=applied)
+        return "configured" if applied else "patched"
+
+    def _put(self, document: Object, *, applied: bool = True) -> None:
+        if applied:
+            percent = manifest.percent(document)
+            document["metadata"]["lastAppliedPercent"] = percent
+        write_json(self._objects / f"{manifest.key(document)}.json", document)
+
+    def state(self, key: str) -> State:
+        """The rules' state of one InferenceService, empty where there is none yet."""
+        content = _read(self._states / f"{key}.json")
+        if content is None:
+            return State()
+        raw = content["state"]
+        return State(
+            revisions=tuple(Revision(**revision) for revision in raw.pop("revisions")),
+            asked=tuple(Target(**target) for target in raw.pop("asked")),
+            routed=tuple(Target(**target) for target in raw.pop("routed")),
+            **raw,
+        )
+
+    def status(self, key: str) -> Object:
+        """The status as it was last reported, empty where there is none yet."""
+        content = _read(self._states / f"{key}.json")
+        return {} if content is None else dict(content["status"])
+
+    def write_state(self, key: str, state: State, status: Object) -> None:
+        """Keep state and status together."""
+        content = {"state": asdict(state), "status": status}
+        write_json(self._states / f"{key}.json", content)
+
+
+def _set_percent(document: Object, percent: int | None) -> None:
+    predictor = document["spec"]["predictor"]
+    predictor.pop(manifest.PERCENT, None)
+    if percent is not None:
+        predictor[manifest.PERCENT] = percent
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

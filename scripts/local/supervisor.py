@@ -1,0 +1,298 @@
+"""The process in the background: makes what runs be what was applied.
+
+One tick: read the wishes, apply KServe's rules, keep the predictors, tell Envoy, and
+report only what Envoy says is in force. Killed at any point, the next one adopts the
+processes and goes on from the states on disk.
+"""
+
+import fcntl
+import hashlib
+import json
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from scripts.local import envoy, manifest, processes, status
+from scripts.local.envoy import Admin, Backend, Host
+from scripts.local.manifest import Object
+from scripts.local.processes import Child
+from scripts.local.replicas import Replicas
+from scripts.local.rules import State, Wish, settle
+from scripts.local.store import Store
+
+TICK_S = 0.1
+ENVOY_S = 2.0
+RESTART_S = 1.0
+GRACE_S = 10.0
+ENVOY, SUPERVISOR = "envoy", "supervisor"
+
+logger = logging.getLogger(__name__)
+
+
+def is_running(store: Store) -> bool:
+    """Whether a supervisor holds this folder."""
+    try:
+        with (store.folder / "supervisor.lock").open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
+
+
+class Gateway:
+    """Envoy, and what it was last told."""
+
+    def __init__(self, store: Store, port: int, child: Child | None) -> None:
+        """Adopt a running Envoy, or be ready to start one."""
+        self._store = store
+        self._port = port
+        self._child = child
+        self._told: dict[str, str] = {}
+        self._next_start = 0.0
+        if child is not None:
+            self.admin = Admin(int(child.env["ADMIN_PORT"]))
+
+    def keep(self) -> None:
+        """Start Envoy where it is not running; the files tell it what was told."""
+        is_alive = self._child is not None and self._child.is_alive()
+        if is_alive or time.monotonic() < self._next_start:
+            return
+        self._next_start = time.monotonic() + RESTART_S
+        (admin_port,) = processes.free_ports(1)
+        folder = self._store.envoy
+        if not self._told:
+            envoy.write_clusters(folder, "0", [])
+            envoy.write_routes(folder, "0", [])
+        bootstrap = envoy.write_bootstrap(folder, self._port, admin_port)
+        command = [envoy.executable(), "-c", str(bootstrap), "--use-dynamic-base-id"]
+        command += ["--concurrency", "1", "--log-level", "warning"]
+        log = self._store.logs / "envoy.log"
+        env = {"ADMIN_PORT": str(admin_port)}
+        self._child = processes.spawn(self._store.folder, ENVOY, command, env, log)
+        self.admin = Admin(admin_port)
+        logger.info("envoy started, pid %d", self._child.process.pid)
+
+    def tell(self, backends: list[Backend], hosts: list[Host]) -> bool:
+        """Send clusters, then routes; whether Envoy has both in force."""
+        folder = self._store.envoy
+        return self._send(
+            "clusters",
+            backends,
+            lambda version: envoy.write_clusters(folder, version, backends),
+        ) and self._send(
+            "routes",
+            hosts,
+            lambda version: envoy.write_routes(folder, version, hosts),
+        )
+
+    def _send(self, kind: str, content: Any, write: Callable[[str], None]) -> bool:
+        version = hashlib.sha256(repr(content).encode()).hexdigest()[:12]
+        if not content or self._told.get(kind) == version:
+            return True
+        write(version)
+        deadline = time.monotonic() + ENVOY_S
+        while time.monotonic() < deadline:
+            if self.admin.versions().get(kind) == version:
+                self._told[kind] = version
+                return True
+            time.sleep(0.02)
+        logger.warning("envoy has not taken %s %s yet", kind, version)
+        return False
+
+
+class Supervisor:
+    """The loop over one state folder."""
+
+    def __init__(self, store: Store) -> None:
+        """Adopt what a supervisor before left running."""
+        self._store = store
+        self._replicas = Replicas(store.folder, store.logs)
+        self._states: dict[str, State] = {}
+        self._stopping = False
+        children = processes.find(store.folder)
+        gateways = [child for child in children if child.role == ENVOY]
+        port = store.gateway_port()
+        assert port is not None
+        self._gateway = Gateway(store, port, gateways[0] if gateways else None)
+        for document in store.objects():
+            key = manifest.key(document)
+            self._states[key] = store.state(key)
+            self._want(document, self._states[key])
+        for child in children:
+            if "/" in child.role:
+                self._replicas.adopt(child)
+
+    def run(self) -> None:
+        """Tick until SIGTERM or SIGINT, then end every process."""
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, self._stop)
+        while not self._stopping:
+            self.tick()
+            time.sleep(TICK_S)
+        others = processes.find(self._store.folder)
+        processes.end([c for c in others if c.role != SUPERVISOR], GRACE_S)
+
+    def tick(self) -> None:
+        """Bring the world one step nearer to what was applied."""
+        self._gateway.keep()
+        self._replicas.watch()
+        documents = self._store.objects()
+        before = dict(self._states)
+        wanted: set[str] = set()
+        for document in documents:
+            key = manifest.key(document)
+            ready = self._replicas.ready(manifest.namespace(document))
+            state = self._states.get(key, State())
+            after = settle(state, _wish(document), ready)
+            if after.revisions != state.revisions:
+                self._report(document, replace(after, routed=state.routed))
+            self._states[key] = after
+            wanted |= self._want(document, after)
+        hosts = [
+            _host(document, state)
+            for document in documents
+            if (state := self._states[manifest.key(document)]).routed
+        ]
+        if not self._gateway.tell(self._backends(hosts), hosts):
+            self._states = before
+            return
+        for document in documents:
+            self._report(document, self._states[manifest.key(document)])
+        self._replicas.release(wanted, self._gateway.admin.active_requests)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self._stopping = True
+
+    def _want(self, document: Object, state: State) -> set[str]:
+        """Have every revision running that is new, asked for, or routed to."""
+        namespace, service = manifest.namespace(document), document["metadata"]["name"]
+        targets = {target.revision for target in (*state.asked, *state.routed)}
+        names = targets | {state.latest_created, state.latest_ready}
+        wanted = set()
+        for revision in state.revisions:
+            if revision.name in names:
+                name = f"{namespace}/{revision.name}"
+                container = manifest.container(revision.template)
+                self._replicas.want(name, service, container)
+                wanted.add(name)
+        return wanted
+
+    def _backends(self, hosts: list[Host]) -> list[Backend]:
+        """Two clusters a replica: by weight, and by tag.
+
+        By weight, the replica with the largest other share stands in for as long as
+        its own process is dead. By tag nobody does: a tag names one revision.
+        """
+        weights = dict(pair for host in hosts for pair in host.weights)
+        siblings = {
+            name: [other for other, weight in host.weights if other != name and weight]
+            for host in hosts
+            for name in dict(host.weights)
+        }
+        backends = []
+        for replica in self._replicas.all():
+            name, http2 = replica.name, replica.container.is_http2
+            stand_ins = sorted(siblings.get(name, ()), key=lambda each: -weights[each])
+            own = self._ports([name])
+            every = self._ports([name, *stand_ins])
+            backends.append(Backend(name, every, http2))
+            backends.append(Backend(envoy.tag_cluster(name), own, http2))
+        return backends
+
+    def _ports(self, names: list[str]) -> tuple[int, ...]:
+        """Ports of those of the replicas that can answer."""
+        replicas = [self._replicas.find(name) for name in names]
+        return tuple(
+            replica.child.port
+            for replica in replicas
+            if replica is not None and replica.is_ready and replica.child is not None
+        )
+
+    def _report(self, document: Object, state: State) -> None:
+        """Write state and status where either is new."""
+        key = manifest.key(document)
+        before = self._store.status(key)
+        now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        current = status.render(
+            document, state, self._failure(document, state), before, now
+        )
+        if current != before or state != self._store.state(key):
+            self._store.write_state(key, state, current)
+            logger.info("%s: %s", key, json.dumps(_traffic(current)))
+
+    def _failure(self, document: Object, state: State) -> str | None:
+        """Why the newest revision has missed its progress deadline, else None."""
+        name = f"{manifest.namespace(document)}/{state.latest_created}"
+        replica = self._replicas.find(name)
+        if replica is None or state.latest_created == state.latest_ready:
+            return None
+        waited = time.monotonic() - replica.first_start
+        if waited < manifest.deadline_s(state.revisions[-1].template):
+            return None
+        return processes.last_line(replica.log) or f"not ready after {waited:.0f} s"
+
+
+def _wish(document: Object) -> Wish:
+    return Wish(
+        service=f"{document['metadata']['name']}-predictor",
+        template=manifest.template(document),
+        percent=manifest.percent(document),
+        has_tags=manifest.has_tag_routing(document),
+    )
+
+
+def _host(document: Object, state: State) -> Host:
+    namespace = manifest.namespace(document)
+    names = dict.fromkeys(target.revision for target in state.routed)
+    tags = {
+        target.tag: envoy.tag_cluster(f"{namespace}/{target.revision}")
+        for target in state.routed
+        if target.tag
+    }
+    container = manifest.container(state.revisions[-1].template)
+    return Host(
+        service=document["metadata"]["name"],
+        namespace=namespace,
+        weights=tuple(
+            (f"{namespace}/{name}", state.routed_percent(name)) for name in names
+        ),
+        tags=tags,
+        timeout_s=container.timeout_s,
+    )
+
+
+def _traffic(current: Object) -> list[str]:
+    return [
+        f"{entry['revisionName']} {entry['percent']}%"
+        for entry in current["components"]["predictor"].get("traffic", ())
+    ]
+
+
+def main() -> int:
+    """Supervise the folder named by the first argument; there can be only one."""
+    store = Store(Path(sys.argv[1]))
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    with (store.folder / "supervisor.lock").open("ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            logger.info("another supervisor holds %s", store.folder)
+            return 0
+        Supervisor(store).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
