@@ -6,7 +6,7 @@ here; the requests themselves are read and answered by the SDK.
 
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import grpc
 from grpc_interceptor.exceptions import PermissionDenied
@@ -20,6 +20,13 @@ from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 
 from predictor.app import MAX_BODY
 from predictor.model import IntentModel
+
+
+class Metadatum(NamedTuple):
+    """A pair of metadata with the names that the SDK reads it by."""
+
+    key: str
+    value: str
 
 
 class ClosedRepository(ModelRepositoryExtension):  # type: ignore[misc]
@@ -41,8 +48,8 @@ class Observer(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         """Name the model's source in the trailing metadata of each answer."""
         self._metrics = model.metrics
         self._metadata = (
-            ("x-model-version", model.source.version),
-            ("x-revision", model.source.revision),
+            Metadatum("x-model-version", model.source.version),
+            Metadatum("x-revision", model.source.revision),
         )
 
     async def intercept_service(
@@ -68,10 +75,11 @@ class Observer(grpc.aio.ServerInterceptor):  # type: ignore[misc]
 
 
 def _status_name(code: grpc.StatusCode | int | None) -> str:
+    """The status of a call; one that nobody set is OK, as gRPC sends it."""
     if isinstance(code, grpc.StatusCode):
         return str(code.name)
-    names = (str(each.name) for each in grpc.StatusCode if each.value[0] == code)
-    return next(names)
+    names = {each.value[0]: str(each.name) for each in grpc.StatusCode}
+    return names[code or 0]
 
 
 def server_class(model: IntentModel) -> type[GRPCServer]:

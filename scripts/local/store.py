@@ -66,7 +66,8 @@ class Store:
 
     def object(self, key: str) -> Object | None:
         """One InferenceService as it was applied and patched."""
-        return _read(self._objects / f"{key}.json")
+        found = _read(self._objects / f"{key}.json")
+        return None if found is None else dict(found)
 
     def apply(self, document: Object) -> str:
         """Create or configure an object as kubectl apply does; say which.

@@ -1,0 +1,58 @@
+.DEFAULT_GOAL := help
+PYTHON ?= $(shell command -v python3.11 || echo python3)
+PORT ?= 8080
+KEEP ?=
+VENV := .venv
+RUN := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+MODELS := models/v1/intent_model.pkl models/v2/intent_model.pkl
+
+##@ Start here
+.PHONY: demo test help
+demo: $(MODELS) ## Serve v1 and v2 behind Envoy and show the split (PORT=8080, KEEP=1)
+	$(RUN) -m scripts.demo --port $(PORT) $(if $(KEEP),--keep)
+
+test: $(MODELS) ## Run every test
+	$(RUN) -m pytest -n 2 --dist loadgroup
+
+help: ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {print "\n" substr($$0, 5)} \
+	  /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+##@ Develop
+.PHONY: install lint typecheck lock clean
+install: $(INSTALLED) ## Make .venv from the hash-locked requirements
+
+lint: $(INSTALLED) ## Check style
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+typecheck: $(INSTALLED) ## Check types, strictly
+	$(RUN) -m mypy
+
+lock: $(INSTALLED) ## Resolve requirements.lock anew from pyproject.toml
+	$(RUN) -m uv pip compile -q pyproject.toml --all-extras --generate-hashes \
+	  --no-annotate --python-version 3.11 -o requirements.lock
+
+clean: ## End what runs here, remove what was made here
+	if [ -x $(RUN) ]; then $(RUN) -m scripts.local down; fi
+	rm -rf $(VENV) models .local .pytest_cache .mypy_cache .ruff_cache
+
+##@ Model
+.PHONY: train evaluate
+train: $(MODELS) ## Train both model versions
+
+evaluate: $(MODELS) ## Score both on the held-out texts, write MODEL_CARD.md's figures
+	$(RUN) -m training.evaluate --write-card
+
+$(INSTALLED): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and \
+	  "Python 3.11 is needed, this is " + sys.version.split()[0] + ": make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+models/%/intent_model.pkl: $(INSTALLED) training/train.py training/pipelines.py \
+  training/dataset.py predictor/features.py predictor/artifact.py \
+  training/data/intents.csv
+	$(RUN) -m training.train --version $*

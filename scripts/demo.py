@@ -1,0 +1,141 @@
+"""From two trained models to a canary on 10 percent, in a minute on this machine.
+
+Applies the manifests as they are, asks through the gateway in every protocol, and
+shows the split beside the wanted one. Ends what it started unless told to keep it.
+"""
+
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+
+from rich.progress import Progress
+
+from scripts import console
+from scripts.infer import print_summary
+from scripts.inference.clients import Target, connect
+from scripts.inference.load import Summary, send, summarise
+from scripts.local import processes
+from scripts.local.__main__ import FOLDER
+from scripts.local.__main__ import main as local
+from scripts.local.store import Store
+
+MANIFESTS = processes.ROOT / "manifests"
+REQUESTS = 2000
+CONCURRENCY = 4
+TEXTS = (
+    "good morning",
+    "hello, anyone there?",
+    "where is my parcel",
+    "can I pay in two parts?",
+    "I was charged twice for the same month",
+    "not what I ordered, and the box was open",
+    "thanks, that was quick",
+    "not bad at all",
+)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the demo; 1 if anything in it failed."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.demo")
+    parser.add_argument("--port", type=int, default=8080, help="the gateway's port")
+    parser.add_argument("--keep", action="store_true", help="leave it running")
+    options = parser.parse_args(argv)
+    if processes.find(FOLDER):
+        console.out.print("ending what an earlier demo left running")
+        local(["down"])
+    try:
+        failed = _show(options.port)
+    except KeyboardInterrupt:
+        console.err.print("interrupted")
+        failed = 1
+    if options.keep and not failed:
+        _print_next(options.port)
+    else:
+        local(["down"])
+    return failed
+
+
+def _show(port: int) -> int:
+    for name in ("isvc-v1.yaml", "isvc-v2.yaml"):
+        _title(f"kubectl apply -f manifests/{name}, without a cluster")
+        path = str(MANIFESTS / name)
+        if local(["apply", "-f", path, "--port", str(port)]):
+            return 1
+    local(["get", "-o", "wide"])
+    gateway = f"http://127.0.0.1:{port}"
+    _title("one request in each protocol")
+    for protocol, url in (("v1", gateway), ("v2", gateway), ("grpc", _grpc_url())):
+        answer = connect(protocol, Target(url, None, "intent"))(TEXTS[4])
+        if answer.error:
+            console.err.print(f"error: {protocol}: {answer.error}", markup=False)
+            return 1
+        console.out.print(
+            f"{protocol:5} {answer.text!r} -> {answer.label} "
+            f"{answer.confidence:.2f} from {answer.revision} ({answer.version})"
+        )
+    _title(f"{REQUESTS} requests through the gateway")
+    summary = _load(gateway)
+    wanted = _wanted()
+    print_summary(summary, wanted)
+    for share in summary.split:
+        if not share.holds(wanted.get(share.revision, 0) / 100):
+            console.out.print(
+                f"{share.revision}: the interval misses the wanted percent, as one in "
+                "twenty does by chance"
+            )
+    return 1 if summary.failed else 0
+
+
+def _title(text: str) -> None:
+    console.out.print(f"\n[bold]{text}[/bold]")
+
+
+def _load(gateway: str) -> Summary:
+    with Progress(console=console.err, transient=True) as progress:
+        task = progress.add_task("requests", total=REQUESTS)
+        answers = send(
+            partial(connect, "v2", Target(gateway, None, "intent")),
+            TEXTS,
+            total=REQUESTS,
+            rate=None,
+            concurrency=CONCURRENCY,
+            on_answer=lambda _: progress.advance(task),
+        )
+    return summarise(answers)
+
+
+def _grpc_url() -> str:
+    """The gRPC port of the first predictor: a revision's one routed port is REST."""
+    first = min(
+        (child for child in processes.find(FOLDER) if "/" in child.role),
+        key=lambda child: child.role,
+    )
+    return f"127.0.0.1:{first.env['GRPC_PORT']}"
+
+
+def _wanted() -> dict[str, int]:
+    state = Store(FOLDER).state("default.intent")
+    return {
+        target.revision: state.routed_percent(target.revision)
+        for target in state.routed
+    }
+
+
+def _print_next(port: int) -> None:
+    python = Path(".venv/bin/python")
+    url = f"http://localhost:{port}"
+    _title("it is running; try")
+    for command in (
+        f'{python} -m scripts.infer --url {url} "never working again"',
+        f"{python} -m scripts.local patch intent --percent 50",
+        f"{python} -m scripts.infer --url {url} hello --count 500 --concurrency 4",
+        f"{python} -m scripts.local get -o wide",
+        f"{python} -m scripts.local patch intent --percent 0",
+        f"{python} -m scripts.local down",
+    ):
+        console.out.print(f"  {command}", markup=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

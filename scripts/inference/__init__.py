@@ -1,0 +1,1 @@
+"""Sends prediction requests and counts who answered."""

@@ -1,0 +1,118 @@
+"""Many requests at a given rate, and what they showed: split, latency, codes."""
+
+import math
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import count
+
+from scripts.inference.clients import Answer, Ask
+
+Z95 = 1.959964
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A revision's share of the answers, with its 95 % Wilson interval."""
+
+    revision: str
+    answers: int
+    share: float
+    low: float
+    high: float
+
+    def holds(self, wanted: float) -> bool:
+        """Whether a wanted share is inside the interval."""
+        return self.low <= wanted <= self.high
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run showed; latencies in milliseconds."""
+
+    requests: int
+    failed: int
+    codes: dict[str, int]
+    split: list[Share]
+    latency_ms: dict[str, float]
+
+
+def send(
+    connect: Callable[[], Ask],
+    texts: Sequence[str],
+    *,
+    total: int,
+    rate: float | None,
+    concurrency: int,
+    on_answer: Callable[[Answer], None],
+) -> list[Answer]:
+    """Send `total` requests, the texts in turns, at most `rate` a second.
+
+    Each worker has a connection of its own. `on_answer` is called from one worker at
+    a time.
+    """
+    numbers = count()
+    lock = threading.Lock()
+    answers: list[Answer] = []
+    start = time.monotonic()
+
+    def work() -> None:
+        ask = connect()
+        while True:
+            with lock:
+                number = next(numbers)
+            if number >= total:
+                return
+            if rate is not None:
+                time.sleep(max(0.0, start + number / rate - time.monotonic()))
+            answer = ask(texts[number % len(texts)])
+            with lock:
+                answers.append(answer)
+                on_answer(answer)
+
+    with ThreadPoolExecutor(concurrency) as pool:
+        for worker in [pool.submit(work) for _ in range(concurrency)]:
+            worker.result()
+    return answers
+
+
+def summarise(answers: Sequence[Answer]) -> Summary:
+    """Count who answered, how, and how fast."""
+    served = [answer for answer in answers if not answer.error]
+    revisions = Counter(answer.revision for answer in served)
+    latencies = sorted(answer.latency_ms for answer in answers)
+    return Summary(
+        requests=len(answers),
+        failed=len(answers) - len(served),
+        codes=dict(Counter(answer.code for answer in answers)),
+        split=[
+            Share(
+                name,
+                number,
+                number / len(served),
+                *wilson_interval(number, len(served)),
+            )
+            for name, number in sorted(revisions.items())
+        ],
+        latency_ms={
+            name: quantile(latencies, share)
+            for name, share in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99))
+        },
+    )
+
+
+def wilson_interval(successes: int, total: int) -> tuple[float, float]:
+    """95 % score interval of a share (Wilson 1927)."""
+    share = successes / total
+    centre = share + Z95**2 / (2 * total)
+    spread = Z95 * math.sqrt(share * (1 - share) / total + (Z95 / (2 * total)) ** 2)
+    scale = 1 + Z95**2 / total
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+
+
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """Nearest-rank quantile of sorted values."""
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
