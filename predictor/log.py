@@ -8,8 +8,10 @@ import logging
 import logging.config
 import threading
 import time
+import warnings
 from typing import Any
 
+from fastapi.exceptions import FastAPIDeprecationWarning
 from grpc_interceptor.exceptions import PermissionDenied
 from kserve.errors import InvalidInput, ModelNotFound
 
@@ -48,6 +50,9 @@ class CallersFaults(logging.Filter):
 
 def configure() -> None:
     """Send all loggers to standard error as JSON; silence the lines per request."""
+    logging.captureWarnings(True)
+    # The SDK's routes use a response class that its FastAPI calls deprecated.
+    warnings.filterwarnings("ignore", category=FastAPIDeprecationWarning)
     logging.config.dictConfig(
         {
             "version": 1,

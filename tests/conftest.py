@@ -1,0 +1,23 @@
+"""Fixtures that several files share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers import MODELS, Server, predictor
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _trained() -> None:
+    missing = [each for each in ("v1", "v2") if not (MODELS / each).is_dir()]
+    if missing:
+        pytest.exit(f"models {missing} are not trained: make train", returncode=4)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A predictor with v1, shared by all who only ask it."""
+    with predictor(
+        tmp_path_factory.mktemp("predictor"), "--revision=intent-predictor-00007"
+    ) as running:
+        yield running

@@ -1,0 +1,73 @@
+"""predictor.features: what v2 sees of a text."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from predictor.features import (
+    LexiconScores,
+    Shape,
+    is_negation,
+    negation_ngrams,
+    tokens,
+)
+
+SCORES = LexiconScores({"good": 2.0, "bad": -2.0})
+
+
+def test_tokens_keep_apostrophes_and_single_symbols() -> None:
+    assert tokens("Don't GO!! 10€") == ["don't", "go", "!", "!", "10", "€"]
+
+
+@pytest.mark.parametrize("word", ["not", "never", "don't", "wasnt", "isn’t"])  # noqa: RUF001
+def test_negations(word: str) -> None:
+    assert is_negation(word)
+
+
+def test_a_negation_marks_the_next_three_words_up_to_a_stop() -> None:
+    grams = negation_ngrams("not at all as good")
+    assert {"not_at", "not_all", "not_as", "good"} <= set(grams)
+    assert "good" in negation_ngrams("no, good")
+    assert "good" in negation_ngrams("not but good")
+
+
+def test_pairs_begin_at_the_start_of_the_text() -> None:
+    assert negation_ngrams("hi you") == ["<s>", "hi", "you", "<s> hi", "hi you"]
+
+
+@pytest.mark.parametrize(
+    ("text", "total"),
+    [
+        ("good", 2.0),
+        ("very good", 2.6),
+        ("slightly bad", -1.4),
+        ("not good", -1.48),
+        ("not. good", 2.0),
+        ("good bad", 0.0),
+        ("table", 0.0),
+    ],
+)
+def test_the_total_of_word_valences(text: str, total: float) -> None:
+    scored = SCORES.transform([text])[0, 0]
+    assert scored == pytest.approx(total / math.sqrt(total**2 + 15))
+
+
+def test_columns_of_the_scores() -> None:
+    total, good, bad, last, tail, goods, bads = SCORES.transform(["bad but good"])[0]
+    one = 2 / math.sqrt(4 + 15)
+    assert (total, good, bad, last, tail) == pytest.approx((0, one, one, one, one))
+    assert (goods, bads) == (0.25, 0.25)
+
+
+def test_columns_of_the_shape() -> None:
+    row = Shape().transform(["really? no!"])[0].tolist()
+    assert row == [math.log1p(4) / 3, 0, 1, 1, 0, 1, 0]
+
+
+@given(st.text())
+def test_any_text_gives_finite_features(text: str) -> None:
+    assert np.isfinite(SCORES.fit([text]).transform([text])).all()
+    assert np.isfinite(Shape().fit([text]).transform([text])).all()

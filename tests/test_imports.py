@@ -1,0 +1,84 @@
+"""The house's one direction of imports, and what each room may not know."""
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+
+from scripts.local.processes import ROOT
+
+PACKAGES = ("predictor", "training", "scripts")
+
+
+def _imports(folder: str) -> Iterator[tuple[str, str]]:
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                yield from ((name, alias.name) for alias in node.names)
+            if isinstance(node, ast.ImportFrom) and node.module:
+                yield name, node.module
+                yield from ((name, f"{node.module}.{a.name}") for a in node.names)
+
+
+def _all() -> list[tuple[str, str]]:
+    return [pair for folder in PACKAGES for pair in _imports(folder)]
+
+
+def _is_in(module: str, *packages: str) -> bool:
+    return any(module == each or module.startswith(f"{each}.") for each in packages)
+
+
+RULES = {
+    "predictor knows nothing of training or scripts": (
+        "predictor",
+        ("training", "scripts", "kubernetes"),
+    ),
+    "training knows nothing of servers": (
+        "training",
+        ("scripts", "kserve", "fastapi", "predictor.model", "predictor.app"),
+    ),
+    "scripts need neither kserve nor scikit-learn": (
+        "scripts",
+        ("kserve", "sklearn", "joblib", "predictor", "training"),
+    ),
+    "inference knows nothing of local mode": (
+        "scripts.inference",
+        ("scripts.local", "scripts.demo"),
+    ),
+    "artifact knows nothing of servers": (
+        "predictor.artifact",
+        ("kserve", "fastapi", "predictor.protocol", "sklearn"),
+    ),
+    "protocol is pure": (
+        "predictor.protocol",
+        ("fastapi", "starlette", "predictor.app", "prometheus_client"),
+    ),
+    "rules are pure": ("scripts.local.rules", ("os", "time", "pathlib", "scripts")),
+}
+
+
+@pytest.mark.parametrize(("room", "forbidden"), RULES.values(), ids=RULES.keys())
+def test_no_arrow_against_the_direction(room: str, forbidden: tuple[str, ...]) -> None:
+    arrows = [
+        pair for pair in _all() if _is_in(pair[0], room) and _is_in(pair[1], *forbidden)
+    ]
+    assert arrows == []
+
+
+def test_training_takes_from_predictor_only_what_an_artifact_needs() -> None:
+    taken = {
+        module
+        for name, module in _imports("training")
+        if _is_in(module, "predictor") and module.count(".") == 1
+    }
+    assert taken == {"predictor.artifact", "predictor.errors", "predictor.features"}
+
+
+def test_the_environment_is_read_at_the_predictors_door_only() -> None:
+    readers = {
+        path.name
+        for path in (ROOT / "predictor").glob("*.py")
+        if "environ" in path.read_text() or "argv" in path.read_text()
+    }
+    assert readers == {"__main__.py"}

@@ -1,0 +1,110 @@
+"""manifests/: what `kubectl apply -f` takes, and what v1 and v2 may differ in."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from scripts.local import manifest
+from scripts.local.processes import ROOT
+
+SCHEMA = Path(__file__).parent / "data" / "inferenceservice-schema.json"
+NAMES = ("isvc-v1.yaml", "isvc-v2.yaml", "isvc-grpc.yaml")
+
+
+def _load(name: str) -> Any:
+    return yaml.safe_load((ROOT / "manifests" / name).read_text())
+
+
+def _strict(schema: Any) -> Any:
+    """As kubectl validates: a field that the schema does not know is an error."""
+    if isinstance(schema, list):
+        return [_strict(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {key: _strict(value) for key, value in schema.items()}
+    is_object = isinstance(closed.get("properties"), dict) and "type" in closed
+    if is_object and "additionalProperties" not in closed:
+        closed["additionalProperties"] = False
+    return closed
+
+
+def _validator() -> jsonschema.Draft202012Validator:
+    schema = _strict(json.loads(SCHEMA.read_text()))
+    metadata = {"type": "object", "required": ["name"]}
+    schema["properties"]["metadata"] = metadata
+    return jsonschema.Draft202012Validator(schema)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_fits_the_schema_of_kserves_crd(name: str) -> None:
+    assert list(_validator().iter_errors(_load(name))) == []
+
+
+def test_the_schema_refuses_what_kubectl_would() -> None:
+    document = _load("isvc-v1.yaml")
+    document["spec"]["predictor"]["containers"][0]["agrs"] = ["typo"]
+    document["spec"]["predictor"]["minReplicas"] = "one"
+    assert len(list(_validator().iter_errors(document))) == 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_local_mode_takes_it(name: str) -> None:
+    assert manifest.read([ROOT / "manifests" / name])
+
+
+def test_v2_differs_from_v1_in_version_and_percent_only() -> None:
+    text = json.dumps(_load("isvc-v1.yaml"))
+    for old, new in (
+        ("classifier:v1", "classifier:v2"),
+        ("models/v1", "models/v2"),
+        ('"model-version": "v1"', '"model-version": "v2"'),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    expected = json.loads(text)
+    expected["spec"]["predictor"]["canaryTrafficPercent"] = 10
+    assert _load("isvc-v2.yaml") == expected
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_tags_mode_and_replicas_are_set_from_the_start(name: str) -> None:
+    document = _load(name)
+    annotations = document["metadata"]["annotations"]
+    assert annotations["serving.kserve.io/deploymentMode"] == "Knative"
+    assert manifest.has_tag_routing(document)
+    assert document["spec"]["predictor"]["minReplicas"] == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_container_runs_under_the_restricted_standard(name: str) -> None:
+    (container,) = _load(name)["spec"]["predictor"]["containers"]
+    context = container["securityContext"]
+    assert context["runAsNonRoot"] is context["readOnlyRootFilesystem"] is True
+    assert context["allowPrivilegeEscalation"] is False
+    assert context["capabilities"] == {"drop": ["ALL"]}
+    assert "securityContext" not in _load(name)["spec"]["predictor"]
+
+
+def test_grpc_has_its_one_port_for_http2() -> None:
+    (container,) = _load("isvc-grpc.yaml")["spec"]["predictor"]["containers"]
+    assert container["ports"] == [
+        {"name": "h2c", "containerPort": 8081, "protocol": "TCP"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "warning"),
+    [
+        ("isvc-v1.yaml", "REMOVES canaryTrafficPercent, and that"),
+        ("isvc-v2.yaml", "removed  is the promotion"),
+        ("isvc-v2.yaml", "90 percent go to v1"),
+    ],
+)
+def test_the_traps_are_written_where_one_falls_into_them(
+    name: str, warning: str
+) -> None:
+    assert warning in (ROOT / "manifests" / name).read_text()
