@@ -17,12 +17,14 @@ from pathlib import Path
 
 import psutil
 
+from scripts.local.errors import LocalError
 from scripts.local.manifest import Container
 
 MARK = "INTENT_LOCAL_FOLDER"
 ROLE = "INTENT_LOCAL_ROLE"
 PORTS = ("PORT", "HTTP_PORT", "GRPC_PORT")
 ROOT = Path(__file__).parents[2]
+DETACHED = 'log=$1; shift; "$@" >>"$log" 2>&1 </dev/null & echo $!'
 REFERENCE = re.compile(r"\$\$|\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
 
 
@@ -40,15 +42,11 @@ class Child:
         return int(self.env["PORT"])
 
     def is_alive(self) -> bool:
-        """Whether it still runs; reaps it if it was our own child and has ended."""
+        """Whether it still runs; a zombie does not, whether init reaps it or not."""
         try:
-            if self.process.status() != psutil.STATUS_ZOMBIE:
-                return True
-            with suppress(psutil.TimeoutExpired):  # init's child is init's to reap
-                self.process.wait(timeout=0)
+            return bool(self.process.status() != psutil.STATUS_ZOMBIE)
         except psutil.NoSuchProcess:
-            pass
-        return False
+            return False
 
     def terminate(self) -> None:
         """Ask it to finish what it is doing and end."""
@@ -77,20 +75,25 @@ def find(folder: Path) -> list[Child]:
 def spawn(
     folder: Path, role: str, command: list[str], env: Mapping[str, str], log: Path
 ) -> Child:
-    """Start a process that outlives us, its output appended to `log`."""
+    """Start a process that outlives us, its output appended to `log`.
+
+    A shell in between ends at once and leaves the process to init: Envoy would
+    otherwise end with whoever started it. Raises LocalError if it is gone already.
+    """
     marked = {**os.environ, **env, MARK: str(folder), ROLE: role}
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=marked,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    process.returncode = 0  # reaped through psutil, not by Popen's own finaliser
-    return Child(role, psutil.Process(process.pid), marked)
+    started = subprocess.run(
+        ["sh", "-c", DETACHED, "sh", str(log), *command],
+        cwd=ROOT,
+        env=marked,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        start_new_session=True,
+    )
+    try:
+        return Child(role, psutil.Process(int(started.stdout)), marked)
+    except psutil.NoSuchProcess as error:
+        raise LocalError(f"{role} ended at once: {last_line(log)}") from error
 
 
 def predictor(

@@ -10,6 +10,7 @@ from pathlib import Path
 import requests
 
 from scripts.local import processes
+from scripts.local.errors import LocalError
 from scripts.local.manifest import Container
 from scripts.local.processes import Child
 
@@ -153,11 +154,16 @@ class Replicas:
     def _start(self, replica: Replica) -> None:
         if replica.is_ending or time.monotonic() < replica.next_start:
             return
-        replica.child = processes.predictor(
-            self._folder,
-            replica.name,
-            replica.service,
-            replica.container,
-            replica.log,
-        )
+        try:
+            replica.child = processes.predictor(
+                self._folder,
+                replica.name,
+                replica.service,
+                replica.container,
+                replica.log,
+            )
+        except LocalError as error:
+            logger.warning("%s", error)
+            self._died(replica)
+            return
         logger.info("%s started, pid %d", replica.name, replica.child.process.pid)

@@ -1,0 +1,1 @@
+"""Foreign clients against a running predictor, each in a process of its own."""

@@ -1,0 +1,20 @@
+"""Each foreign client's script runs to its end against a running predictor."""
+
+import pytest
+
+from tests.servers import Server, run
+
+pytestmark = pytest.mark.xdist_group("server")
+
+
+@pytest.mark.parametrize("script", ["triton_http", "triton_grpc", "kserve_client"])
+def test_client(server: Server, script: str) -> None:
+    rest = server.url.removeprefix("http://")
+    urls = {
+        "triton_http": (rest,),
+        "triton_grpc": (server.grpc,),
+        "kserve_client": (server.url, server.grpc),
+    }
+    code, printed = run(f"tests.conformance.{script}", *urls[script])
+    assert code == 0, printed
+    assert printed.rstrip().endswith(("agrees", "agree"))

@@ -1,0 +1,1 @@
+"""The same scenarios against every place where an InferenceService can live."""

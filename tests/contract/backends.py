@@ -1,0 +1,168 @@
+"""Where the scenarios run: today this machine; a cluster fits the same Protocol."""
+
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import requests
+import yaml
+
+from scripts.local import processes
+from scripts.local.manifest import PROGRESS_DEADLINE
+from scripts.local.processes import ROOT
+
+SETTLE_S = 60.0
+HOST = "intent-predictor.default.example.com"
+
+Object = dict[str, Any]
+
+
+class Backend(Protocol):
+    """An InferenceService `intent` somewhere, and a gateway in front of it."""
+
+    def apply(self, document: Object) -> None:
+        """What `kubectl apply -f` does."""
+
+    def patch(self, percent: int | None) -> None:
+        """Set canaryTrafficPercent, None removes it."""
+
+    def status(self) -> Object:
+        """The InferenceService's status."""
+
+    def ask(self, host: str = HOST) -> requests.Response:
+        """One prediction through the gateway."""
+
+
+class Local:
+    """Local mode in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep state below `folder`; the gateway takes a free port."""
+        self.folder = folder / "state"
+        self._manifests = folder
+        (self.port,) = processes.free_ports(1)
+        self._session = requests.Session()
+
+    def run(self, *args: str) -> tuple[int, str]:
+        """Run the command line: exit code, and what it printed."""
+        command = [sys.executable, "-m", "scripts.local", "--dir", str(self.folder)]
+        done = subprocess.run(
+            [*command, *args], cwd=ROOT, capture_output=True, text=True, timeout=100
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    def apply(self, document: Object) -> None:
+        """Apply without waiting, as kubectl does."""
+        path = self._manifests / "applied.yaml"
+        path.write_text(yaml.safe_dump(document))
+        port = str(self.port)
+        code, printed = self.run(
+            "apply", "-f", str(path), "--port", port, "--timeout", "0"
+        )
+        assert code == 0, printed
+
+    def patch(self, percent: int | None) -> None:
+        """Patch as an operator would."""
+        value = "none" if percent is None else str(percent)
+        code, printed = self.run("patch", "intent", "--percent", value)
+        assert code == 0, printed
+
+    def status(self) -> Object:
+        """Read what `get -o json` prints."""
+        code, printed = self.run("get", "intent", "-o", "json")
+        assert code == 0, printed
+        return dict(json.loads(printed)["status"])
+
+    def ask(self, host: str = HOST) -> requests.Response:
+        """Ask the gateway in the name of `host`."""
+        return self._session.post(
+            f"http://127.0.0.1:{self.port}/predict",
+            json={"text": "hello"},
+            headers={"Host": host},
+            timeout=10,
+        )
+
+
+@contextmanager
+def local(folder: Path) -> Iterator[Local]:
+    """Local mode until the block ends; nothing may be left of it."""
+    backend = Local(folder)
+    try:
+        yield backend
+    finally:
+        backend.run("down")
+        assert processes.find(backend.folder) == []
+
+
+def intent(name: str, percent: int | None = None, **env: str) -> Object:
+    """The shipped manifest `isvc-<name>.yaml` with another percent and more env."""
+    path = ROOT / "manifests" / f"isvc-{name}.yaml"
+    document: Object = yaml.safe_load(path.read_text())
+    predictor = document["spec"]["predictor"]
+    predictor.pop("canaryTrafficPercent", None)
+    if percent is not None:
+        predictor["canaryTrafficPercent"] = percent
+    for key, value in env.items():
+        predictor["containers"][0]["env"].append({"name": key, "value": value})
+    return document
+
+
+def broken(percent: int) -> Object:
+    """A v2 that can never start, with a short deadline."""
+    document = intent("v2", percent)
+    document["metadata"]["annotations"][PROGRESS_DEADLINE] = "10s"
+    document["spec"]["predictor"]["containers"][0]["args"][1] = "--model_dir=models/v9"
+    return document
+
+
+def predictor(status: Object) -> Object:
+    """The predictor's part of a status."""
+    return dict(status.get("components", {}).get("predictor", {}))
+
+
+def shares(status: Object) -> list[tuple[str, int]]:
+    """Revision and percent of each traffic entry; revisions by their number."""
+    return [
+        (entry["revisionName"][-1], entry["percent"])
+        for entry in predictor(status).get("traffic", ())
+    ]
+
+
+def ready(status: Object) -> str:
+    """The status of the condition Ready."""
+    for condition in status.get("conditions", ()):
+        if condition["type"] == "Ready":
+            return str(condition["status"])
+    return "Unknown"
+
+
+def settles(
+    backend: Backend,
+    traffic: list[tuple[str, int]],
+    *,
+    created: str,
+    is_ready: str = "True",
+) -> Object:
+    """Wait for a split with a newest revision; return the status that has it."""
+    deadline = time.monotonic() + SETTLE_S
+    while True:
+        status = backend.status()
+        newest = predictor(status).get("latestCreatedRevision", "")[-1:]
+        seen = (shares(status), newest, ready(status))
+        if seen == (traffic, created, is_ready):
+            return status
+        assert time.monotonic() < deadline, (seen, status)
+        time.sleep(0.1)
+
+
+def answered(backend: Backend, count: int = 40, host: str = HOST) -> Counter[str]:
+    """Which revisions answer, by number; anything but 200 fails."""
+    answers = [backend.ask(host) for _ in range(count)]
+    assert {answer.status_code for answer in answers} == {200}
+    return Counter(answer.headers["x-revision"][-1] for answer in answers)
