@@ -28,7 +28,7 @@ def _traffic(state: State) -> list[tuple[str, int, str | None]]:
     return [(each.revision, each.percent, each.tag) for each in state.routed]
 
 
-STABLE = ((_wish(V1), set()), (_wish(V1), {REV1}))
+STABLE: tuple[tuple[Wish, set[str]], ...] = ((_wish(V1), set()), (_wish(V1), {REV1}))
 CANARY = (*STABLE, (_wish(V2, 10), {REV1}), (_wish(V2, 10), {REV1, REV2}))
 PROMOTED = (*CANARY, (_wish(V2), {REV1, REV2}))
 BOTH = {REV1, REV2}
