@@ -13,7 +13,7 @@ demo: $(MODELS) ## Serve v1 and v2 behind Envoy and show the split (PORT=8080, K
 	$(RUN) -m scripts.demo --port $(PORT) $(if $(KEEP),--keep)
 
 test: $(MODELS) ## Run every test
-	$(RUN) -m pytest -n 2 --dist loadgroup
+	$(RUN) -m pytest -n 2 --dist loadfile
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {print "\n" substr($$0, 5)} \

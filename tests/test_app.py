@@ -11,8 +11,6 @@ from requests import Response
 
 from tests.servers import Server
 
-pytestmark = pytest.mark.xdist_group("server")
-
 V1, V2, PLAIN = "/v1/models/intent:predict", "/v2/models/intent/infer", "/predict"
 LABELS = ["complaint", "greeting", "praise", "question"]
 TENSOR = {"name": "text", "datatype": "BYTES", "shape": [1], "data": ["hello"]}

@@ -18,8 +18,6 @@ from scripts.inference.load import (
 )
 from tests.servers import Server, run
 
-pytestmark = pytest.mark.xdist_group("server")
-
 
 def _answer(revision: str = "r1", error: str = "", code: str = "200") -> Answer:
     return Answer("hi", "greeting", 0.9, "v1", revision, code, 2.0, error)

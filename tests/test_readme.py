@@ -12,7 +12,7 @@ import pytest
 
 from scripts.local.processes import ROOT, find, free_ports
 
-pytestmark = [pytest.mark.xdist_group("readme"), pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 README = (ROOT / "README.md").read_text()
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)

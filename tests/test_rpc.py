@@ -11,8 +11,6 @@ from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceSt
 
 from tests.servers import Server
 
-pytestmark = pytest.mark.xdist_group("server")
-
 RAW = b"\x05\x00\x00\x00hello"
 
 

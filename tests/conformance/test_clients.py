@@ -4,8 +4,6 @@ import pytest
 
 from tests.servers import Server, run
 
-pytestmark = pytest.mark.xdist_group("server")
-
 
 @pytest.mark.parametrize("script", ["triton_http", "triton_grpc", "kserve_client"])
 def test_client(server: Server, script: str) -> None:

@@ -32,8 +32,6 @@ from tests.contract.backends import (
 )
 from tests.servers import run
 
-pytestmark = pytest.mark.xdist_group("live")
-
 CANARY = [("2", 10), ("1", 90)]
 IN_FLIGHT = 8
 
@@ -108,8 +106,9 @@ def test_ten_weight_changes_under_load_fail_no_request(canary: Local) -> None:
         for percent in (50, 0, 90, 20, 1, 99, 30, 70, 0, 10):
             canary.patch(percent)
             settles(canary, [("2", percent), ("1", 100 - percent)], created="2")
+            time.sleep(0.5)
     assert set(_codes(answers)) == {"200"}
-    assert len(answers) > 100
+    assert len(answers) > 200
 
 
 def test_the_split_is_as_asked(canary: Local) -> None:
