@@ -4,7 +4,6 @@ Everything else (metadata, health, metrics, gRPC) stays the SDK's. Whatever a ca
 sends is answered with 4xx and `{"error": ...}`; a connection is never dropped for it.
 """
 
-import time
 from http import HTTPStatus
 from typing import Any
 
@@ -17,12 +16,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from predictor.log import logger
 from predictor.model import IntentModel
+from predictor.observer import Observer
 from predictor.protocol import parse_json, plain_answer, texts_from_plain
-from predictor.protocol_v2 import v2_request
+from predictor.protocol_v2_rest import v2_request
 
 MAX_BODY = 4 * 1024 * 1024
 MAX_DRAINED = 16 * MAX_BODY
@@ -128,61 +127,6 @@ class Routes:
             self._model.name, {"instances": texts}, dict(request.headers)
         )
         return _json(plain_answer(answer), extra)
-
-
-class Observer:
-    """ASGI middleware: counts every prediction request, names who answered."""
-
-    def __init__(self, app: ASGIApp, model: IntentModel, *, log_requests: bool) -> None:
-        """Wrap `app`; the model's source goes into each answer's headers."""
-        self._app = app
-        self._metrics = model.metrics
-        self._log_requests = log_requests
-        self._headers = [
-            (b"x-model-version", model.source.version.encode()),
-            (b"x-revision", model.source.revision.encode()),
-        ]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, its answer back with our headers."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        start, status = time.perf_counter(), 500
-
-        async def named(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = [
-                    *message.get("headers", ()),
-                    *self._headers,
-                    *(pair for pair in scope["headers"] if pair[0] == b"x-request-id"),
-                ]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, named)
-        finally:
-            self._count(scope["path"], status, time.perf_counter() - start)
-
-    def _count(self, path: str, status: int, seconds: float) -> None:
-        protocol = protocol_of(path)
-        if protocol is None:
-            return
-        self._metrics.observe_request(protocol, str(status), seconds)
-        if self._log_requests:
-            fields = {"protocol": protocol, "code": status, "ms": seconds * 1000}
-            logger.info("request", extra={"fields": fields})
-
-
-def protocol_of(path: str) -> str | None:
-    """The protocol that a path asks a prediction by, None for every other path."""
-    if path.startswith("/v1/models/") and path.endswith(":predict"):
-        return "v1"
-    if path.startswith("/v2/models/") and path.endswith("/infer"):
-        return "v2"
-    return "predict" if path == "/predict" else None
 
 
 def error(status: int, message: str, headers: dict[str, str] | None = None) -> Response:

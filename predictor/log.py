@@ -18,7 +18,12 @@ from kserve.errors import InvalidInput, ModelNotFound
 from predictor.metrics import Metrics
 
 SUMMARY_INTERVAL_S = 60.0
-CALLERS_FAULTS = (InvalidInput, ModelNotFound, PermissionDenied)
+CALLERS_FAULTS = (
+    InvalidInput,
+    ModelNotFound,
+    NotImplementedError,
+    PermissionDenied,
+)
 
 logger = logging.getLogger("predictor")
 
@@ -76,16 +81,30 @@ def configure() -> None:
     )
 
 
+class Summary:
+    """Requests by code since the last look."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        """Begin counting now."""
+        self._metrics = metrics
+        self._before = metrics.requests_by_code()
+
+    def take(self) -> dict[str, int]:
+        """Counts since the summary before; every code ever seen is named."""
+        now = self._metrics.requests_by_code()
+        counts = {code: n - self._before.get(code, 0) for code, n in now.items()}
+        self._before = now
+        return counts
+
+
 def summarise(metrics: Metrics) -> None:
-    """Log a line a minute with the requests by code, from a daemon thread."""
+    """Log a summary a minute, from a daemon thread."""
+    summary = Summary(metrics)
 
     def run() -> None:
-        before: dict[str, int] = {}
         while True:
             time.sleep(SUMMARY_INTERVAL_S)
-            now = metrics.requests_by_code()
-            counts = {code: n - before.get(code, 0) for code, n in now.items()}
-            logger.info("summary", extra={"fields": {"requests_by_code": counts}})
-            before = now
+            fields = {"requests_by_code": summary.take()}
+            logger.info("summary", extra={"fields": fields})
 
     threading.Thread(target=run, name="summary", daemon=True).start()

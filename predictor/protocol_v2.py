@@ -1,15 +1,10 @@
-"""V2 (Open Inference Protocol): tensors in, tensors out, on REST and gRPC alike.
-
-Pure. The SDK's own reader answers 500 to several faults of a caller and echoes large
-inputs, so REST bodies are read here; gRPC messages arrive as the SDK parsed them.
-"""
+"""V2 (Open Inference Protocol): tensors in, tensors out, on REST and gRPC. Pure."""
 
 import struct
 from typing import Any
 
 from kserve import InferInput, InferOutput, InferRequest, InferResponse
 from kserve.errors import InvalidInput
-from kserve.protocol.infer_type import RequestedOutput
 from kserve.utils.utils import generate_uuid
 
 from predictor.protocol import (
@@ -17,15 +12,10 @@ from predictor.protocol import (
     Predictions,
     Source,
     checked,
-    kind,
-    parse_json,
     shown,
 )
 
 OUTPUTS = ("label", "confidence", "probabilities")
-V2_FORM = (
-    '{"inputs": [{"name": "text", "datatype": "BYTES", "shape": [n], "data": [...]}]}'
-)
 
 
 def texts_from_v2(request: InferRequest) -> list[str]:
@@ -44,11 +34,11 @@ def texts_from_v2(request: InferRequest) -> list[str]:
         raise InvalidInput(
             f"inputs[0].datatype: expected BYTES, got {shown(tensor.datatype)}"
         )
-    size = _size(tensor.shape)
+    wanted = size(tensor.shape)
     elements = _elements(tensor)
-    if len(elements) != size:
+    if len(elements) != wanted:
         raise InvalidInput(
-            f"inputs[0].shape: {list(tensor.shape)} holds {size} texts, "
+            f"inputs[0].shape: {list(tensor.shape)} holds {wanted} texts, "
             f"inputs[0].data has {len(elements)}"
         )
     return checked([_decoded(item) for item in elements], "inputs[0].data")
@@ -101,74 +91,6 @@ def requested_outputs(request: InferRequest) -> list[str]:
     return names or list(OUTPUTS)
 
 
-def v2_request(body: bytes, json_length: str | None, model: str) -> InferRequest:
-    """Read a V2 REST body: JSON, or JSON and tensors after it (binary extension).
-
-    `json_length` is the header `Inference-Header-Content-Length`, None where absent.
-    """
-    end = len(body) if json_length is None else _header_length(json_length, len(body))
-    payload = parse_json(body[:end])
-    if not isinstance(payload, dict):
-        raise InvalidInput(f"body: expected an object {V2_FORM}, got {kind(payload)}")
-    parameters = _parameters(payload, "parameters")
-    binary = _flag(parameters, "binary_data_output", "parameters")
-    identifier = payload.get("id")
-    if identifier is not None and not isinstance(identifier, str):
-        raise InvalidInput(f"id: expected a string, got {kind(identifier)}")
-    return InferRequest(
-        model_name=model,
-        request_id=identifier,
-        infer_inputs=_inputs(payload, body[end:], is_binary=json_length is not None),
-        parameters=parameters,
-        request_outputs=_outputs(payload, is_binary=binary),
-    )
-
-
-def _header_length(value: str, size: int) -> int:
-    if not value.isascii() or not value.isdigit() or int(value) > size:
-        raise InvalidInput(
-            "Inference-Header-Content-Length: expected a number of bytes up to the "
-            f"body's {size}, got {shown(value)}"
-        )
-    return int(value)
-
-
-def _inputs(payload: dict[str, Any], tail: bytes, is_binary: bool) -> list[InferInput]:
-    inputs = payload.get("inputs")
-    if not isinstance(inputs, list) or len(inputs) != 1:
-        found = f"{len(inputs)} of them" if isinstance(inputs, list) else kind(inputs)
-        raise InvalidInput(
-            f"inputs: expected a list of one input {V2_FORM}, got {found}"
-        )
-    tensor = inputs[0]
-    if not isinstance(tensor, dict):
-        raise InvalidInput(f"inputs[0]: expected an object, got {kind(tensor)}")
-    for field in ("name", "datatype"):
-        if not isinstance(tensor.get(field), str):
-            raise InvalidInput(
-                f"inputs[0].{field}: expected a string, got {kind(tensor.get(field))}"
-            )
-    _size(tensor.get("shape"))
-    parameters = _parameters(tensor, "inputs[0].parameters")
-    if is_binary and "binary_data_size" in parameters:
-        data: list[Any] = _binary_elements(parameters["binary_data_size"], tail)
-    else:
-        data = _json_elements(tensor)
-    return [
-        InferInput(tensor["name"], tensor["shape"], tensor["datatype"].upper(), data)
-    ]
-
-
-def _binary_elements(size: object, tail: bytes) -> list[bytes]:
-    field = "inputs[0].parameters.binary_data_size"
-    if type(size) is not int or size != len(tail):
-        raise InvalidInput(
-            f"{field}: expected the {len(tail)} bytes that follow the JSON, "
-            f"got {shown(size)}"
-        )
-    return bytes_elements(tail)
-
-
 def bytes_elements(raw: bytes) -> list[bytes]:
     """Split a raw BYTES tensor: each element is its uint32 length, then itself."""
     elements, position = [], 0
@@ -187,48 +109,7 @@ def bytes_elements(raw: bytes) -> list[bytes]:
     return elements
 
 
-def _json_elements(tensor: dict[str, Any]) -> list[Any]:
-    data = tensor.get("data")
-    if not isinstance(data, list):
-        raise InvalidInput(f"inputs[0].data: expected a list, got {kind(data)}")
-    if len(tensor["shape"]) == 2 and all(isinstance(row, list) for row in data):
-        return [item for row in data for item in row]
-    return data
-
-
-def _outputs(payload: dict[str, Any], is_binary: bool) -> list[RequestedOutput] | None:
-    outputs = payload.get("outputs") or [{"name": name} for name in OUTPUTS]
-    if not isinstance(outputs, list):
-        raise InvalidInput(f"outputs: expected a list, got {kind(outputs)}")
-    requested = []
-    for position, output in enumerate(outputs):
-        field = f"outputs[{position}]"
-        if not isinstance(output, dict) or not isinstance(output.get("name"), str):
-            raise InvalidInput(f'{field}: expected an object {{"name": "label"}}')
-        parameters = _parameters(output, f"{field}.parameters")
-        parameters.setdefault("binary_data", is_binary)
-        _flag(parameters, "binary_data", f"{field}.parameters")
-        requested.append(RequestedOutput(output["name"], parameters))
-    return requested
-
-
-def _parameters(holder: dict[str, Any], field: str) -> dict[str, Any]:
-    parameters = holder.get("parameters")
-    if parameters is None:
-        return {}
-    if not isinstance(parameters, dict):
-        raise InvalidInput(f"{field}: expected an object, got {kind(parameters)}")
-    return dict(parameters)
-
-
-def _flag(parameters: dict[str, Any], name: str, field: str) -> bool:
-    value = parameters.get(name, False)
-    if not isinstance(value, bool):
-        raise InvalidInput(f"{field}.{name}: expected a boolean, got {kind(value)}")
-    return value
-
-
-def _size(shape: object) -> int:
+def size(shape: object) -> int:
     """Number of texts in a shape [n] or [n, 1]."""
     fits = (
         isinstance(shape, list)

@@ -16,8 +16,8 @@ from predictor.protocol_v2 import (
     bytes_elements,
     texts_from_v2,
     v2_answer,
-    v2_request,
 )
+from predictor.protocol_v2_rest import v2_request
 from tests.test_protocol import JSON
 
 SOURCE = Source("intent", "v1", "rev-1")

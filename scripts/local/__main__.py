@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from rich.table import Table
 
 from scripts import console
-from scripts.local import manifest, processes, status
+from scripts.local import manifest, processes, status, tables
 from scripts.local.errors import LocalError, NotRunning, PortTaken
-from scripts.local.manifest import Object
 from scripts.local.store import Store
 from scripts.local.supervisor import SUPERVISOR, is_running
 
@@ -47,7 +45,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     apply = commands.add_parser("apply", help="create or change InferenceServices")
-    apply.add_argument("-f", dest="files", type=Path, action="append", required=True)
+    apply.add_argument(
+        "-f", dest="files", type=Path, nargs="+", action="extend", required=True
+    )
     apply.add_argument("--port", type=int, help=f"the gateway's port ({PORT})")
     apply.add_argument(
         "--timeout", type=float, default=120, help="seconds to wait for Ready; 0: none"
@@ -184,53 +184,10 @@ def _get(store: Store, options: argparse.Namespace) -> int:
         case "yaml":
             print(yaml.safe_dump(content, sort_keys=False), end="")
         case _:
-            console.out.print(_table(found))
+            console.out.print(tables.services(found))
             if options.output == "wide":
-                console.out.print(_revisions(store, found))
+                console.out.print(tables.revisions(store, found))
     return 0
-
-
-def _table(documents: list[Object]) -> Table:
-    """The columns that kubectl prints for InferenceServices."""
-    table = Table("NAME", "URL", "READY", "PREV", "LATEST", box=None)
-    for name in ("PREVROLLEDOUTREVISION", "LATESTREADYREVISION"):
-        table.add_column(name)
-    for document in documents:
-        current = document["status"]
-        predictor = current.get("components", {}).get("predictor", {})
-        shares = {each["latestRevision"]: each for each in predictor.get("traffic", ())}
-        prev = shares[False]["revisionName"] if False in shares else ""
-        table.add_row(
-            document["metadata"]["name"],
-            current.get("url", ""),
-            {True: "True", False: "False", None: "Unknown"}[status.is_ready(current)],
-            str(shares[False]["percent"]) if prev else "",
-            str(shares[True]["percent"]) if True in shares else "",
-            prev,
-            predictor.get("latestReadyRevision", ""),
-        )
-    return table
-
-
-def _revisions(store: Store, documents: list[Object]) -> Table:
-    """Which process each revision is, and what share it gets."""
-    table = Table("REVISION", "PERCENT", "PID", "PORT", "GRPC", box=None)
-    children = processes.find(store.folder)
-    for document in documents:
-        key = manifest.key(document)
-        state = store.state(key)
-        for child in sorted(children, key=lambda child: child.role):
-            namespace, _, revision = child.role.partition("/")
-            names = [each.name for each in state.revisions]
-            if revision in names and namespace == manifest.namespace(document):
-                table.add_row(
-                    revision,
-                    str(state.routed_percent(revision)),
-                    str(child.process.pid),
-                    str(child.port),
-                    child.env.get("GRPC_PORT", ""),
-                )
-    return table
 
 
 def _logs(store: Store, options: argparse.Namespace) -> int:

@@ -4,15 +4,12 @@ Hosts and tags are Kourier's. Clusters are named `<namespace>/<revision>`, as Ko
 names them, so that the same statistics queries work here and on a cluster.
 """
 
-import re
 import shutil
 import sysconfig
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import requests
 
 from scripts.local.errors import LocalError
 from scripts.local.store import write_json
@@ -21,7 +18,6 @@ DOMAIN = "example.com"
 TAG_HEADER = "Knative-Serving-Tag"
 TYPE = "type.googleapis.com/envoy"
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
-ADMIN_TIMEOUT_S = 2.0
 RETRIES = 3
 
 Json = dict[str, Any]
@@ -112,46 +108,6 @@ def write_routes(folder: Path, version: str, hosts: Sequence[Host]) -> None:
         "virtual_hosts": domains,
     }
     _write(folder, "routes", version, [resource])
-
-
-class Admin:
-    """What Envoy says it does, read from its admin port."""
-
-    def __init__(self, port: int) -> None:
-        """Talk to the admin listener on loopback."""
-        self._url = f"http://127.0.0.1:{port}"
-        self._session = requests.Session()
-
-    def versions(self) -> dict[str, str]:
-        """The versions in force: "clusters" once warmed, "routes". Empty if down."""
-        dump = self._get("/config_dump")
-        versions = {}
-        for part in dump.get("configs", ()):
-            if part["@type"].endswith("ClustersConfigDump"):
-                versions["clusters"] = part.get("version_info", "")
-                if part.get("dynamic_warming_clusters"):
-                    versions["clusters"] = ""
-            if part["@type"].endswith("RoutesConfigDump"):
-                for routes in part.get("dynamic_route_configs", ()):
-                    versions["routes"] = routes.get("version_info", "")
-        return versions
-
-    def active_requests(self, cluster: str) -> int:
-        """Requests that a revision is still working on."""
-        names = rf"(tag/)?{re.escape(cluster)}"
-        pattern = rf"^cluster\.{names}\.upstream_rq(_pending)?_active$"
-        stats = self._get("/stats", params={"format": "json", "filter": pattern})
-        values = [each["value"] for each in stats.get("stats", ()) if "value" in each]
-        return int(sum(values))
-
-    def _get(self, path: str, params: Mapping[str, str] | None = None) -> Json:
-        try:
-            answer = self._session.get(
-                self._url + path, params=params, timeout=ADMIN_TIMEOUT_S
-            )
-            return dict(answer.json())
-        except requests.RequestException:
-            return {}
 
 
 def _write(folder: Path, kind: str, version: str, resources: list[Json]) -> None:

@@ -6,32 +6,27 @@ processes and goes on from the states on disk.
 """
 
 import fcntl
-import hashlib
 import json
 import logging
 import signal
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
-from scripts.local import envoy, manifest, processes, status
-from scripts.local.envoy import Admin, Backend, Host
+from scripts.local import envoy, gateway, manifest, processes, status
+from scripts.local.envoy import Backend, Host
+from scripts.local.gateway import Gateway
 from scripts.local.manifest import Object
-from scripts.local.processes import Child
 from scripts.local.replicas import Replicas
 from scripts.local.rules import State, Wish, settle
 from scripts.local.store import Store
 
 TICK_S = 0.1
-ENVOY_S = 2.0
-RESTART_S = 1.0
 GRACE_S = 10.0
-ENVOY, SUPERVISOR = "envoy", "supervisor"
+SUPERVISOR = "supervisor"
 
 logger = logging.getLogger(__name__)
 
@@ -48,67 +43,6 @@ def is_running(store: Store) -> bool:
     return False
 
 
-class Gateway:
-    """Envoy, and what it was last told."""
-
-    def __init__(self, store: Store, port: int, child: Child | None) -> None:
-        """Adopt a running Envoy, or be ready to start one."""
-        self._store = store
-        self._port = port
-        self._child = child
-        self._told: dict[str, str] = {}
-        self._next_start = 0.0
-        if child is not None:
-            self.admin = Admin(int(child.env["ADMIN_PORT"]))
-
-    def keep(self) -> None:
-        """Start Envoy where it is not running; the files tell it what was told."""
-        is_alive = self._child is not None and self._child.is_alive()
-        if is_alive or time.monotonic() < self._next_start:
-            return
-        self._next_start = time.monotonic() + RESTART_S
-        (admin_port,) = processes.free_ports(1)
-        folder = self._store.envoy
-        if not self._told:
-            envoy.write_clusters(folder, "0", [])
-            envoy.write_routes(folder, "0", [])
-        bootstrap = envoy.write_bootstrap(folder, self._port, admin_port)
-        command = [envoy.executable(), "-c", str(bootstrap), "--use-dynamic-base-id"]
-        command += ["--concurrency", "1", "--log-level", "warning"]
-        log = self._store.logs / "envoy.log"
-        env = {"ADMIN_PORT": str(admin_port)}
-        self._child = processes.spawn(self._store.folder, ENVOY, command, env, log)
-        self.admin = Admin(admin_port)
-        logger.info("envoy started, pid %d", self._child.process.pid)
-
-    def tell(self, backends: list[Backend], hosts: list[Host]) -> bool:
-        """Send clusters, then routes; whether Envoy has both in force."""
-        folder = self._store.envoy
-        return self._send(
-            "clusters",
-            backends,
-            lambda version: envoy.write_clusters(folder, version, backends),
-        ) and self._send(
-            "routes",
-            hosts,
-            lambda version: envoy.write_routes(folder, version, hosts),
-        )
-
-    def _send(self, kind: str, content: Any, write: Callable[[str], None]) -> bool:
-        version = hashlib.sha256(repr(content).encode()).hexdigest()[:12]
-        if not content or self._told.get(kind) == version:
-            return True
-        write(version)
-        deadline = time.monotonic() + ENVOY_S
-        while time.monotonic() < deadline:
-            if self.admin.versions().get(kind) == version:
-                self._told[kind] = version
-                return True
-            time.sleep(0.02)
-        logger.warning("envoy has not taken %s %s yet", kind, version)
-        return False
-
-
 class Supervisor:
     """The loop over one state folder."""
 
@@ -119,7 +53,7 @@ class Supervisor:
         self._states: dict[str, State] = {}
         self._stopping = False
         children = processes.find(store.folder)
-        gateways = [child for child in children if child.role == ENVOY]
+        gateways = [child for child in children if child.role == gateway.ROLE]
         port = store.gateway_port()
         assert port is not None
         self._gateway = Gateway(store, port, gateways[0] if gateways else None)

@@ -1,0 +1,63 @@
+"""ASGI middleware that sees every request, also those that never reach the model."""
+
+import time
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from predictor.log import logger
+from predictor.model import IntentModel
+
+
+class Observer:
+    """Counts every prediction request and names who answered it."""
+
+    def __init__(self, app: ASGIApp, model: IntentModel, *, log_requests: bool) -> None:
+        """Wrap `app`; the model's source goes into each answer's headers."""
+        self._app = app
+        self._metrics = model.metrics
+        self._log_requests = log_requests
+        self._headers = [
+            (b"x-model-version", model.source.version.encode()),
+            (b"x-revision", model.source.revision.encode()),
+        ]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, its answer back with our headers."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        start, status = time.perf_counter(), 500
+
+        async def named(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    *self._headers,
+                    *(pair for pair in scope["headers"] if pair[0] == b"x-request-id"),
+                ]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, named)
+        finally:
+            self._count(scope["path"], status, time.perf_counter() - start)
+
+    def _count(self, path: str, status: int, seconds: float) -> None:
+        protocol = protocol_of(path)
+        if protocol is None:
+            return
+        self._metrics.observe_request(protocol, str(status), seconds)
+        if self._log_requests:
+            fields = {"protocol": protocol, "code": status, "ms": seconds * 1000}
+            logger.info("request", extra={"fields": fields})
+
+
+def protocol_of(path: str) -> str | None:
+    """The protocol that a path asks a prediction by, None for every other path."""
+    if path.startswith("/v1/models/") and path.endswith(":predict"):
+        return "v1"
+    if path.startswith("/v2/models/") and path.endswith("/infer"):
+        return "v2"
+    return "predict" if path == "/predict" else None

@@ -1,0 +1,125 @@
+"""Envoy as a process: started, told, asked whether it has taken what it was told."""
+
+import hashlib
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import requests
+
+from scripts.local import envoy, processes
+from scripts.local.envoy import Backend, Host
+from scripts.local.processes import Child
+from scripts.local.store import Store
+
+ROLE = "envoy"
+ADMIN_TIMEOUT_S = 2.0
+TAKES_S = 2.0
+RESTART_S = 1.0
+
+logger = logging.getLogger(__name__)
+
+
+class Gateway:
+    """Envoy, and what it was last told."""
+
+    def __init__(self, store: Store, port: int, child: Child | None) -> None:
+        """Adopt a running Envoy, or be ready to start one."""
+        self._store = store
+        self._port = port
+        self._child = child
+        self._told: dict[str, str] = {}
+        self._next_start = 0.0
+        if child is not None:
+            self.admin = Admin(int(child.env["ADMIN_PORT"]))
+
+    def keep(self) -> None:
+        """Start Envoy where it is not running; the files tell it what was told."""
+        is_alive = self._child is not None and self._child.is_alive()
+        if is_alive or time.monotonic() < self._next_start:
+            return
+        self._next_start = time.monotonic() + RESTART_S
+        (admin_port,) = processes.free_ports(1)
+        folder = self._store.envoy
+        if not self._told:
+            envoy.write_clusters(folder, "0", [])
+            envoy.write_routes(folder, "0", [])
+        bootstrap = envoy.write_bootstrap(folder, self._port, admin_port)
+        command = [envoy.executable(), "-c", str(bootstrap), "--use-dynamic-base-id"]
+        command += ["--concurrency", "1", "--log-level", "warning"]
+        log = self._store.logs / "envoy.log"
+        env = {"ADMIN_PORT": str(admin_port)}
+        self._child = processes.spawn(self._store.folder, ROLE, command, env, log)
+        self.admin = Admin(admin_port)
+        logger.info("envoy started, pid %d", self._child.process.pid)
+
+    def tell(self, backends: list[Backend], hosts: list[Host]) -> bool:
+        """Send clusters, then routes; whether Envoy has both in force."""
+        folder = self._store.envoy
+        return self._send(
+            "clusters",
+            backends,
+            lambda version: envoy.write_clusters(folder, version, backends),
+        ) and self._send(
+            "routes",
+            hosts,
+            lambda version: envoy.write_routes(folder, version, hosts),
+        )
+
+    def _send(self, kind: str, content: Any, write: Callable[[str], None]) -> bool:
+        version = hashlib.sha256(repr(content).encode()).hexdigest()[:12]
+        if not content or self._told.get(kind) == version:
+            return True
+        write(version)
+        deadline = time.monotonic() + TAKES_S
+        while time.monotonic() < deadline:
+            if self.admin.versions().get(kind) == version:
+                self._told[kind] = version
+                return True
+            time.sleep(0.02)
+        logger.warning("envoy has not taken %s %s yet", kind, version)
+        return False
+
+
+class Admin:
+    """What Envoy says it does, read from its admin port."""
+
+    def __init__(self, port: int) -> None:
+        """Talk to the admin listener on loopback."""
+        self._url = f"http://127.0.0.1:{port}"
+        self._session = requests.Session()
+
+    def versions(self) -> dict[str, str]:
+        """The versions in force: "clusters" once warmed, "routes". Empty if down."""
+        dump = self._get("/config_dump")
+        versions = {}
+        for part in dump.get("configs", ()):
+            if part["@type"].endswith("ClustersConfigDump"):
+                versions["clusters"] = part.get("version_info", "")
+                if part.get("dynamic_warming_clusters"):
+                    versions["clusters"] = ""
+            if part["@type"].endswith("RoutesConfigDump"):
+                for routes in part.get("dynamic_route_configs", ()):
+                    versions["routes"] = routes.get("version_info", "")
+        return versions
+
+    def active_requests(self, cluster: str) -> int:
+        """Requests that a revision is still working on."""
+        names = rf"(tag/)?{re.escape(cluster)}"
+        pattern = rf"^cluster\.{names}\.upstream_rq(_pending)?_active$"
+        stats = self._get("/stats", params={"format": "json", "filter": pattern})
+        values = [each["value"] for each in stats.get("stats", ()) if "value" in each]
+        return int(sum(values))
+
+    def _get(
+        self, path: str, params: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        try:
+            answer = self._session.get(
+                self._url + path, params=params, timeout=ADMIN_TIMEOUT_S
+            )
+            return dict(answer.json())
+        except requests.RequestException:
+            return {}
