@@ -94,13 +94,16 @@ class Replicas:
             self._replicas[name] = replica
         replica.unrouted_at = None
 
-    def adopt(self, child: Child) -> None:
-        """Take over a process that outlived the supervisor before."""
+    def adopt(self, child: Child, *, was_ready: bool) -> None:
+        """Take over a process that outlived the supervisor before.
+
+        One that was ready counts as ready at once: traffic is on it already.
+        """
         replica = self._replicas.get(child.role)
         if replica is None or replica.child is not None:
             child.terminate()
             return
-        replica.child = child
+        replica.child, replica.is_ready = child, was_ready
         logger.info("%s adopted, pid %d", child.role, child.process.pid)
 
     def watch(self) -> None:

@@ -57,13 +57,19 @@ class Supervisor:
         port = store.gateway_port()
         assert port is not None
         self._gateway = Gateway(store, port, gateways[0] if gateways else None)
+        was_ready: set[str] = set()
         for document in store.objects():
             key = manifest.key(document)
-            self._states[key] = store.state(key)
-            self._want(document, self._states[key])
+            state = self._states[key] = store.state(key)
+            self._want(document, state)
+            was_ready |= {
+                f"{manifest.namespace(document)}/{revision.name}"
+                for revision in state.revisions
+                if revision.was_ready
+            }
         for child in children:
             if "/" in child.role:
-                self._replicas.adopt(child)
+                self._replicas.adopt(child, was_ready=child.role in was_ready)
 
     def run(self) -> None:
         """Tick until SIGTERM or SIGINT, then end every process."""

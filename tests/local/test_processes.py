@@ -56,7 +56,8 @@ def test_what_ignores_sigterm_is_killed(tmp_path: Path) -> None:
 
 
 def test_ending_what_is_gone_is_no_error(tmp_path: Path) -> None:
-    child = processes.spawn(tmp_path, "x", [sys.executable, "-V"], {}, tmp_path / "log")
+    nap = [sys.executable, "-c", "import time; time.sleep(0.3)"]
+    child = processes.spawn(tmp_path, "x", nap, {}, tmp_path / "log")
     while child.is_alive():
         time.sleep(0.02)
     child.terminate()

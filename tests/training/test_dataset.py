@@ -18,6 +18,15 @@ def test_there_are_600_different_utterances_a_class_and_2400_in_all() -> None:
     assert len({dataset.normalise(row.text) for row in ROWS}) == len(ROWS) >= 2400
 
 
+def test_the_card_counts_what_the_file_holds() -> None:
+    card = (DATA.parent.parent / "DATASET_CARD.md").read_text()
+    counts = Counter((row.domain, row.intent) for row in ROWS)
+    for domain in {row.domain for row in ROWS}:
+        each = [counts[domain, intent] for intent in dataset.INTENTS]
+        assert f"| {domain} | {' | '.join(map(str, each))} | {sum(each)} |" in card
+    assert f"| **{len(ROWS)}** |" in card
+
+
 def test_no_row_is_another_with_one_word_swapped() -> None:
     """Of one intent; in four words and more any word, in fewer the last (the noun)."""
     seen: dict[tuple[str, ...], str] = {}
