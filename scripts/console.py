@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.table import Table
 
 WIDTH = 160
 
@@ -18,6 +19,11 @@ def _console(*, stderr: bool) -> Console:
 
 out = _console(stderr=False)
 err = _console(stderr=True)
+
+
+def table(content: Table) -> None:
+    """Print a table as wide as its columns: names are to be copied, never cut."""
+    out.print(content, width=WIDTH, crop=False)
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     elif options.count:
         print_summary(summary)
     else:
-        console.out.print(_table(answers))
+        console.table(_table(answers))
     for reason in sorted({answer.error for answer in answers if answer.error}):
         console.err.print(f"error: {reason}", markup=False)
     return 1 if summary.failed else 0
@@ -126,7 +126,7 @@ def print_summary(summary: Summary, wanted: dict[str, int] | None = None) -> Non
         if wanted is not None:
             row.append(f"{wanted.get(share.revision, 0)}%")
         table.add_row(*row)
-    console.out.print(table)
+    console.table(table)
     codes = ", ".join(f"{code}: {n}" for code, n in sorted(summary.codes.items()))
     times = ", ".join(f"{name} {ms:.1f}" for name, ms in summary.latency_ms.items())
     console.out.print(f"{summary.requests} requests, codes {codes}")

@@ -7,8 +7,13 @@ import argparse
 import hashlib
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
 
 from predictor import artifact
 from training import dataset, scores
@@ -24,7 +29,8 @@ def train(version: str, data: Path, models: Path) -> artifact.Metadata:
     """
     fitted_on, held_out = dataset.split(dataset.read(data))
     pipeline = VERSIONS[version]()
-    pipeline.fit([row.text for row in fitted_on], [row.intent for row in fitted_on])
+    with _progress(f"fitting {version} on {len(fitted_on)} texts"):
+        pipeline.fit([row.text for row in fitted_on], [row.intent for row in fitted_on])
     result = scores.score(
         [row.intent for row in held_out],
         pipeline.predict_proba([row.text for row in held_out]),
@@ -41,6 +47,18 @@ def train(version: str, data: Path, models: Path) -> artifact.Metadata:
         git_commit=_git_commit(),
         metrics={"held_out": asdict(result)},
     )
+
+
+@contextmanager
+def _progress(title: str) -> Iterator[None]:
+    """A running clock on a terminal, a line elsewhere; on standard error."""
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        console.print(f"{title} ...")
+    columns = (SpinnerColumn(), title, TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        progress.add_task("", total=None, visible=console.is_terminal)
+        yield
 
 
 def _git_commit() -> str:

@@ -184,9 +184,9 @@ def _get(store: Store, options: argparse.Namespace) -> int:
         case "yaml":
             print(yaml.safe_dump(content, sort_keys=False), end="")
         case _:
-            console.out.print(tables.services(found))
+            console.table(tables.services(found))
             if options.output == "wide":
-                console.out.print(tables.revisions(store, found))
+                console.table(tables.revisions(store, found))
     return 0
 
 

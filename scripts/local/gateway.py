@@ -47,7 +47,7 @@ class Gateway:
             envoy.write_clusters(folder, "0", [])
             envoy.write_routes(folder, "0", [])
         bootstrap = envoy.write_bootstrap(folder, self._port, admin_port)
-        command = [envoy.executable(), "-c", str(bootstrap), "--use-dynamic-base-id"]
+        command = [envoy.executable(), "-c", str(bootstrap), "--disable-hot-restart"]
         command += ["--concurrency", "1", "--log-level", "warning"]
         log = self._store.logs / "envoy.log"
         env = {"ADMIN_PORT": str(admin_port)}
