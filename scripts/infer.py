@@ -25,7 +25,7 @@ SHOWN = 60
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Send the requests; 1 if any failed, 2 if there is nothing to send."""
+    """Send the requests; 1 if any failed, 2 if there is nothing to send, 130 on ^C."""
     options = _parser().parse_args(argv)
     texts = _texts(options)
     if not texts:
@@ -33,7 +33,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     url = options.url or URLS.get(options.protocol, URL)
     target = Target(url, options.host, options.model)
-    answers = _send(partial(connect, options.protocol, target), texts, options)
+    try:
+        answers = _send(partial(connect, options.protocol, target), texts, options)
+    except KeyboardInterrupt:
+        console.err.print("interrupted")
+        return 130
     summary = summarise(answers)
     if options.output == "json":
         content = (

@@ -2,6 +2,10 @@
 
 import io
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,7 @@ from scripts.inference.load import (
     summarise,
     wilson_interval,
 )
+from scripts.local.processes import ROOT
 from tests.servers import Server, run
 
 
@@ -96,6 +101,21 @@ def test_load_does_not_hide_what_a_worker_raises() -> None:
             concurrency=1,
             on_answer=lambda _: None,
         )
+
+
+def test_ctrl_c_ends_a_long_run_at_once(server: Server) -> None:
+    command = [sys.executable, "-m", "scripts.infer", "hi", "--url", server.url]
+    running = subprocess.Popen(
+        [*command, "--count", "100000", "--rps", "20"],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(2)
+    running.send_signal(signal.SIGINT)
+    _, printed = running.communicate(timeout=10)
+    assert running.returncode == 130
+    assert printed.strip().splitlines()[-1] == "interrupted"
 
 
 @pytest.mark.parametrize("protocol", ["v1", "v2", "predict", "grpc"])

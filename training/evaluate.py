@@ -168,14 +168,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             rows = dataset.read(options.data)
         results = evaluate(options.models, rows)
-    except dataset.DataError as error:
+        if options.write_card:
+            write_card(CARD, results)
+    except (dataset.DataError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except ArtifactError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
-    if options.write_card:
-        write_card(CARD, results)
     if options.output == "json":
         print(json.dumps(as_json(results), indent=2))
     else:

@@ -87,7 +87,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         facts = train(options.version, options.data, options.models)
-    except dataset.DataError as error:
+    except (dataset.DataError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     macro = facts.metrics["held_out"]["macro_f1"]

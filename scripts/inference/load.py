@@ -56,6 +56,7 @@ def send(
     """
     numbers = count()
     lock = threading.Lock()
+    stopping = threading.Event()
     answers: list[Answer] = []
     start = time.monotonic()
 
@@ -64,7 +65,7 @@ def send(
         while True:
             with lock:
                 number = next(numbers)
-            if number >= total:
+            if number >= total or stopping.is_set():
                 return
             if rate is not None:
                 time.sleep(max(0.0, start + number / rate - time.monotonic()))
@@ -74,8 +75,12 @@ def send(
                 on_answer(answer)
 
     with ThreadPoolExecutor(concurrency) as pool:
-        for worker in [pool.submit(work) for _ in range(concurrency)]:
-            worker.result()
+        workers = [pool.submit(work) for _ in range(concurrency)]
+        try:
+            for worker in workers:
+                worker.result()
+        finally:
+            stopping.set()
     return answers
 
 

@@ -28,13 +28,16 @@ PORT = 8080
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; 1 and one line on standard error where it fails."""
+    """Run one command; 1 and one line on standard error where it fails, 130 on ^C."""
     options = _parser().parse_args(argv)
     try:
         return int(options.run(Store(options.dir), options))
-    except LocalError as error:
+    except (LocalError, OSError) as error:
         console.err.print(f"error: {error}", markup=False)
         return 1
+    except KeyboardInterrupt:
+        console.err.print("interrupted; what was applied goes on in the background")
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:

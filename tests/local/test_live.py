@@ -337,3 +337,13 @@ def test_commands_work_from_any_folder(tmp_path: Path) -> None:
     assert (ROOT / "manifests").is_dir()
     code, printed = run("scripts.local", "--dir", str(tmp_path / "x"), "get")
     assert (code, "nothing was applied" in printed) == (1, True)
+
+
+def test_a_folder_that_is_none_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    code, printed = run(
+        *("scripts.local", "--dir", str(tmp_path / "file")),
+        *("apply", "-f", "manifests/isvc-v1.yaml", "--port", "0"),
+    )
+    assert (code, len(printed.splitlines())) == (1, 1)
+    assert printed.startswith("error: ")
