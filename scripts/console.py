@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 WIDTH = 160
@@ -24,6 +25,11 @@ err = _console(stderr=True)
 def table(content: Table) -> None:
     """Print a table as wide as its columns: names are to be copied, never cut."""
     out.print(content, width=WIDTH, crop=False)
+
+
+def progress() -> Progress:
+    """A bar on a terminal, nothing elsewhere."""
+    return Progress(console=err, transient=True, disable=not err.is_terminal)
 
 
 @contextmanager

@@ -9,8 +9,6 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from rich.progress import Progress
-
 from scripts import console
 from scripts.infer import print_summary
 from scripts.inference.clients import Target, connect
@@ -92,7 +90,7 @@ def _title(text: str) -> None:
 
 
 def _load(gateway: str) -> Summary:
-    with Progress(console=console.err, transient=True) as progress:
+    with console.progress() as progress:
         task = progress.add_task("requests", total=REQUESTS)
         answers = send(
             partial(connect, "v2", Target(gateway, None, "intent")),

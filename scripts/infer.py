@@ -12,7 +12,6 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from rich.progress import Progress
 from rich.table import Table
 
 from scripts import console
@@ -94,7 +93,7 @@ def _send(
     connection: Callable[[], Ask], texts: list[str], options: argparse.Namespace
 ) -> list[Answer]:
     total = options.count or len(texts)
-    with Progress(console=console.err, transient=True) as progress:
+    with console.progress() as progress:
         task = progress.add_task("requests", total=total, visible=bool(options.count))
         return send(
             connection,

@@ -56,8 +56,10 @@ def _progress(title: str) -> Iterator[None]:
     if not console.is_terminal:
         console.print(f"{title} ...")
     columns = (SpinnerColumn(), title, TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        progress.add_task("", total=None, visible=console.is_terminal)
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
+        progress.add_task("", total=None)
         yield
 
 

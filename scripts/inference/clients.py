@@ -53,7 +53,8 @@ def _rest(
     session = requests.Session()
     if target.host:
         session.headers["Host"] = target.host
-    url = target.url.rstrip("/") + path
+    address = target.url if "://" in target.url else f"http://{target.url}"
+    url = address.rstrip("/") + path
 
     def ask(text: str) -> Answer:
         start = time.perf_counter()
