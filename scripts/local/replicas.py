@@ -15,10 +15,10 @@ from scripts.local.manifest import Container
 from scripts.local.processes import Child
 
 PROBE_TIMEOUT_S = 1.0
-BACKOFF_S = 0.5
-LONGEST_BACKOFF_S = 10.0
+BACKOFFS_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 SETTLE_S = 0.5
 DRAIN_S = 30.0
+GRACE_S = 30.0
 
 logger = logging.getLogger(__name__)
 
@@ -33,12 +33,16 @@ class Replica:
     log: Path
     child: Child | None = None
     is_ready: bool = False
-    restarts: int = 0
     failures: int = 0
     next_start: float = 0.0
     first_start: float = field(default_factory=time.monotonic)
     unrouted_at: float | None = None
-    is_ending: bool = False
+    kill_at: float | None = None
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it was told to end."""
+        return self.kill_at is not None
 
     @property
     def revision(self) -> str:
@@ -111,6 +115,8 @@ class Replicas:
         for replica in self.all():
             if replica.child is not None and not replica.child.is_alive():
                 self._died(replica)
+            elif replica.child is not None and self._is_overdue(replica):
+                replica.child.kill()
             if replica.child is None:
                 self._start(replica)
             elif not replica.is_ready and not replica.is_ending and replica.probe():
@@ -132,22 +138,25 @@ class Replicas:
             waited = now - replica.unrouted_at
             idle = waited > SETTLE_S and active(replica.name) == 0
             if idle or waited > DRAIN_S:
-                replica.is_ending, replica.is_ready = True, False
+                replica.kill_at, replica.is_ready = now + GRACE_S, False
                 if replica.child is None:
                     del self._replicas[replica.name]
                 else:
                     replica.child.terminate()
                     logger.info("%s drained", replica.name)
 
+    @staticmethod
+    def _is_overdue(replica: Replica) -> bool:
+        return replica.kill_at is not None and time.monotonic() > replica.kill_at
+
     def _died(self, replica: Replica) -> None:
         if replica.is_ending:
             del self._replicas[replica.name]
             return
         replica.child = None
-        replica.restarts += 1
         delay = 0.0
         if not replica.is_ready:
-            delay = min(BACKOFF_S * 2**replica.failures, LONGEST_BACKOFF_S)
+            delay = BACKOFFS_S[min(replica.failures, len(BACKOFFS_S) - 1)]
             replica.failures += 1
         replica.is_ready = False
         replica.next_start = time.monotonic() + delay

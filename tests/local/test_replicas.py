@@ -1,0 +1,82 @@
+"""scripts.local.replicas: restarts wait longer each time, ends are enforced."""
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from scripts.local import processes, replicas
+from scripts.local.manifest import Container
+from scripts.local.processes import Child
+from scripts.local.replicas import Replicas
+
+NAME = "default/intent-predictor-00001"
+CONTAINER = Container((), {}, "http1", None, 60)
+STUBBORN = "import signal, time; signal.signal(15, 1); print(1, flush=True); "
+
+
+def _having(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    """Let a replica's process be a script of ours."""
+
+    def predictor(
+        folder: Path, name: str, service: str, container: Container, log: Path
+    ) -> Child:
+        del service, container
+        command = [sys.executable, "-c", script]
+        return processes.spawn(folder, name, command, {"PORT": "9"}, log)
+
+    monkeypatch.setattr(processes, "predictor", predictor)
+
+
+def _watch(owner: Replicas, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        owner.watch()
+        time.sleep(0.02)
+
+
+def test_one_that_dies_at_once_is_started_less_and_less_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _having(monkeypatch, "import time; print('start'); time.sleep(0.1)")
+    monkeypatch.setattr(replicas, "BACKOFFS_S", (0.1, 0.2, 30.0))
+    owner = Replicas(tmp_path, tmp_path)
+    owner.want(NAME, "intent", CONTAINER)
+    _watch(owner, 3)
+    log = tmp_path / "intent-predictor-00001.log"
+    assert log.read_text().splitlines() == ["start"] * 3
+    assert owner.ready("default") == set()
+
+
+def test_one_that_will_not_end_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _having(monkeypatch, f"{STUBBORN} time.sleep(60)")
+    monkeypatch.setattr(replicas, "GRACE_S", 0.2)
+    monkeypatch.setattr(replicas, "SETTLE_S", 0.0)
+    owner = Replicas(tmp_path, tmp_path)
+    owner.want(NAME, "intent", CONTAINER)
+    log = tmp_path / "intent-predictor-00001.log"
+    while processes.last_line(log) != "1":
+        _watch(owner, 0.05)
+    for _ in range(2):
+        owner.release(set(), lambda _: 0)
+    _watch(owner, 2)
+    assert owner.all() == []
+    assert processes.find(tmp_path) == []
+
+
+def test_one_that_still_works_is_not_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _having(monkeypatch, "import time; time.sleep(60)")
+    monkeypatch.setattr(replicas, "SETTLE_S", 0.0)
+    owner = Replicas(tmp_path, tmp_path)
+    owner.want(NAME, "intent", CONTAINER)
+    _watch(owner, 0.2)
+    for _ in range(3):
+        owner.release(set(), lambda _: 1)
+    (child,) = processes.find(tmp_path)
+    assert child.is_alive()
+    child.kill()
