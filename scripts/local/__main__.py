@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
 
     logs = commands.add_parser("logs", help="what the predictors wrote")
     logs.add_argument("name", help="an InferenceService, a revision, or envoy")
+    logs.add_argument("-n", dest="namespace", default="default")
     logs.set_defaults(run=_logs)
 
     patch = commands.add_parser("patch", help="set or remove canaryTrafficPercent")
@@ -165,7 +166,8 @@ def _wait(store: Store, key: str, timeout_s: float) -> None:
 
 
 def _newest_log(store: Store, key: str) -> Path:
-    return store.logs / f"{store.state(key).latest_created}.log"
+    namespace = key.partition(".")[0]
+    return store.logs / f"{namespace}.{store.state(key).latest_created}.log"
 
 
 def _get(store: Store, options: argparse.Namespace) -> int:
@@ -194,9 +196,10 @@ def _get(store: Store, options: argparse.Namespace) -> int:
 
 
 def _logs(store: Store, options: argparse.Namespace) -> int:
-    paths = [store.logs / f"{options.name}.log"]
-    if not paths[0].exists():
-        paths = sorted(store.logs.glob(f"{options.name}-predictor-*.log"))
+    name = f"{options.namespace}.{options.name}"
+    candidates = [store.logs / f"{stem}.log" for stem in (options.name, name)]
+    paths = [path for path in candidates if path.exists()]
+    paths = paths or sorted(store.logs.glob(f"{name}-predictor-*.log"))
     if not paths:
         raise NotRunning(f"no logs of {options.name} in {store.logs}")
     for path in paths:

@@ -93,7 +93,7 @@ class Replicas:
         """Have this revision running, from now on."""
         replica = self._replicas.get(name)
         if replica is None:
-            log = self._logs / f"{name.partition('/')[2]}.log"
+            log = self._logs / f"{name.replace('/', '.')}.log"
             replica = Replica(name, service, container, log)
             self._replicas[name] = replica
         replica.unrouted_at = None

@@ -44,7 +44,7 @@ def test_one_that_dies_at_once_is_started_less_and_less_often(
     owner = Replicas(tmp_path, tmp_path)
     owner.want(NAME, "intent", CONTAINER)
     _watch(owner, 3)
-    log = tmp_path / "intent-predictor-00001.log"
+    log = tmp_path / "default.intent-predictor-00001.log"
     assert log.read_text().splitlines() == ["start"] * 3
     assert owner.ready("default") == set()
 
@@ -57,7 +57,7 @@ def test_one_that_will_not_end_is_killed(
     monkeypatch.setattr(replicas, "SETTLE_S", 0.0)
     owner = Replicas(tmp_path, tmp_path)
     owner.want(NAME, "intent", CONTAINER)
-    log = tmp_path / "intent-predictor-00001.log"
+    log = tmp_path / "default.intent-predictor-00001.log"
     while processes.last_line(log) != "1":
         _watch(owner, 0.05)
     for _ in range(2):
