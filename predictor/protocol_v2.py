@@ -34,7 +34,7 @@ def texts_from_v2(request: InferRequest) -> list[str]:
         raise InvalidInput(
             f"inputs[0].datatype: expected BYTES, got {shown(tensor.datatype)}"
         )
-    wanted = size(tensor.shape)
+    wanted = text_count(tensor.shape)
     elements = _elements(tensor)
     if len(elements) != wanted:
         raise InvalidInput(
@@ -109,7 +109,7 @@ def bytes_elements(raw: bytes) -> list[bytes]:
     return elements
 
 
-def size(shape: object) -> int:
+def text_count(shape: object) -> int:
     """Number of texts in a shape [n] or [n, 1]."""
     fits = (
         isinstance(shape, list)

@@ -11,7 +11,7 @@ from kserve.errors import InvalidInput
 from kserve.protocol.infer_type import RequestedOutput
 
 from predictor.protocol import kind, parse_json, shown
-from predictor.protocol_v2 import OUTPUTS, bytes_elements, size
+from predictor.protocol_v2 import OUTPUTS, bytes_elements, text_count
 
 V2_FORM = (
     '{"inputs": [{"name": "text", "datatype": "BYTES", "shape": [n], "data": [...]}]}'
@@ -65,7 +65,7 @@ def _inputs(payload: dict[str, Any], tail: bytes, is_binary: bool) -> list[Infer
             raise InvalidInput(
                 f"inputs[0].{field}: expected a string, got {kind(tensor.get(field))}"
             )
-    size(tensor.get("shape"))
+    text_count(tensor.get("shape"))
     parameters = _parameters(tensor, "inputs[0].parameters")
     if is_binary and "binary_data_size" in parameters:
         data: list[Any] = _binary_elements(parameters["binary_data_size"], tail)
@@ -95,7 +95,7 @@ def _json_elements(tensor: dict[str, Any]) -> list[Any]:
     return data
 
 
-def _outputs(payload: dict[str, Any], is_binary: bool) -> list[RequestedOutput] | None:
+def _outputs(payload: dict[str, Any], is_binary: bool) -> list[RequestedOutput]:
     outputs = payload.get("outputs") or [{"name": name} for name in OUTPUTS]
     if not isinstance(outputs, list):
         raise InvalidInput(f"outputs: expected a list, got {kind(outputs)}")

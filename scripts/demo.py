@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from scripts import console
-from scripts.infer import print_summary
+from scripts.infer import ask_all, print_summary
 from scripts.inference.clients import Target, connect
-from scripts.inference.load import Summary, send, summarise
+from scripts.inference.load import summarise
 from scripts.local import processes
 from scripts.local.__main__ import FOLDER
 from scripts.local.__main__ import main as local
@@ -73,7 +73,14 @@ def _show(port: int) -> int:
             f"{answer.confidence:.2f} from {answer.revision} ({answer.version})"
         )
     _title(f"{REQUESTS} requests through the gateway")
-    summary = _load(gateway)
+    answers = ask_all(
+        partial(connect, "v2", Target(gateway, None, "intent")),
+        TEXTS,
+        total=REQUESTS,
+        rate=None,
+        concurrency=CONCURRENCY,
+    )
+    summary = summarise(answers)
     wanted = _wanted()
     print_summary(summary, wanted)
     for share in summary.split:
@@ -87,20 +94,6 @@ def _show(port: int) -> int:
 
 def _title(text: str) -> None:
     console.out.print(f"\n[bold]{text}[/bold]")
-
-
-def _load(gateway: str) -> Summary:
-    with console.progress() as progress:
-        task = progress.add_task("requests", total=REQUESTS)
-        answers = send(
-            partial(connect, "v2", Target(gateway, None, "intent")),
-            TEXTS,
-            total=REQUESTS,
-            rate=None,
-            concurrency=CONCURRENCY,
-            on_answer=lambda _: progress.advance(task),
-        )
-    return summarise(answers)
 
 
 def _grpc_url() -> str:

@@ -26,14 +26,24 @@ SHOWN = 60
 def main(argv: Sequence[str] | None = None) -> int:
     """Send the requests; 1 if any failed, 2 if there is nothing to send, 130 on ^C."""
     options = _parser().parse_args(argv)
-    texts = _texts(options)
+    try:
+        texts = _texts(options)
+    except (OSError, UnicodeDecodeError) as error:
+        console.err.print(f"error: {options.file}: {error}", markup=False)
+        return 2
     if not texts:
         console.err.print("error: no text given; as argument, --file, or -")
         return 2
     url = options.url or URLS.get(options.protocol, URL)
     target = Target(url, options.host, options.model)
     try:
-        answers = _send(partial(connect, options.protocol, target), texts, options)
+        answers = ask_all(
+            partial(connect, options.protocol, target),
+            texts,
+            total=options.count or len(texts),
+            rate=options.rps,
+            concurrency=options.concurrency,
+        )
     except KeyboardInterrupt:
         console.err.print("interrupted")
         return 130
@@ -82,25 +92,27 @@ def _texts(options: argparse.Namespace) -> list[str]:
     for text in options.texts:
         texts += sys.stdin.read().splitlines() if text == "-" else [text]
     if options.file is not None:
-        try:
-            texts += options.file.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            console.err.print(f"error: {options.file}: {error}", markup=False)
+        texts += options.file.read_text(encoding="utf-8").splitlines()
     return [text for text in texts if text.strip()]
 
 
-def _send(
-    connection: Callable[[], Ask], texts: list[str], options: argparse.Namespace
+def ask_all(
+    connection: Callable[[], Ask],
+    texts: Sequence[str],
+    *,
+    total: int,
+    rate: float | None,
+    concurrency: int,
 ) -> list[Answer]:
-    total = options.count or len(texts)
+    """Send `total` requests with a bar on a terminal; arguments as `load.send` has."""
     with console.progress() as progress:
-        task = progress.add_task("requests", total=total, visible=bool(options.count))
+        task = progress.add_task("requests", total=total)
         return send(
             connection,
             texts,
             total=total,
-            rate=options.rps,
-            concurrency=options.concurrency,
+            rate=rate,
+            concurrency=concurrency,
             on_answer=lambda _: progress.advance(task),
         )
 

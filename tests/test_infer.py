@@ -168,6 +168,7 @@ def test_nobody_there_is_one_line(protocol: str) -> None:
     [
         ((), "no text given"),
         (("--file", "no such file"), "no such file"),
+        (("hi", "--file", "no such file"), "no such file"),
         (("hi", "--count", "0"), "expected 1 or more"),
         (("hi", "--protocol", "soap"), "invalid choice"),
     ],

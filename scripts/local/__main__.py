@@ -170,9 +170,13 @@ def _newest_log(store: Store, key: str) -> Path:
     return store.logs / f"{namespace}.{store.state(key).latest_created}.log"
 
 
-def _get(store: Store, options: argparse.Namespace) -> int:
+def _check_applied(store: Store) -> None:
     if store.gateway_port() is None:
         raise NotRunning("nothing was applied here; start with: apply -f FILE")
+
+
+def _get(store: Store, options: argparse.Namespace) -> int:
+    _check_applied(store)
     _supervise(store, None)
     found = [
         document | {"status": store.status(manifest.key(document))}
@@ -208,8 +212,7 @@ def _logs(store: Store, options: argparse.Namespace) -> int:
 
 
 def _patch(store: Store, options: argparse.Namespace) -> int:
-    if store.gateway_port() is None:
-        raise NotRunning("nothing was applied here; start with: apply -f FILE")
+    _check_applied(store)
     key = f"{options.namespace}.{options.name}"
     verb = store.patch_percent(key, options.percent)
     _supervise(store, None)

@@ -45,7 +45,12 @@ class Host:
     @property
     def name(self) -> str:
         """The host name that Kourier routes by."""
-        return f"{self.service}-predictor.{self.namespace}.{DOMAIN}"
+        return host_name(self.service, self.namespace)
+
+
+def host_name(service: str, namespace: str) -> str:
+    """The host of an InferenceService's predictor."""
+    return f"{service}-predictor.{namespace}.{DOMAIN}"
 
 
 def tag_cluster(name: str) -> str:
@@ -69,17 +74,6 @@ def write_bootstrap(folder: Path, port: int, admin_port: int) -> Path:
         "admin": {"address": _address(admin_port)},
         "dynamic_resources": {"cds_config": _watched(folder, "clusters")},
         "static_resources": {"listeners": [_listener(folder, port)]},
-        "layered_runtime": {
-            "layers": [
-                {
-                    "name": "local",
-                    "static_layer": {
-                        # Kourier's gateway does not refuse long-lived downstreams.
-                        "overload.global_downstream_max_connections": 50000
-                    },
-                }
-            ]
-        },
     }
     write_json(path, bootstrap)
     return path

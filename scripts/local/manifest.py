@@ -3,6 +3,8 @@
 Refuses whatever cannot run here; knows nothing of processes or files besides YAML.
 """
 
+import copy
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,8 +26,9 @@ DEFAULT_DEADLINE_S = 600.0
 DEFAULT_TIMEOUT_S = 300
 NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 # KServe copies every other annotation into the revision's template.
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 NOT_IN_TEMPLATE = {
-    "kubectl.kubernetes.io/last-applied-configuration",
+    LAST_APPLIED,
     "serving.knative.dev/rollout-duration",
 }
 
@@ -70,6 +73,10 @@ def read(paths: Sequence[Path]) -> list[Object]:
 
 def check(document: Any) -> None:
     """Raise ManifestError naming the first field that does not fit."""
+    try:
+        json.dumps(document)
+    except TypeError as error:
+        raise ManifestError(f"a value has no JSON form ({error}); quote it") from error
     for field, expected in (("apiVersion", API_VERSION), ("kind", KIND)):
         if _get(document, field) != expected:
             raise ManifestError(
@@ -106,6 +113,20 @@ def namespace(document: Object) -> str:
 def percent(document: Object) -> Any:
     """The canary's percent, None where the field is absent."""
     return _get(document, "spec", "predictor", PERCENT)
+
+
+def with_last_applied(document: Object) -> Object:
+    """A copy that carries what was applied in an annotation, as kubectl leaves it."""
+    applied = copy.deepcopy(document)
+    annotations = applied["metadata"].get("annotations") or {}
+    content = json.dumps(document, separators=(",", ":"))
+    applied["metadata"]["annotations"] = annotations | {LAST_APPLIED: content}
+    return applied
+
+
+def last_applied_percent(document: Object) -> Any:
+    """The percent in the manifest that was applied last, whatever was patched since."""
+    return percent(json.loads(document["metadata"]["annotations"][LAST_APPLIED]))
 
 
 def has_tag_routing(document: Object) -> bool:

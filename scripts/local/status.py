@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scripts.local import manifest
-from scripts.local.envoy import DOMAIN
+from scripts.local.envoy import host_name
 from scripts.local.manifest import Object
 from scripts.local.rules import State, Target
 
@@ -33,8 +33,7 @@ def render(
 
     `before` is the last status, so that a condition keeps its transition time.
     """
-    service = document["metadata"]["name"]
-    host = f"{service}-predictor.{manifest.namespace(document)}.{DOMAIN}"
+    host = host_name(document["metadata"]["name"], manifest.namespace(document))
     configuration = _configuration(state, failure)
     route = _route(state)
     ready = configuration & route
@@ -132,15 +131,15 @@ def _model_status(configuration: Condition) -> Object:
 
 def is_ready(status: Object) -> bool | None:
     """Whether Ready is True; None while it is Unknown."""
-    for condition in status.get("conditions", ()):
-        if condition["type"] == "Ready":
-            return {"True": True, "False": False}.get(condition["status"])
-    return None
+    return {"True": True, "False": False}.get(_ready(status).get("status", ""))
 
 
 def message(status: Object) -> str:
     """What keeps it from being Ready."""
-    for condition in status.get("conditions", ()):
-        if condition["type"] == "Ready":
-            return str(condition.get("message") or condition.get("reason", ""))
-    return "not observed yet"
+    ready = _ready(status)
+    return str(ready.get("message") or ready.get("reason") or "not observed yet")
+
+
+def _ready(status: Object) -> Object:
+    conditions = status.get("conditions", ())
+    return next((each for each in conditions if each["type"] == "Ready"), {})

@@ -3,6 +3,7 @@
 The command line writes objects, the supervisor writes states; nobody else writes.
 """
 
+import copy
 import fcntl
 import json
 import os
@@ -77,16 +78,14 @@ class Store:
         """
         with self.editing():
             live = self.object(manifest.key(document))
+            wanted = manifest.with_last_applied(document)
             if live is None:
-                metadata = {"creationTimestamp": _now(), "generation": 1}
-                self._put(document | {"metadata": document["metadata"] | metadata})
+                self._put(wanted, created=_now(), generation=1)
                 return "created"
-            merged = json.loads(json.dumps(document))
-            percent = manifest.percent(live)
-            last_applied = live["metadata"].get("lastAppliedPercent")
-            if manifest.percent(document) is None and last_applied is None:
-                _set_percent(merged, percent)
-            return self._configure(live, merged)
+            before, now = manifest.last_applied_percent(live), manifest.percent(wanted)
+            if before is None and now is None:
+                _set_percent(wanted, manifest.percent(live))
+            return self._replace(live, wanted, "configured")
 
     def patch_percent(self, key: str, percent: int | None) -> str:
         """Set the canary's percent, None removes the field. Raises NotRunning."""
@@ -94,26 +93,23 @@ class Store:
             live = self.object(key)
             if live is None:
                 raise NotRunning(f"InferenceService {key} not found; apply it first")
-            patched = json.loads(json.dumps(live))
+            patched = copy.deepcopy(live)
             _set_percent(patched, percent)
-            return self._configure(live, patched, applied=False)
+            return self._replace(live, patched, "patched")
 
-    def _configure(self, live: Object, wanted: Object, *, applied: bool = True) -> str:
-        same = manifest.template(live) == manifest.template(wanted)
-        if same and manifest.percent(live) == manifest.percent(wanted):
-            return "unchanged"
-        kept = {
-            "creationTimestamp": live["metadata"]["creationTimestamp"],
-            "generation": live["metadata"]["generation"] + 1,
-        }
-        self._put(wanted | {"metadata": wanted["metadata"] | kept}, applied=applied)
-        return "configured" if applied else "patched"
+    def _replace(self, live: Object, wanted: Object, verb: str) -> str:
+        is_same = manifest.template(live) == manifest.template(
+            wanted
+        ) and manifest.percent(live) == manifest.percent(wanted)
+        created = live["metadata"]["creationTimestamp"]
+        generation = live["metadata"]["generation"] + (not is_same)
+        self._put(wanted, created=created, generation=generation)
+        return "unchanged" if is_same else verb
 
-    def _put(self, document: Object, *, applied: bool = True) -> None:
-        if applied:
-            percent = manifest.percent(document)
-            document["metadata"]["lastAppliedPercent"] = percent
-        write_json(self._objects / f"{manifest.key(document)}.json", document)
+    def _put(self, document: Object, *, created: str, generation: int) -> None:
+        metadata = {"creationTimestamp": created, "generation": generation}
+        content = document | {"metadata": document["metadata"] | metadata}
+        write_json(self._objects / f"{manifest.key(document)}.json", content)
 
     def state(self, key: str) -> State:
         """The rules' state of one InferenceService, empty where there is none yet."""

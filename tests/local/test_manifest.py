@@ -63,6 +63,7 @@ def test_what_is_no_object_is_refused(document: Any) -> None:
         ("", "no InferenceService inside"),
         ("---\n---\n", "no InferenceService inside"),
         ("kind: Pod", "apiVersion: expected"),
+        ("made: 2026-11-23", "a value has no JSON form"),
     ],
 )
 def test_a_bad_file_is_named(tmp_path: Path, content: str, message: str) -> None:

@@ -57,6 +57,24 @@ def test_apply_keeps_a_percent_that_only_a_patch_has_set(store: Store) -> None:
     assert _percent(store) == 0
 
 
+def test_a_patched_percent_outlives_any_number_of_applies(store: Store) -> None:
+    store.apply(_v1())
+    store.patch_percent(KEY, 0)
+    for image in ("second", "third"):
+        document = _v1()
+        document["spec"]["predictor"]["containers"][0]["image"] = image
+        assert store.apply(document) == "configured"
+        assert _percent(store) == 0
+
+
+def test_a_percent_that_was_applied_unchanged_can_be_removed(store: Store) -> None:
+    store.apply(_v1())
+    store.patch_percent(KEY, 10)
+    assert store.apply(_v1(10)) == "unchanged"
+    store.apply(_v1())
+    assert _percent(store) is None
+
+
 def test_a_patch_removes_the_field(store: Store) -> None:
     store.apply(_v1(10))
     assert store.patch_percent(KEY, None) == "patched"
