@@ -1,0 +1,275 @@
+"""How much the counters say against "the canary is fine" and against "it is harmful".
+
+Every number here is an e-value: whatever the moment at which one looks, it exceeds
+1/alpha with probability at most alpha where its hypothesis holds. Arrays may have any
+leading axes, so one rollout and five thousand simulated ones run the same code. No
+clock, no names of metrics, no thresholds.
+
+The two-sample bet is that of Turner, Ly and Gruenwald (2021), with a margin; the start
+time mixture is Shiryaev's and Roberts' with a prior over start times; clusters of up to
+phi outcomes are answered by the exponent 1/phi (Hoelder's inequality).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+EXCESSES = np.array([0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 0.95])
+BEYOND_CEILING = np.array([0.1, 0.25, 0.5, 0.75, 0.95])
+PRIOR_BAD, PRIOR_REQUESTS = 0.5, 50.0
+SHRINKAGE = 20.0
+LARGEST_RATE = 0.98
+LARGEST_STAKE = 0.98
+LARGEST_E = 1e200
+LARGEST_LOG_FACTOR = 300.0
+LARGEST_LOG_E = 600.0
+TINY = 1e-9
+INDEPENDENT_BELOW = 1.35
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What one scrape adds: `bad` of `n` requests in each arm, arrays of one shape."""
+
+    canary_bad: Array
+    canary_n: Array
+    stable_bad: Array
+    stable_n: Array
+
+    @property
+    def compares(self) -> npt.NDArray[np.bool_]:
+        """Where both arms had requests; one arm alone is no evidence."""
+        return (self.canary_n > 0) & (self.stable_n > 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Bets:
+    """What is bet on, alternatives behind the counts' axes; arrays that broadcast.
+
+    `sign` +1 speaks against "p_canary - p_stable <= margin", -1 against ">= margin".
+    The rates come from earlier scrapes only. Any values keep the e-value valid, good
+    ones make it grow.
+    """
+
+    sign: Array
+    margin: Array
+    canary_rate: Array
+    stable_rate: Array
+
+    @classmethod
+    def joined(cls, parts: Sequence["Bets"], lead: tuple[int, ...]) -> "Bets":
+        """All behind each other, so that one call does; `lead` are the counts' axes."""
+        sizes = [math.prod(part.canary_rate.shape[len(lead) :]) for part in parts]
+        joined = np.empty((4, *lead, sum(sizes)))
+        start = 0
+        for part, size in zip(parts, sizes, strict=True):
+            shape = part.canary_rate.shape
+            columns = joined[..., start : start + size].reshape((4, *shape))
+            columns[0], columns[1] = part.sign, part.margin
+            columns[2], columns[3] = part.canary_rate, part.stable_rate
+            start += size
+        return cls(*joined)
+
+
+def log_e(counts: Counts, bets: Bets) -> Array:
+    """Logarithms of one scrape's e-values; 0 where an arm had no requests.
+
+    Shape: that of the counts with the bets' last axis behind it.
+    """
+    margin, is_worse = bets.margin, bets.sign > 0
+    low = np.maximum(0.0, -margin) + TINY
+    high = np.minimum(1.0, 1.0 - margin) - TINY
+    canary_n = np.maximum(counts.canary_n, 1.0)[..., None]
+    stable_n = np.maximum(counts.stable_n, 1.0)[..., None]
+    excess = bets.canary_rate - margin
+    nearest = start = np.minimum(np.maximum(bets.stable_rate, low), high)
+    for _ in range(4):  # the alternative's projection on the hypothesis' boundary
+        edge = nearest + margin
+        canary_pull = canary_n / (edge * (1 - edge))
+        stable_pull = stable_n / (nearest * (1 - nearest))
+        centre = (canary_pull * excess + stable_pull * start) / (
+            canary_pull + stable_pull
+        )
+        nearest = np.minimum(np.maximum(centre, low), high)
+    edge = nearest + margin
+    stake = bets.sign * canary_n * (bets.canary_rate - edge)
+    stake = np.maximum(stake / (edge * (1 - edge)), 0.0)
+    cap = np.minimum(
+        canary_n / np.where(is_worse, edge, 1 - edge),
+        stable_n / np.where(is_worse, 1 - nearest, nearest),
+    )
+    stake = bets.sign * np.minimum(stake, LARGEST_STAKE * cap)
+    return _log_gain(counts, stake / canary_n, stake / stable_n, edge, nearest)
+
+
+def _log_gain(
+    counts: Counts, canary_stake: Array, stable_stake: Array, edge: Array, base: Array
+) -> Array:
+    canary_bad, stable_bad = counts.canary_bad[..., None], counts.stable_bad[..., None]
+    canary_good = counts.canary_n[..., None] - canary_bad
+    stable_good = counts.stable_n[..., None] - stable_bad
+    gain = (
+        canary_bad * np.log1p(canary_stake * (1 - edge))
+        + canary_good * np.log1p(-canary_stake * edge)
+        + stable_bad * np.log1p(-stable_stake * (1 - base))
+        + stable_good * np.log1p(stable_stake * base)
+    )
+    return np.where(counts.compares[..., None], gain, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """Evidence mixed over alternatives (last axis) and over the time it began.
+
+    `whole` bets from the first scrape, `late` anew on every later epoch, so that a
+    regression after hours is found as fast as an early one. `epoch` counts minutes.
+    """
+
+    whole: Array
+    late: Array
+    epoch: int
+
+    @classmethod
+    def begin(cls, shape: tuple[int, ...]) -> "Mixture":
+        """No evidence yet: an e-value of one."""
+        return cls(np.ones(shape), np.zeros(shape), 0)
+
+    def update(self, log_factors: Array, *, is_new_epoch: bool) -> "Mixture":
+        """Multiply by one scrape's e-values."""
+        epoch = self.epoch + is_new_epoch
+        entering = 0.5 / (epoch * (epoch + 1)) if is_new_epoch else 0.0
+        limit = LARGEST_LOG_FACTOR
+        factors = np.exp(np.minimum(np.maximum(log_factors, -limit), limit))
+        return Mixture(
+            np.minimum(self.whole * factors, LARGEST_E),
+            np.minimum((self.late + entering) * factors, LARGEST_E),
+            epoch,
+        )
+
+    @property
+    def value(self) -> Array:
+        """The e-value: mean over alternatives, start times still to come count 1."""
+        to_come = 0.5 / (self.epoch + 1)
+        mixed: Array = (0.5 * self.whole + self.late).mean(axis=-1) + to_come
+        return mixed
+
+
+@dataclass(frozen=True, slots=True)
+class Worse:
+    """Evidence against "the canary is worse by at most a tolerance": for a rollback."""
+
+    mixture: Mixture
+    stable_bad: Array
+    stable_n: Array
+
+    @classmethod
+    def begin(cls, shape: tuple[int, ...]) -> "Worse":
+        """No evidence; the stable's rate starts as one bad in a hundred."""
+        return cls(
+            Mixture.begin((*shape, len(EXCESSES))),
+            np.full(shape, PRIOR_BAD),
+            np.full(shape, PRIOR_REQUESTS),
+        )
+
+    @property
+    def stable_rate(self) -> Array:
+        """The stable's rate so far."""
+        return self.stable_bad / self.stable_n
+
+    def bets(self, tolerance: Array, stable_rate: Array | None = None) -> Bets:
+        """Each excess over the tolerance, from a stable rate (its own past if None)."""
+        base = self.stable_rate if stable_rate is None else stable_rate
+        margin = tolerance[..., None]
+        rates = np.minimum(base[..., None] + margin + EXCESSES, LARGEST_RATE)
+        return Bets(np.ones(1), margin, rates, base[..., None])
+
+    def update(
+        self, counts: Counts, log_factors: Array, *, is_new_epoch: bool
+    ) -> "Worse":
+        """Add one scrape, with its log e-values by alternative, already over phi."""
+        return Worse(
+            self.mixture.update(log_factors, is_new_epoch=is_new_epoch),
+            self.stable_bad + np.where(counts.compares, counts.stable_bad, 0.0),
+            self.stable_n + np.where(counts.compares, counts.stable_n, 0.0),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Fine:
+    """Evidence against "the canary is worse by a margin or more": for a gate.
+
+    Two bets (last axis of `logs`): on the stable's rate, and on the canary's own,
+    shrunken towards it.
+    """
+
+    logs: Array
+    canary_bad: Array
+    canary_n: Array
+    stable_bad: Array
+    stable_n: Array
+
+    @classmethod
+    def begin(cls, shape: tuple[int, ...], bad: Array, n: Array) -> "Fine":
+        """No evidence; `bad` of `n` is what is known of the stable."""
+        return cls(
+            np.zeros((*shape, 2)),
+            np.zeros(shape),
+            np.zeros(shape),
+            np.broadcast_to(bad, shape),
+            np.broadcast_to(n, shape),
+        )
+
+    def bets(self, margin: Array) -> Bets:
+        """Both bets against `margin`, which has the shape of the evidence."""
+        base = self.stable_bad / self.stable_n
+        shrunken = (self.canary_bad + SHRINKAGE * base) / (self.canary_n + SHRINKAGE)
+        own = np.minimum(shrunken, base + 0.9 * margin)
+        rates = np.stack([base, own], axis=-1)
+        return Bets(-np.ones(1), margin[..., None], rates, base[..., None])
+
+    def update(
+        self, counts: Counts, log_factors: Array, *, is_on: npt.NDArray[np.bool_]
+    ) -> "Fine":
+        """Add one scrape where `is_on`, its log e-values already over phi."""
+        both = counts.compares & is_on
+        return Fine(
+            self.logs + np.where(is_on[..., None], log_factors, 0.0),
+            self.canary_bad + np.where(is_on, counts.canary_bad, 0.0),
+            self.canary_n + np.where(is_on, counts.canary_n, 0.0),
+            self.stable_bad + np.where(both, counts.stable_bad, 0.0),
+            self.stable_n + np.where(both, counts.stable_n, 0.0),
+        )
+
+    @property
+    def value(self) -> Array:
+        """The e-value: the mean of both bets."""
+        mixed: Array = np.exp(np.minimum(self.logs, LARGEST_LOG_E)).mean(axis=-1)
+        return mixed
+
+
+def log_e_beyond(ceiling: float, bad: Array, n: Array) -> Array:
+    """One sample's log e-values against "its rate is at most `ceiling`".
+
+    For when the stable is broken too and compares with nothing.
+    """
+    rates = ceiling + (1 - ceiling) * BEYOND_CEILING
+    gain, loss = np.log(rates / ceiling), np.log((1 - rates) / (1 - ceiling))
+    return bad[..., None] * gain + (n - bad)[..., None] * loss
+
+
+def dispersion(bad: Array, n: Array) -> float:
+    """How many outcomes move together (phi, at least 1), from one arm's past scrapes.
+
+    `bad` is scrapes x kinds of outcome, `n` scrapes. Pearson's chi-square over its
+    degrees of freedom, rounded up; 1 where it is compatible with independence.
+    """
+    expected = n[:, None] * bad.sum(axis=0) / max(float(n.sum()), 1.0)
+    good = 1 - expected / np.maximum(n[:, None], 1.0)
+    spread = max(float((expected * good).sum()), TINY)
+    ratio = float(((bad - expected) ** 2).sum()) / spread
+    return 1.0 if ratio < INDEPENDENT_BELOW else float(np.ceil(ratio))

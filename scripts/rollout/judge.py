@@ -1,0 +1,141 @@
+"""Evidence of one rollout: every metric against every hypothesis, one scrape at a time.
+
+Pure arrays with any leading axes; knows neither metrics' names nor weights' history.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from scripts.rollout.evidence import (
+    BEYOND_CEILING,
+    Array,
+    Bets,
+    Counts,
+    Fine,
+    Mixture,
+    Worse,
+    log_e,
+    log_e_beyond,
+)
+
+LARGEST_MARGIN = 0.9
+FULL = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """What is tested, how strictly. M metrics; G gates, one for each step.
+
+    `alpha`: probability of ever rolling back a canary that is not worse.
+    `beta`: probability of ever giving a canary more than its gate allows.
+    `shares` (M + 1): weights of the evidence in the sum, the ceiling's last; sum 1.
+    `tolerance` (M): excess that is no reason to roll back, 0 but for drift.
+    `budget` (M): excess bad share of all traffic that a gate must rule out.
+    `gated` (M): whether a metric keeps gates shut.
+    `steps` (..., G): percents; gate g leads from step g to the next, the last to 100.
+    `carry_from`: a gate counts scrapes at this share of its step's weight or more.
+    `ceiling`: bad share of the canary alone that is too much whatever the stable does.
+    """
+
+    alpha: float
+    beta: float
+    shares: Array
+    tolerance: Array
+    budget: Array
+    gated: npt.NDArray[np.bool_]
+    steps: Array
+    carry_from: float
+    ceiling: float
+
+    @property
+    def margins(self) -> Array:
+        """The excess that each gate must rule out (..., M, G): budget over weight."""
+        following = np.roll(self.steps, -1, axis=-1) / FULL
+        following[..., -1] = 1.0
+        share = self.budget[:, None] / following[..., None, :]
+        return np.minimum(share, LARGEST_MARGIN)
+
+    @property
+    def counts_from(self) -> Array:
+        """The least weight whose scrapes count for each gate (..., G), percent."""
+        return self.carry_from * self.steps
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All e-processes of a rollout; leading axes as in the counts."""
+
+    worse: Worse
+    ceiling: Mixture
+    gates: Fine
+
+    @classmethod
+    def begin(cls, design: Design, bad: Array, n: Array) -> "Evidence":
+        """None yet; `bad` of `n` (..., M) is what is known of the stable."""
+        lead, steps = bad.shape, design.steps.shape[-1]
+        return cls(
+            Worse.begin(lead),
+            Mixture.begin((*lead[:-1], len(BEYOND_CEILING))),
+            Fine.begin((*lead, steps), bad[..., None], n[..., None]),
+        )
+
+    def update(
+        self,
+        design: Design,
+        counts: Counts,
+        phi: Array,
+        weight: Array,
+        *,
+        is_new_epoch: bool,
+        stable_rate: Array | None = None,
+    ) -> "Evidence":
+        """Add one scrape of (..., M) counts that was taken at `weight` percent (...).
+
+        The first metric is the one that the ceiling looks at. `stable_rate` stands in
+        for the stable's past where it is not NaN (drift: the set changes).
+        """
+        rate = self.worse.stable_rate
+        if stable_rate is not None:
+            rate = np.where(np.isnan(stable_rate), rate, stable_rate)
+        parts = [
+            self.worse.bets(design.tolerance, rate),
+            self.gates.bets(design.margins),
+        ]
+        logs = log_e(counts, Bets.joined(parts, rate.shape)) / phi[..., None]
+        is_on = (weight[..., None] >= design.counts_from)[..., None, :]
+        excesses = self.worse.mixture.whole.shape[-1]
+        gate_logs = logs[..., excesses:].reshape(self.gates.logs.shape)
+        ceiling_logs = log_e_beyond(
+            design.ceiling, counts.canary_bad[..., 0], counts.canary_n[..., 0]
+        )
+        return Evidence(
+            self.worse.update(counts, logs[..., :excesses], is_new_epoch=is_new_epoch),
+            self.ceiling.update(ceiling_logs / phi[..., :1], is_new_epoch=is_new_epoch),
+            self.gates.update(_by_gate(counts), gate_logs, is_on=is_on),
+        )
+
+    def against(self) -> Array:
+        """E-values that speak for a rollback (..., M + 1), the ceiling's last."""
+        values = [self.worse.mixture.value, self.ceiling.value[..., None]]
+        return np.concatenate(values, axis=-1)
+
+    def must_roll_back(self, design: Design) -> npt.NDArray[np.bool_]:
+        """Whether the weighted sum has reached 1/alpha."""
+        total = (design.shares * self.against()).sum(axis=-1)
+        return np.asarray(total >= 1 / design.alpha)
+
+    def opens(self, design: Design) -> npt.NDArray[np.bool_]:
+        """Which gates (..., G) every gating metric leaves open."""
+        passed = self.gates.value >= 1 / design.beta
+        return np.asarray((passed | ~design.gated[:, None]).all(axis=-2))
+
+
+def _by_gate(counts: Counts) -> Counts:
+    return Counts(
+        counts.canary_bad[..., None],
+        counts.canary_n[..., None],
+        counts.stable_bad[..., None],
+        counts.stable_n[..., None],
+    )

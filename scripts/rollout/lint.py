@@ -1,0 +1,135 @@
+"""Reads a policy file and reports every fault of it at once, each with its line."""
+
+import difflib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from scripts.rollout import policy
+from scripts.rollout.errors import PolicyError
+from scripts.rollout.policy import Policy
+
+Place = tuple[str | int, ...]
+
+
+def read(path: Path) -> Policy:
+    """The policy in a file. Raises PolicyError with one line a fault."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8"
+        raise PolicyError(f"{path}: {reason}") from error
+    return parse(text, str(path))
+
+
+def parse(text: str, name: str) -> Policy:
+    """The policy in a text that `name` stands for. Raises PolicyError."""
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise PolicyError(
+            f"{name}: not YAML: {' '.join(str(error).split())}"
+        ) from error
+    if not isinstance(content, dict) or root is None:
+        raise PolicyError(f"{name}:1: expected a mapping with target, got {content!r}")
+    lines = dict(_lines(root, ()))
+    faults = list(_repeated(root, ()))
+    try:
+        found = Policy.model_validate(content)
+    except ValidationError as error:
+        faults += [_fault(details) for details in error.errors()]
+    else:
+        faults += policy.conflicts(found)
+    if faults:
+        said = sorted(
+            {(_line(place, lines), _said(place, fault)) for place, fault in faults}
+        )
+        raise PolicyError("\n".join(f"{name}:{line}: {fault}" for line, fault in said))
+    return found
+
+
+def _fault(details: ErrorDetails) -> tuple[Place, str]:
+    place, value = tuple(details["loc"]), details["input"]
+    match details["type"]:
+        case "extra_forbidden":
+            return place, _unknown(place)
+        case "missing":
+            return place, "missing"
+        case "value_error":
+            return place, str(details["ctx"]["error"])
+    message = details["msg"].replace("Input should be", "expected")
+    return place, message if isinstance(value, dict) else f"{message}, got {value!r}"
+
+
+def _unknown(place: Place) -> str:
+    keys = _keys(place[:-1])
+    near = difflib.get_close_matches(str(place[-1]), keys, n=1, cutoff=0.5)
+    if near:
+        return f"unknown key; did you mean {near[0]}?"
+    return f"unknown key; known are {', '.join(keys)}"
+
+
+def _keys(place: Place) -> list[str]:
+    """The keys that a mapping at this place may have."""
+    part: type[BaseModel] = Policy
+    for step in place:
+        if isinstance(step, str):
+            fields = {field.alias: field for field in part.model_fields.values()}
+            part = _part(fields[step].annotation)
+    return [str(field.alias) for field in part.model_fields.values()]
+
+
+def _part(annotation: Any) -> type[BaseModel]:
+    """The one Part inside an annotation such as tuple[Metric, ...]."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(_part(each) for each in annotation.__args__ if each is not Ellipsis)
+
+
+def _said(place: Place, fault: str) -> str:
+    """The key, without the names that pydantic gives to a union's members."""
+    path = "".join(
+        f"[{step}]" if isinstance(step, int) else f".{step}" for step in _real(place)
+    )
+    return f"{path.lstrip('.')}: {fault}" if path else fault
+
+
+def _real(place: Place) -> Place:
+    marks = ("literal[", "tuple[", "constrained-", "function-", "int", "float")
+    return tuple(s for s in place if isinstance(s, int) or not s.startswith(marks))
+
+
+def _line(place: Place, lines: dict[Place, int]) -> int:
+    real = _real(place)
+    while real and real not in lines:
+        real = real[:-1]
+    return lines.get(real, 1)
+
+
+def _lines(node: yaml.Node, place: Place) -> Iterator[tuple[Place, int]]:
+    for step, mark, child in _children(node):
+        yield (*place, step), mark
+        yield from _lines(child, (*place, step))
+
+
+def _children(node: yaml.Node) -> Iterator[tuple[str | int, int, yaml.Node]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield str(key.value), key.start_mark.line + 1, value
+    elif isinstance(node, yaml.SequenceNode):
+        for position, value in enumerate(node.value):
+            yield position, value.start_mark.line + 1, value
+
+
+def _repeated(node: yaml.Node, place: Place) -> Iterator[tuple[Place, str]]:
+    seen: set[str | int] = set()
+    for step, line, child in _children(node):
+        if step in seen:
+            yield (*place, step), f"given twice, again in line {line}"
+        seen.add(step)
+        yield from _repeated(child, (*place, step))

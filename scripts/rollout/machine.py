@@ -1,0 +1,130 @@
+"""The rollout as a pure function: state and one look at the world to the next state.
+
+No clock, no files, no network. The order within one look is the order of `step`:
+people first, then what the revisions are, guards, evidence, and only then a raise.
+"""
+
+from scripts.rollout import asked, measure, phases, say, watch
+from scripts.rollout.errors import RolloutError
+from scripts.rollout.look import ALL, Look, Rules
+from scripts.rollout.policy import Policy
+from scripts.rollout.state import (
+    JUDGED,
+    Decision,
+    Delta,
+    Observation,
+    Pause,
+    Phase,
+    Replicas,
+    SetPercent,
+    State,
+    View,
+)
+
+
+def begin(policy: Policy, view: View, now: float) -> State:
+    """Pin the canary and the stable. Raises RolloutError where there is no canary."""
+    name = policy.target.inferenceservice
+    if not view.rolledout:
+        raise RolloutError(
+            f"{name}: no revision is rolled out yet; apply a first version and wait "
+            "until it is Ready"
+        )
+    if view.created == view.rolledout:
+        raise RolloutError(
+            f"{name}: no canary beside {view.rolledout}; apply the new version with "
+            "canaryTrafficPercent: 0"
+        )
+    if view.percent is None or view.percent == ALL:
+        raise RolloutError(
+            f"{name}: canaryTrafficPercent is {view.percent or 'absent'}, so KServe "
+            f"promotes {view.created} as soon as it is ready; patch it to 0 first"
+        )
+    return State(
+        canary=view.created,
+        stable=view.rolledout,
+        began=now,
+        now=now,
+        entered=now,
+        heard=now,
+        was_ready=now,
+        last_restarts=view.replicas.get(view.created, Replicas()).restarts,
+    )
+
+
+class Machine:
+    """All decisions of one policy."""
+
+    def __init__(self, policy: Policy) -> None:
+        """Prepare the policy's tests."""
+        self.rules = Rules(policy)
+
+    def step(self, state: State, seen: Observation) -> Decision:
+        """Look once. A clock that went backwards stands still here."""
+        if state.is_over:
+            return Decision(state, (), ())
+        look = Look(self.rules, state, seen)
+        look.change(now=max(seen.time, state.now), tick=state.tick + 1, verdict=None)
+        for request in seen.requests:
+            asked.answer(look, request)
+        watch.revisions(look)
+        watch.canary(look)
+        if not look.state.is_over:
+            _measure(look)
+            phases.HANDLERS[look.state.phase](look)
+            watch.deadlines(look)
+            _steer(look)
+        return Decision(look.state, tuple(look.actions), tuple(look.notes))
+
+
+def _measure(look: Look) -> None:
+    """Add what was counted to the evidence, and roll back where it is enough."""
+    state, delta = look.state, look.seen.delta
+    if delta is None:
+        return
+    _load(look)
+    look.change(heard=state.now)
+    if state.phase is Phase.PREFLIGHT:
+        scrapes = [each for each in (*look.seen.history, delta) if _has_stable(each)]
+        look.change(known=(*state.known, *scrapes))
+    is_judged = state.phase in JUDGED or state.phase is Phase.HELD
+    if state.judged is None or not (is_judged or state.pause is Pause.HAND):
+        return
+    policy, design = look.policy, look.rules.design(state.steps)
+    judged = measure.update(
+        policy, design, state.judged, delta, state.weight, state.now
+    )
+    look.change(judged=judged)
+    if judged.evidence.must_roll_back(design):
+        reason, code = say.why_rolled_back(policy, design, judged)
+        look.roll_back(Phase.ROLLED_BACK, reason, code)
+
+
+def _has_stable(delta: Delta) -> bool:
+    return any(row[3] for row in delta.metrics.values())
+
+
+def _load(look: Look) -> None:
+    """Requests a second in all, and the most that one replica was seen to carry."""
+    state, view, delta = look.state, look.view, look.seen.delta
+    elapsed = state.now - state.heard
+    if elapsed <= 0 or view is None or delta is None:
+        return
+    name = look.policy.metrics[0].name
+    _, canary_n, _, stable_n = delta.metrics.get(name, measure.NOTHING)
+    peak = state.peak_load
+    for revision, n in ((state.canary, canary_n), (state.stable, stable_n)):
+        ready = view.replicas.get(revision, Replicas()).ready
+        if ready:
+            peak = max(peak, n / elapsed / ready)
+    look.change(rps=(canary_n + stable_n) / elapsed, peak_load=peak)
+
+
+def _steer(look: Look) -> None:
+    """Ask for the percent until it is what the InferenceService has."""
+    state, view = look.state, look.view
+    if state.is_over or state.is_verified or state.pause is Pause.HAND:
+        return
+    percent = None if state.phase is Phase.PROMOTING else state.weight
+    if view is None or view.percent != percent:
+        look.actions.append(SetPercent(percent))

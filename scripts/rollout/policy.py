@@ -1,0 +1,263 @@
+"""The policy file: what is rolled out, how strictly, on what evidence.
+
+Parsed and checked here, read nowhere else. Durations are seconds, shares are
+fractions, weights of traffic are whole percents.
+"""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+
+UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+SHARE = re.compile(r"(\d+(?:\.\d+)?)%")
+FIXED_DWELL_S = 30.0
+
+
+def _seconds(value: Any) -> float:
+    match = DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(
+            f"expected a duration such as 250ms, 30s, 5m or 2h, got {value!r}"
+        )
+    return float(match[1]) * UNITS_S[match[2]]
+
+
+def _fraction(value: Any) -> float:
+    if isinstance(value, str) and (match := SHARE.fullmatch(value)):
+        return float(match[1]) / 100
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    raise ValueError(f"expected a share such as 0.5% or 0.005, got {value!r}")
+
+
+def _positive(value: float) -> float:
+    if value <= 0:
+        raise ValueError("expected more than nothing")
+    return value
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds)]
+SomeSeconds = Annotated[Seconds, AfterValidator(_positive)]
+Share = Annotated[float, BeforeValidator(_fraction), Field(gt=0, lt=1)]
+Risk_ = Annotated[float, BeforeValidator(_fraction), Field(gt=0, le=0.5)]
+Percent = Annotated[int, Field(strict=True, ge=1, le=99)]
+Name = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$")]
+
+
+class Part(BaseModel):
+    """Any mapping of the file: keys in camel case, unknown ones refused."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, extra="forbid", frozen=True, allow_inf_nan=False
+    )
+
+
+class Target(Part):
+    """Which InferenceService, and what moves its traffic."""
+
+    inferenceservice: Name
+    namespace: Name = "default"
+    backend: Literal["local", "knative", "gateway", "standard"] = "local"
+
+
+class Bake(Part):
+    """The last watch before the promotion, with a control group left over."""
+
+    percent: Percent = 95
+    duration: Seconds = 300.0
+
+
+class Risk(Part):
+    """Error probabilities over the whole rollout, however often it is looked at."""
+
+    false_rollback: Risk_ = 0.01
+    bad_promotion: Risk_ = 0.05
+
+
+class Metric(Part):
+    """One comparison: `errors`, the share over an `slo`, or `drift` of labels.
+
+    `budget` is the largest excess bad share of all traffic that is tolerated;
+    `tolerance` the largest total variation distance of the predicted labels.
+    `mode: observe` shows a metric and lets it decide nothing.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+    slo: SomeSeconds | None = None
+    drift: Literal["predicted_label"] | None = None
+    budget: Share | None = None
+    tolerance: Share | None = None
+    weight: Annotated[float, Field(gt=0)] = 1.0
+    mode: Literal["decide", "observe"] = "decide"
+
+    @property
+    def is_gate(self) -> bool:
+        """Whether it keeps a gate shut: drift can be found, but not ruled out."""
+        return self.mode == "decide" and self.drift is None
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> "Metric":
+        if self.slo is not None and self.drift is not None:
+            raise ValueError("slo and drift are two metrics; keep one of them")
+        if self.drift is None and self.slo is None and self.name != "errors":
+            raise ValueError(
+                f"unknown metric {self.name!r}: expected the name errors, "
+                "or slo: 250ms, or drift: predicted_label"
+            )
+        wanted, other = ("budget", "tolerance")[:: -1 if self.drift else 1]
+        if getattr(self, wanted) is None or getattr(self, other) is not None:
+            raise ValueError(f"expected {wanted}: 1%, and no {other}")
+        return self
+
+
+class Guards(Part):
+    """What needs no comparison to be too much."""
+
+    max_error_rate: Share = 0.2
+    max_restarts: Annotated[int, Field(ge=0)] = 2
+    ready_timeout: SomeSeconds = 600.0
+    max_load: Annotated[float, Field(gt=0)] = 2.0
+
+
+class Dependence(Part):
+    """How many outcomes move together: retries, sessions.
+
+    `auto` estimates it from the stable: its last `history` where the source keeps
+    one, else `scrapes` of it before the first step. `assumed` stands in where those
+    hold too few bad outcomes to say.
+    """
+
+    cluster_size: Literal["auto"] | Annotated[int, Field(strict=True, ge=1)] = "auto"
+    history: SomeSeconds = 6 * 3600.0
+    scrapes: Annotated[int, Field(ge=2)] = 30
+    assumed: Annotated[int, Field(ge=1)] = 4
+
+
+class Deadlines(Part):
+    """How long to wait, for what."""
+
+    step: SomeSeconds = 2 * 3600.0
+    rollout: SomeSeconds = 8 * 3600.0
+    metrics_silence: SomeSeconds = 120.0
+    rollback: SomeSeconds = 300.0
+
+
+class Source(Part):
+    """Where the counters come from, and how often."""
+
+    prometheus: Annotated[str, Field(pattern=r"^https?://")] | None = None
+    scrape: Literal["pods"] = "pods"
+    interval: Annotated[SomeSeconds, Field(ge=0.2)] = 10.0
+
+
+DEFAULT_METRICS = (
+    Metric(name="errors", budget=0.005, weight=3),
+    Metric(name="latency", slo="250ms", budget=0.01, weight=3),  # type: ignore[arg-type]
+    Metric(name="labels", drift="predicted_label", tolerance=0.05, weight=1),
+)
+
+
+class Policy(Part):
+    """A whole policy file."""
+
+    version: Literal[1] = 1
+    target: Target
+    steps: Literal["auto"] | Annotated[tuple[Percent, ...], Field(min_length=1)] = (
+        *(5, 10, 25, 50),
+    )
+    carry_from: (
+        Annotated[float, BeforeValidator(_fraction), Field(ge=0, le=1)] | None
+    ) = None
+    dwell: Seconds | None = None
+    bake: Bake = Bake()
+    risk: Risk = Risk()
+    metrics: Annotated[tuple[Metric, ...], Field(min_length=1)] = DEFAULT_METRICS
+    guards: Guards = Guards()
+    dependence: Dependence = Dependence()
+    deadlines: Deadlines = Deadlines()
+    on_inconclusive: Literal["pause", "rollback"] = "pause"
+    pause_at: tuple[Percent, ...] = ()
+    source: Source = Source()
+    warmup: Annotated[int, Field(strict=True, ge=0, le=10_000)] = 20
+
+    @property
+    def is_auto(self) -> bool:
+        """Whether the steps are chosen from the traffic and may be skipped."""
+        return self.steps == "auto"
+
+    @property
+    def carried_from(self) -> float:
+        """From which share of a step's weight on earlier scrapes count for its gate."""
+        if self.carry_from is not None:
+            return self.carry_from
+        return 0.0 if self.is_auto else 1.0
+
+    @property
+    def dwell_s(self) -> float:
+        """The least time at a weight; with automatic steps one scrape."""
+        if self.dwell is not None:
+            return self.dwell
+        return self.source.interval if self.is_auto else FIXED_DWELL_S
+
+    @property
+    def key(self) -> str:
+        """Namespace and name of what is rolled out."""
+        return f"{self.target.namespace}.{self.target.inferenceservice}"
+
+
+def conflicts(policy: Policy) -> list[tuple[tuple[str | int, ...], str]]:
+    """Faults between keys that are each right: where, and what."""
+    found: list[tuple[tuple[str | int, ...], str]] = []
+    names = [metric.name for metric in policy.metrics]
+    for position, name in enumerate(names):
+        if name in names[:position]:
+            found.append((("metrics", position, "name"), f"a second {name!r}"))
+    if not any(metric.is_gate for metric in policy.metrics):
+        found.append(
+            (
+                ("metrics",),
+                "no metric with a budget decides: no gate could ever open on evidence",
+            )
+        )
+    if names[0] != "errors":
+        found.append(
+            (("metrics", 0, "name"), "expected errors first: maxErrorRate is theirs")
+        )
+    if policy.steps != "auto":
+        if list(policy.steps) != sorted(set(policy.steps)):
+            found.append(
+                (("steps",), f"expected rising percents, got {list(policy.steps)}")
+            )
+        elif policy.steps[-1] > policy.bake.percent:
+            found.append(
+                (
+                    ("bake", "percent"),
+                    f"expected at least the last step, {policy.steps[-1]}",
+                )
+            )
+        for position, percent in enumerate(policy.pause_at):
+            if percent not in policy.steps:
+                found.append(
+                    (("pauseAt", position), f"{percent} is not one of the steps")
+                )
+    elif policy.pause_at:
+        found.append((("pauseAt",), "needs steps that are given, not auto"))
+    if policy.deadlines.metrics_silence < 2 * policy.source.interval:
+        found.append(
+            (("deadlines", "metricsSilence"), "expected two intervals or more")
+        )
+    if policy.deadlines.rollout < policy.deadlines.step:
+        found.append((("deadlines", "rollout"), "expected no less than deadlines.step"))
+    if policy.dwell_s > policy.deadlines.step:
+        found.append((("dwell",), "expected less than deadlines.step"))
+    return found

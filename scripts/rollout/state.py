@@ -1,0 +1,197 @@
+"""What a rollout remembers, sees, and does: plain values, no behaviour but reading."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from scripts.rollout.drift import Labels
+from scripts.rollout.errors import Exit
+from scripts.rollout.evidence import Array
+from scripts.rollout.interval import Interval
+from scripts.rollout.judge import Evidence
+
+SCHEMA = 1
+
+
+class Phase(StrEnum):
+    """Where a rollout is."""
+
+    PREFLIGHT = "Preflight"
+    WARMUP = "Warmup"
+    STEP = "Step"
+    BAKE = "Bake"
+    PROMOTING = "Promoting"
+    ROLLING_BACK = "RollingBack"
+    HELD = "Held"
+    PROMOTED = "Promoted"
+    ROLLED_BACK = "RolledBack"
+    ABORTED = "Aborted"
+    SUPERSEDED = "Superseded"
+
+
+TERMINAL = frozenset(
+    {Phase.PROMOTED, Phase.ROLLED_BACK, Phase.ABORTED, Phase.SUPERSEDED}
+)
+JUDGED = frozenset({Phase.STEP, Phase.BAKE})
+
+
+class Pause(StrEnum):
+    """Why the weight does not rise although the evidence might allow it."""
+
+    NONE = ""
+    PERSON = "paused by a person"
+    APPROVAL = "waits for an approval"
+    HAND = "the percent was changed by hand"
+
+
+@dataclass(frozen=True, slots=True)
+class Replicas:
+    """A revision's pods: how many can answer, and how often they were restarted."""
+
+    ready: int = 0
+    restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The InferenceService as it is: what is asked for, and what really routes.
+
+    `percent` is canaryTrafficPercent, None where the field is absent. `routed` is the
+    percent of each revision. `failure` says why the newest can never be ready.
+    """
+
+    created: str
+    ready: str
+    rolledout: str
+    percent: int | None
+    routed: Mapping[str, int]
+    replicas: Mapping[str, Replicas]
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What the counters gained since the scrape before.
+
+    `metrics`: by name, bad and n of the canary, bad and n of the stable.
+    `labels`: by predicted label, of the canary and of the stable.
+    """
+
+    metrics: Mapping[str, tuple[float, float, float, float]]
+    labels: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person asked for, and why."""
+
+    verb: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Warmed:
+    """How the warm-up went."""
+
+    sent: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One look at the world. None: it did not answer.
+
+    `history`: earlier scrapes of the stable alone, where the source keeps any.
+    """
+
+    time: float
+    view: View | None
+    delta: Delta | None
+    requests: tuple[Request, ...] = ()
+    warmed: Warmed | None = None
+    history: tuple[Delta, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SetPercent:
+    """Set canaryTrafficPercent; None removes the field, and that promotes."""
+
+    percent: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class WarmUp:
+    """Send requests to the canary's tag host."""
+
+    requests: int
+
+
+Action = SetPercent | WarmUp
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The evidence, and what it is built on."""
+
+    began: float
+    phi: Array
+    phi_source: tuple[str, ...]
+    evidence: Evidence
+    interval: Interval
+    label_names: tuple[str, ...]
+    labels: Labels
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that a promoter must know to go on after it was killed.
+
+    `weight` is what was asked for last; `is_verified` whether it was seen in force.
+    `known` are scrapes of the stable before the canary got traffic. `peak_load` is the
+    most requests a second that one replica was seen to carry. `ending` and `code` are
+    where a rollback leads; `verdict` is set where a run has nothing more to wait for.
+    """
+
+    canary: str
+    stable: str
+    began: float
+    now: float
+    entered: float
+    heard: float
+    was_ready: float
+    tick: int = 0
+    phase: Phase = Phase.PREFLIGHT
+    held_from: Phase = Phase.PREFLIGHT
+    steps: tuple[int, ...] = ()
+    step: int = 0
+    weight: int = 0
+    is_verified: bool = False
+    is_warm: bool = False
+    pause: Pause = Pause.NONE
+    approved: tuple[int, ...] = ()
+    forced: str = ""
+    restarts: int = 0
+    last_restarts: int = 0
+    rps: float = 0.0
+    peak_load: float = 0.0
+    known: tuple[Delta, ...] = ()
+    judged: Judged | None = None
+    ending: Phase = Phase.ROLLED_BACK
+    code: Exit = Exit.ROLLED_BACK
+    verdict: Exit | None = None
+    reason: str = ""
+    schema: int = SCHEMA
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing can change any more."""
+        return self.phase in TERMINAL
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The state after one look, what to do, and what to say about it."""
+
+    state: State
+    actions: tuple[Action, ...]
+    notes: tuple[str, ...]
