@@ -1,1 +1,1 @@
-"""Decides a canary rollout by evidence: the library under `python -m scripts.canary`."""
+"""Decides a canary rollout by evidence: the library under scripts/canary.py."""

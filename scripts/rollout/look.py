@@ -90,7 +90,7 @@ class Look:
         self.change(note, weight=percent, is_verified=False)
 
     def roll_back(self, ending: Phase, reason: str, code: Exit) -> None:
-        """Take all traffic from the canary; a person's abort overrides other reasons."""
+        """Take all traffic from the canary; a person's abort overrides the rest."""
         if self.state.phase is Phase.ROLLING_BACK and ending is not Phase.ABORTED:
             return
         now = self.state.now

@@ -1,0 +1,140 @@
+"""Requests that every policy sees alike, whatever weight it has chosen.
+
+Each request has a routing uniform and an outcome of its own. What a policy sees at a
+weight is the requests whose routing uniform is below it, so the counts are kept by
+bands between the weights that any policy uses.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+ERRORS, OVER_250 = 0.005, 0.01
+# Lognormal latency, sigma 0.6: the p99 is 250 ms, or 376 ms where 5 % are over 250.
+OVER_300, OVER_500 = 0.0043, 0.00025
+SLOW_OVER_300, SLOW_OVER_500 = 0.0257, 0.00256
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One kind of canary under one kind of traffic.
+
+    `errors`, `over`: what the canary adds to the stable's bad shares. `at`: the weight
+    from which on it does. `cluster`: outcomes that come together. `incident`: minutes
+    in which both arms have 5 % errors.
+    """
+
+    name: str
+    errors: float = 0.0
+    over: float = 0.0
+    at: int = 0
+    cluster: int = 1
+    incident: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the canary is no worse than the stable."""
+        return self.errors == 0 and self.over == 0
+
+    @property
+    def harm(self) -> float:
+        """Excess bad answers a request."""
+        return self.errors + self.over
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a policy sees of one scrape (R rollouts, M metrics: errors, over 250 ms)."""
+
+    canary_bad: Array
+    canary_n: Array
+    stable_bad: Array
+    stable_n: Array
+    canary_over_300: Array
+    canary_over_500: Array
+    excess: Array
+
+
+class Stream:
+    """The requests of R rollouts, one scrape after the other."""
+
+    def __init__(
+        self,
+        cell: Cell,
+        rollouts: int,
+        rps: float,
+        interval_s: float,
+        weights: Sequence[int],
+        seed: int,
+    ) -> None:
+        """Prepare bands between the `weights` that will be asked for."""
+        self.cell = cell
+        self._random = np.random.default_rng(seed)
+        self._shape = (rollouts, len(weights))
+        self._edges = np.array(weights)
+        self._rate = rps * interval_s / 100 / cell.cluster
+        self._interval_s = interval_s
+        self._time_s = 0.0
+
+    def scrape(self) -> "Scrape":
+        """The next interval's requests."""
+        cell, draw = self.cell, self._random
+        minute = self._time_s / 60
+        base = 0.05 if cell.incident[0] <= minute < cell.incident[1] else ERRORS
+        widths = np.diff(self._edges, prepend=0)
+        n = draw.poisson(self._rate * widths, self._shape)
+        errors = draw.binomial(n, base)
+        more_errors = draw.binomial(n - errors, cell.errors / (1 - base))
+        over = draw.binomial(n, OVER_250)
+        more_over = draw.binomial(n - over, cell.over / (1 - OVER_250))
+        over_300 = draw.binomial(over, OVER_300 / OVER_250)
+        over_500 = draw.binomial(over_300, OVER_500 / OVER_300)
+        more_300 = draw.binomial(more_over, (SLOW_OVER_300 - OVER_300) / 0.04)
+        more_500 = draw.binomial(more_300, (SLOW_OVER_500 - OVER_500) / 0.0214)
+        self._time_s += self._interval_s
+        bands = np.stack(
+            (n, errors, more_errors, over, more_over)
+            + (over_300, more_300, over_500, more_500)
+        )
+        sums = np.cumsum(bands, axis=-1, dtype=float) * cell.cluster
+        return Scrape(cell, self._edges, sums)
+
+    def history(self, scrapes: int) -> tuple[Array, Array]:
+        """Bad (R, scrapes, M) and n (R, scrapes) of the stable with all traffic."""
+        shape = (self._shape[0], scrapes)
+        n = self._random.poisson(self._rate * 100, shape)
+        bad = [self._random.binomial(n, p) for p in (ERRORS, OVER_250)]
+        size = self.cell.cluster
+        return np.stack(bad, axis=-1).astype(float) * size, n.astype(float) * size
+
+
+class Scrape:
+    """One interval's requests; `at` says what a policy sees at its weights."""
+
+    def __init__(self, cell: Cell, edges: npt.NDArray[np.int64], sums: Array) -> None:
+        """Take sums over the bands up to each edge."""
+        self._cell = cell
+        self._edges = edges
+        self._sums = sums
+
+    def at(self, weights: npt.NDArray[np.int64]) -> Seen:
+        """Counts with the canary at `weights` (R) percent; 0 gives it nothing."""
+        column = np.searchsorted(self._edges, weights)
+        rows = np.arange(len(weights))
+        canary = np.where(weights > 0, self._sums[:, rows, column], 0.0)
+        stable = self._sums[:, :, -1] - canary
+        more = np.where(weights >= self._cell.at, 1.0, 0.0)
+        n, errors, more_errors, over, more_over, o3, m3, o5, m5 = canary
+        return Seen(
+            np.stack([errors + more * more_errors, over + more * more_over], axis=-1),
+            np.stack([n, n], axis=-1),
+            np.stack([stable[1], stable[3]], axis=-1),
+            np.stack([stable[0], stable[0]], axis=-1),
+            o3 + more * m3,
+            o5 + more * m5,
+            more * (more_errors + more_over),
+        )
