@@ -72,6 +72,8 @@ def write_bootstrap(folder: Path, port: int, admin_port: int) -> Path:
     bootstrap = {
         "node": {"id": "local", "cluster": "local"},
         "admin": {"address": _address(admin_port)},
+        # Histograms are up to this old when they are read.
+        "stats_flush_interval": "1s",
         "dynamic_resources": {"cds_config": _watched(folder, "clusters")},
         "static_resources": {"listeners": [_listener(folder, port)]},
     }

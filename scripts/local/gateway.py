@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 import requests
 
@@ -91,6 +92,12 @@ class Admin:
         self._url = f"http://127.0.0.1:{port}"
         self._session = requests.Session()
 
+    @property
+    def metrics_url(self) -> str:
+        """The page that counts requests by cluster, and nothing else."""
+        pattern = r"^cluster\.[^.]*\.upstream_rq_(completed|retry|timeout|time|[45]xx)$"
+        return f"{self._url}/stats/prometheus?{urlencode({'filter': pattern})}"
+
     def versions(self) -> dict[str, str]:
         """The versions in force: "clusters" once warmed, "routes". Empty if down."""
         dump = self._get("/config_dump")
@@ -104,6 +111,19 @@ class Admin:
                 for routes in part.get("dynamic_route_configs", ()):
                     versions["routes"] = routes.get("version_info", "")
         return versions
+
+    def weights(self, host: str) -> dict[str, int] | None:
+        """Percent of each cluster behind a host, as routed now; None if unknown."""
+        dump = self._get("/config_dump", params={"resource": "dynamic_route_configs"})
+        for part in dump.get("configs", ()):
+            for domain in part["route_config"].get("virtual_hosts", ()):
+                if domain["name"] == host:
+                    split = domain["routes"][-1]["route"]["weighted_clusters"]
+                    return {
+                        cluster["name"]: int(cluster.get("weight", 0))
+                        for cluster in split["clusters"]
+                    }
+        return None
 
     def active_requests(self, cluster: str) -> int:
         """Requests that a revision is still working on."""

@@ -34,6 +34,7 @@ class Replica:
     child: Child | None = None
     is_ready: bool = False
     failures: int = 0
+    restarts: int = 0
     next_start: float = 0.0
     first_start: float = field(default_factory=time.monotonic)
     unrouted_at: float | None = None
@@ -43,6 +44,14 @@ class Replica:
     def is_ending(self) -> bool:
         """Whether it was told to end."""
         return self.kill_at is not None
+
+    @property
+    def metrics_url(self) -> str | None:
+        """The page with its counters, None while it does not run."""
+        if self.child is None:
+            return None
+        port = self.child.env.get("HTTP_PORT", self.child.env["PORT"])
+        return f"http://127.0.0.1:{port}/metrics"
 
     @property
     def revision(self) -> str:
@@ -154,6 +163,7 @@ class Replicas:
             del self._replicas[replica.name]
             return
         replica.child = None
+        replica.restarts += 1
         delay = 0.0
         if not replica.is_ready:
             delay = BACKOFFS_S[min(replica.failures, len(BACKOFFS_S) - 1)]

@@ -7,9 +7,9 @@ import copy
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,16 @@ def write_json(path: Path, content: Any) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
     temporary.replace(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """What of a revision's process others may know."""
+
+    revision: str
+    is_ready: bool
+    restarts: int
+    metrics_url: str | None
 
 
 class Store:
@@ -129,9 +139,20 @@ class Store:
         content = _read(self._states / f"{key}.json")
         return {} if content is None else dict(content["status"])
 
-    def write_state(self, key: str, state: State, status: Object) -> None:
-        """Keep state and status together."""
-        content = {"state": asdict(state), "status": status}
+    def pods(self, key: str) -> list[Pod]:
+        """The processes of every revision, as they were last seen."""
+        content = _read(self._states / f"{key}.json")
+        return [] if content is None else [Pod(**pod) for pod in content["pods"]]
+
+    def write_state(
+        self, key: str, state: State, status: Object, pods: Sequence[Pod]
+    ) -> None:
+        """Keep what belongs together together."""
+        content = {
+            "state": asdict(state),
+            "status": status,
+            "pods": [asdict(pod) for pod in pods],
+        }
         write_json(self._states / f"{key}.json", content)
 
 

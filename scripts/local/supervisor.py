@@ -22,7 +22,7 @@ from scripts.local.gateway import Gateway
 from scripts.local.manifest import Object
 from scripts.local.replicas import Replicas
 from scripts.local.rules import State, Wish, settle
-from scripts.local.store import Store
+from scripts.local.store import Pod, Store
 
 TICK_S = 0.1
 GRACE_S = 10.0
@@ -166,9 +166,23 @@ class Supervisor:
         current = status.render(
             document, state, self._failure(document, state), before, now
         )
-        if current != before or state != self._store.state(key):
-            self._store.write_state(key, state, current)
+        pods = self._pods(manifest.namespace(document), state)
+        is_new = current != before or state != self._store.state(key)
+        if is_new or pods != self._store.pods(key):
+            self._store.write_state(key, state, current, pods)
+        if is_new:
             logger.info("%s: %s", key, json.dumps(_traffic(current)))
+
+    def _pods(self, namespace: str, state: State) -> list[Pod]:
+        replicas = [
+            self._replicas.find(f"{namespace}/{revision.name}")
+            for revision in state.revisions
+        ]
+        return [
+            Pod(each.revision, each.is_ready, each.restarts, each.metrics_url)
+            for each in replicas
+            if each is not None
+        ]
 
     def _failure(self, document: Object, state: State) -> str | None:
         """Why the newest revision has missed its progress deadline, else None."""

@@ -17,6 +17,8 @@ LARGEST_FIRST_STEP = 25
 BEST_WEIGHT = 50
 RATIOS = (1.12, 1.25, 1.5, 2.0, 3.0)
 HORIZON_S = 7 * 86400.0
+REPLAYS = 200
+MOST_SCRAPES = 360
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,3 +125,43 @@ def _expected(traffic: Traffic, seconds: float, weight: float) -> Counts:
 def _known(traffic: Traffic) -> tuple[Array, Array]:
     n = np.full(traffic.bad.shape, 50.0)
     return traffic.bad * n, n
+
+
+def false_alarms(
+    design: Design, traffic: Traffic, stays: Sequence[Stay], interval_s: float
+) -> int:
+    """How many of 200 simulated canaries as good as the stable are rolled back."""
+    random = np.random.default_rng(1)
+    shape = (REPLAYS, len(traffic.bad))
+    evidence = Evidence.begin(
+        design, *(np.broadcast_to(each, shape) for each in _known(traffic))
+    )
+    is_back = np.zeros(REPLAYS, dtype=bool)
+    scrapes = 0
+    for stay in stays:
+        for _ in range(min(round((stay.seconds or 0.0) / interval_s), MOST_SCRAPES)):
+            scrapes += 1
+            counts = _drawn(random, traffic, interval_s, stay.weight, shape)
+            weight = np.full(REPLAYS, float(stay.weight))
+            is_new = scrapes * interval_s // 60 > evidence.worse.mixture.epoch
+            evidence = evidence.update(
+                design, counts, traffic.phi, weight, is_new_epoch=is_new
+            )
+            is_back |= evidence.must_roll_back(design)
+    return int(is_back.sum())
+
+
+def _drawn(
+    random: np.random.Generator,
+    traffic: Traffic,
+    seconds: float,
+    weight: int,
+    shape: tuple[int, ...],
+) -> Counts:
+    """Counts of both arms with the same bad shares, in clusters of phi."""
+    found = []
+    for share in (weight / FULL, 1 - weight / FULL):
+        clusters = random.poisson(traffic.rps * seconds * share / traffic.phi, shape)
+        bad = random.binomial(clusters, np.minimum(traffic.bad, 1.0))
+        found += [bad * traffic.phi, clusters * traffic.phi]
+    return Counts(*found)

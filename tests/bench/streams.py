@@ -97,8 +97,10 @@ class Stream:
         more_500 = draw.binomial(more_300, (SLOW_OVER_500 - OVER_500) / 0.0214)
         self._time_s += self._interval_s
         bands = np.stack(
-            (n, errors, more_errors, over, more_over)
-            + (over_300, more_300, over_500, more_500)
+            (
+                *(n, errors, more_errors, over, more_over),
+                *(over_300, more_300, over_500, more_500),
+            )
         )
         sums = np.cumsum(bands, axis=-1, dtype=float) * cell.cluster
         return Scrape(cell, self._edges, sums)

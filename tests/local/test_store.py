@@ -89,7 +89,7 @@ def test_a_patch_of_nothing_is_refused(store: Store) -> None:
 def test_a_state_comes_back_as_it_was_written(store: Store) -> None:
     assert store.state(KEY) == State()
     state = _run(*CANARY)
-    store.write_state(KEY, state, {"url": "u"})
+    store.write_state(KEY, state, {"url": "u"}, [])
     assert store.state(KEY) == state
     assert store.status(KEY) == {"url": "u"}
 

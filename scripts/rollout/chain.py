@@ -1,0 +1,39 @@
+"""Journal lines that carry the hash of all before them, so none is changed unseen.
+
+A line is a JSON object whose first key is `hash`: the SHA-256 of the hash of the line
+before and of everything behind its own. Anybody can check it with sha256sum.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from scripts.rollout.errors import JournalError
+
+FIRST = "0" * 64
+HEAD = '{"hash":"'
+
+
+def link(previous: str, content: dict[str, Any]) -> tuple[str, str]:
+    """The line for `content` behind a line with hash `previous`, and its own hash."""
+    rest = json.dumps(content, separators=(",", ":"), allow_nan=False)[1:]
+    digest = _digest(previous, rest)
+    return f'{HEAD}{digest}",{rest}', digest
+
+
+def verified(lines: Iterable[str], previous: str = FIRST) -> Iterator[dict[str, Any]]:
+    """The contents in order. Raises JournalError with the number of a broken line."""
+    for number, line in enumerate(lines, 1):
+        digest, rest = line[len(HEAD) : len(HEAD) + 64], line[len(HEAD) + 66 :]
+        if not line.startswith(HEAD) or _digest(previous, rest.rstrip("\n")) != digest:
+            raise JournalError(
+                f"line {number}: the chain is broken: this line or one before it was "
+                "changed or removed"
+            )
+        previous = digest
+        yield json.loads("{" + rest)
+
+
+def _digest(previous: str, rest: str) -> str:
+    return hashlib.sha256((previous + rest).encode()).hexdigest()

@@ -1,0 +1,95 @@
+"""From counters that only grow, and sometimes start anew, to what was gained. Pure."""
+
+from collections.abc import Iterator, Mapping
+
+from scripts.rollout.policy import Metric, Policy
+from scripts.rollout.ports import Reading, Sample
+from scripts.rollout.state import Delta
+
+REQUESTS, ERRORS, TIMED, STARTED = "requests", "errors", "timed", "started"
+UP_TO, LABEL = "le:", "label:"
+
+
+def merged(before: Reading, now: Reading) -> Reading:
+    """The newest sample of every instance, also of those that did not answer."""
+    return {
+        revision: {**before.get(revision, {}), **now.get(revision, {})}
+        for revision in {**before, **now}
+    }
+
+
+def delta(
+    policy: Policy,
+    before: Reading,
+    now: Reading,
+    *,
+    since: float,
+    arms: tuple[str, str],
+) -> Delta:
+    """What canary and stable (`arms`) gained between two readings.
+
+    A counter that fell was started anew and counts from zero. So does an instance that
+    is new and started after `since`; of any other new one nothing is known yet.
+    """
+    gained = [list(_gained(before, now, arm, since)) for arm in arms]
+    metrics = {}
+    for metric in policy.metrics:
+        if metric.drift is None:
+            counts = [_bad_and_n(metric, samples) for samples in gained]
+            metrics[metric.name] = (*counts[0], *counts[1])
+    canary, stable = (_labels(samples) for samples in gained)
+    labels = {
+        name: (canary.get(name, 0.0), stable.get(name, 0.0))
+        for name in sorted({*canary, *stable})
+    }
+    return Delta(metrics, labels)
+
+
+def _gained(
+    before: Reading, now: Reading, arm: str, since: float
+) -> Iterator[dict[str, float]]:
+    known = before.get(arm, {})
+    for instance, sample in now.get(arm, {}).items():
+        old = known.get(instance)
+        if old is None and sample.get(STARTED, 0.0) <= since:
+            continue
+        yield _grown(old or {}, sample)
+
+
+def _grown(old: Sample, new: Sample) -> dict[str, float]:
+    counters = [name for name in new if name != STARTED]
+    if any(new[name] < old.get(name, 0.0) for name in counters):
+        old = {}
+    return {name: new[name] - old.get(name, 0.0) for name in counters}
+
+
+def _bad_and_n(metric: Metric, samples: list[dict[str, float]]) -> tuple[float, float]:
+    bad = n = 0.0
+    for sample in samples:
+        if metric.slo is None:
+            bad += sample.get(ERRORS, 0.0)
+            n += sample.get(REQUESTS, 0.0)
+        else:
+            timed = sample.get(TIMED, 0.0)
+            bad += timed - _within(metric.slo, sample)
+            n += timed
+    return max(bad, 0.0), n
+
+
+def _within(slo: float, sample: Mapping[str, float]) -> float:
+    """Requests up to the largest bucket edge that is not above the objective."""
+    edges = [name for name in sample if name.startswith(UP_TO)]
+    inside = [name for name in edges if float(name.removeprefix(UP_TO)) <= slo]
+    if not inside:
+        return 0.0
+    return sample[max(inside, key=lambda name: float(name.removeprefix(UP_TO)))]
+
+
+def _labels(samples: list[dict[str, float]]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for sample in samples:
+        for name, value in sample.items():
+            if name.startswith(LABEL):
+                label = name.removeprefix(LABEL)
+                found[label] = found.get(label, 0.0) + value
+    return found

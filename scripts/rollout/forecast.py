@@ -1,0 +1,105 @@
+"""What `plan` does: looks at the stable, or is told, and says what to expect."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scripts.rollout import codec, counters, measure, plan, say, wiring
+from scripts.rollout.errors import PolicyError, Unreachable
+from scripts.rollout.measure import NOTHING
+from scripts.rollout.plan import Traffic
+from scripts.rollout.policy import Policy
+from scripts.rollout.state import Delta
+
+FACTORS = (2, 4, 8, 16)
+
+
+def given(policy: Policy, rps: float, bad: dict[str, float]) -> Traffic:
+    """Traffic as told: bad shares by metric, one in a hundred where nothing is said.
+
+    Raises PolicyError for a metric that the policy does not have.
+    """
+    names = [metric.name for metric in policy.metrics]
+    for name in bad:
+        if name not in names:
+            raise PolicyError(
+                f"--bad: no metric {name!r}; known are {', '.join(names)}"
+            )
+    size = policy.dependence.cluster_size
+    phi = 1.0 if size == "auto" else float(size)
+    shares = [bad.get(name, 0.01) for name in names]
+    return Traffic(rps, np.array(shares), np.full(len(names), phi))
+
+
+def seen(folder: Path, policy: Policy, seconds: float) -> Traffic:
+    """Traffic as the stable has it for some seconds. Raises Unreachable."""
+    moved = wiring.traffic(folder, policy)
+    view, source = moved.observe(), wiring.metrics(policy, moved)
+    if view is None or not view.rolledout:
+        raise Unreachable(
+            "the InferenceService cannot be read, or nothing is rolled out"
+        )
+    arms = ("", view.rolledout)
+    known: list[Delta] = []
+    before, began = source.read(arms), time.time()
+    while time.time() - began < seconds:
+        time.sleep(min(policy.source.interval, seconds))
+        now = source.read(arms)
+        if before is None or now is None:
+            raise Unreachable("no metrics")
+        known.append(counters.delta(policy, before, now, since=began, arms=arms))
+        before = now
+    n = sum(each.metrics.get(policy.metrics[0].name, NOTHING)[3] for each in known)
+    if not n:
+        raise Unreachable(f"no requests in {seconds:g} s; give the traffic with --rps")
+    phi, _ = measure.phi_of(policy, known)
+    return measure.traffic(policy, known, phi, n / (time.time() - began))
+
+
+def forecast(policy: Policy, traffic: Traffic) -> dict[str, Any]:
+    """Steps, how long each takes, and how often a good canary would be lost."""
+    interval, dwell = policy.source.interval, policy.dwell_s
+    steps = policy.steps
+    if steps == "auto":
+        one = measure.design(policy, (1,))
+        steps = plan.choose(one, traffic, interval, dwell)
+    design = measure.design(policy, steps)
+    stays = plan.forecast(design, traffic, interval, dwell, skips=policy.is_auto)
+    total = plan.total_s(stays)
+    alarms = plan.false_alarms(design, traffic, stays, interval)
+    return {
+        "requestsPerSecond": traffic.rps,
+        "metrics": [
+            {"name": m.name, "bad": float(bad), "phi": float(phi), "budget": m.budget}
+            for m, bad, phi in zip(
+                policy.metrics, traffic.bad, traffic.phi, strict=True
+            )
+        ],
+        "steps": list(steps),
+        "stays": codec.encode(stays),
+        "secondsToLastGate": None if total == float("inf") else total,
+        "bakeSeconds": policy.bake.duration,
+        "falseAlarms": f"{alarms} of {plan.REPLAYS}",
+    }
+
+
+def wider(policy: Policy, traffic: Traffic) -> str:
+    """Which budgets would fit into the deadline, if any do."""
+    for factor in FACTORS:
+        metrics = tuple(
+            m.model_copy(update={"budget": min(m.budget * factor, 0.5)})
+            if m.budget is not None
+            else m
+            for m in policy.metrics
+        )
+        update = {"metrics": metrics}
+        found = forecast(policy.model_copy(update=update), traffic)
+        seconds = found["secondsToLastGate"]
+        if seconds is not None and seconds <= policy.deadlines.rollout:
+            budgets = ", ".join(
+                f"{m.name} {say.share(m.budget)}" for m in metrics if m.budget
+            )
+            return f"{budgets} would take {say.duration(seconds)}"
+    return "no wider budgets would either; more requests are needed"

@@ -1,0 +1,162 @@
+"""State, audit and mailbox of one rollout in a folder.
+
+A commit replaces the state, which carries its own journal line, and then appends that
+line. Killed in between, the next start appends it. So state and journal never differ,
+and nothing is acted upon that is not on disk.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TextIO
+
+from scripts.rollout import chain, codec
+from scripts.rollout.errors import JournalError, LockHeld
+from scripts.rollout.ports import Reading
+from scripts.rollout.state import SCHEMA, Request, State, Warmed
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What is on disk: the state, and the counters it came from.
+
+    `kind` is the last line's: after "look", its actions may not have been done.
+    """
+
+    state: State
+    policy: str
+    reading: Reading = field(default_factory=dict)
+    read_at: float = 0.0
+    warmed: Warmed | None = None
+    requests: int = 0
+    seq: int = 0
+    kind: str = ""
+    hash: str = chain.FIRST
+    line: str = ""
+
+
+class Journal:
+    """The files of one InferenceService's rollouts."""
+
+    def __init__(self, folder: Path) -> None:
+        """Use `folder`; it is made when something is first written."""
+        self.folder = folder
+        self.path = folder / "journal.jsonl"
+        self._state = folder / "state.json"
+        self._requests = folder / "requests.jsonl"
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Be the only promoter. Raises LockHeld with who is."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                file.seek(0)
+                holder = file.read().strip() or "unknown"
+                raise LockHeld(
+                    f"another promoter, process {holder}, works on {self.folder.name}; "
+                    "use status, or end it first"
+                ) from error
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+
+    def is_locked(self) -> bool:
+        """Whether a promoter works here now."""
+        try:
+            with self.lock():
+                return False
+        except LockHeld:
+            return True
+
+    def load(self) -> Saved | None:
+        """The last commit, None before the first. Raises JournalError."""
+        try:
+            content = json.loads(self._state.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise JournalError(f"{self._state}: not JSON: {error}") from error
+        schema = content.get("state", {}).get("schema")
+        if schema != SCHEMA:
+            raise JournalError(
+                f"{self._state}: written by another version (schema {schema}, this one "
+                f"knows {SCHEMA}); end the rollout with that version first"
+            )
+        saved: Saved = codec.decode(Saved, content)
+        return saved
+
+    def repair(self, saved: Saved) -> None:
+        """Bring the journal level with the state. Raises JournalError."""
+        text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
+        whole, _, torn = text.rpartition("\n")
+        if torn:
+            with self.path.open("r+b") as file:
+                file.truncate(len(f"{whole}\n".encode()) if whole else 0)
+        lines = whole.splitlines()
+        try:
+            for _ in chain.verified(lines):
+                pass
+        except JournalError as error:
+            raise JournalError(f"{self.path}: {error}") from error
+        last = json.loads(lines[-1])["hash"] if lines else chain.FIRST
+        if last == saved.hash:
+            return
+        if chain.link(last, _rest(saved.line)) != (saved.line, saved.hash):
+            raise JournalError(
+                f"{self.path}: ends before the state does; lines were removed"
+            )
+        self._append(saved.line)
+
+    def commit(self, saved: Saved, kind: str, body: dict[str, Any]) -> Saved:
+        """Put state and line on disk, in this order, before anything is done."""
+        content = {"seq": saved.seq + 1, "kind": kind, "schema": SCHEMA, **body}
+        line, digest = chain.link(saved.hash, content)
+        after = replace(saved, seq=saved.seq + 1, kind=kind, hash=digest, line=line)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        temporary = self._state.with_suffix(".new")
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump(codec.encode(after), file, allow_nan=False)
+            _sync(file)
+        temporary.replace(self._state)
+        self._append(line)
+        return after
+
+    def _append(self, line: str) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
+            _sync(file)
+
+    def ask(self, request: Request) -> None:
+        """Leave a request for the promoter."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._requests.open("a", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.write(json.dumps(codec.encode(request)) + "\n")
+            _sync(file)
+
+    def requests(self, after: int) -> list[Request]:
+        """All but the first `after` requests."""
+        try:
+            lines = self._requests.read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return []
+        return [codec.decode(Request, json.loads(line)) for line in lines[after:]]
+
+
+def _rest(line: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(line)
+    content.pop("hash")
+    return content
+
+
+def _sync(file: TextIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())

@@ -1,0 +1,285 @@
+"""The loop: look, decide, write down, act, read back. The world comes from outside.
+
+Killed at any instant, the next run starts from what was written, does once more what
+may not have been done (every action is absolute), and goes on with the same evidence.
+"""
+
+import itertools
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from scripts.rollout import codec, counters, explain, machine
+from scripts.rollout.errors import Exit, PolicyError, Unreachable
+from scripts.rollout.journal import Saved
+from scripts.rollout.look import ALL
+from scripts.rollout.machine import Machine
+from scripts.rollout.policy import Policy
+from scripts.rollout.ports import Metrics, Reading, Traffic
+from scripts.rollout.state import (
+    Action,
+    Decision,
+    Delta,
+    Observation,
+    Pause,
+    Phase,
+    Request,
+    SetPercent,
+    State,
+    View,
+    WarmUp,
+)
+
+SETTLE_S = 0.5
+READ_BACK_S = 5.0
+POLL_S = 0.1
+
+
+class Log(Protocol):
+    """Where state, audit and requests live."""
+
+    def load(self) -> Saved | None:
+        """The last commit, None before the first."""
+
+    def repair(self, saved: Saved) -> None:
+        """Bring the audit level with the state."""
+
+    def commit(self, saved: Saved, kind: str, body: dict[str, Any]) -> Saved:
+        """Put state and line on disk."""
+
+    def requests(self, after: int) -> list[Request]:
+        """All but the first `after` requests."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything outside: ports, the time in seconds, how to wait, who listens."""
+
+    traffic: Traffic
+    metrics: Metrics
+    journal: Log
+    now: Callable[[], float]
+    sleep: Callable[[float], None]
+    say: Callable[[str], None]
+
+
+class Runner:
+    """One promoter for one policy."""
+
+    def __init__(self, policy: Policy, text: str, world: World) -> None:
+        """`text` is the policy file, kept in the journal."""
+        self._policy, self._text, self._world = policy, text, world
+        self._machine = Machine(policy)
+        self._saved: Saved | None = None
+
+    @property
+    def saved(self) -> Saved:
+        """What was committed last."""
+        assert self._saved is not None
+        return self._saved
+
+    def run(self, *, once: bool = False) -> Exit:
+        """Go on until there is a verdict; `once` looks one single time."""
+        verdict = self.start()
+        while verdict is None:
+            state = self.look().state
+            verdict = state.verdict
+            if verdict is None and once:
+                return so_far(state)
+            if verdict is None:
+                self._world.sleep(self._pause_s(state))
+        return verdict
+
+    def start(self) -> Exit | None:
+        """Begin, or go on where a run before was ended; the verdict if it had one."""
+        world = self._world
+        saved, view = world.journal.load(), world.traffic.observe()
+        if saved is not None:
+            world.journal.repair(saved)
+            state = saved.state
+            if not state.is_over:
+                self._go_on(saved)
+                return None
+            if view is None or view.created == state.canary:
+                world.say(f"{state.phase} before: {state.reason}")
+                return state.verdict
+        if view is None:
+            raise Unreachable("the InferenceService cannot be read: nothing was done")
+        self._begin(view, saved)
+        return None
+
+    def _begin(self, view: View, before: Saved | None) -> None:
+        journal, say = self._world.journal, self._world.say
+        state = machine.begin(self._policy, view, self._world.now())
+        fresh = Saved(state, self._text, requests=len(journal.requests(0)))
+        if before is not None:
+            fresh = replace(fresh, seq=before.seq, hash=before.hash)
+        say(f"canary {state.canary} beside stable {state.stable}")
+        if view.percent:
+            say(f"canaryTrafficPercent {view.percent} -> 0 until the first step")
+        body = {"policy": self._text, "state": codec.encode(state)}
+        self._saved = journal.commit(fresh, "begin", body)
+
+    def _go_on(self, saved: Saved) -> None:
+        if saved.policy != self._text:
+            raise PolicyError(
+                "the policy was changed while its rollout goes on; finish or abort it "
+                "first, or put the old file back"
+            )
+        self._saved = saved
+        state = saved.state
+        self._world.say(f"going on at {state.weight} %, {state.phase}")
+        if saved.kind == "look":
+            for action in _actions(saved):
+                self._act(action)
+        body = {"time": self._world.now()}
+        self._saved = self._world.journal.commit(self.saved, "restart", body)
+
+    def look(self) -> Decision:
+        """Observe, decide, write down, act, read back."""
+        seen, reading = self.observe()
+        decision = self._machine.step(self.saved.state, seen)
+        saved = replace(
+            self.saved,
+            state=decision.state,
+            reading=counters.merged(self.saved.reading, reading or {}),
+            read_at=self.saved.read_at if reading is None else seen.time,
+            warmed=None,
+            requests=self.saved.requests + len(seen.requests),
+        )
+        body = self._body(seen, decision)
+        self._saved = self._world.journal.commit(saved, "look", body)
+        for note in decision.notes:
+            self._world.say(note)
+        for action in decision.actions:
+            self._act(action)
+        return decision
+
+    def rehearse(self) -> Decision:
+        """What one look would decide; nothing is written and nothing done."""
+        self._saved, view = self._world.journal.load(), self._world.traffic.observe()
+        if self._saved is None or self._saved.state.is_over:
+            if view is None:
+                raise Unreachable("the InferenceService cannot be read")
+            state = machine.begin(self._policy, view, self._world.now())
+            self._saved = Saved(state, self._text)
+        return self._machine.step(self._saved.state, self.observe()[0])
+
+    def observe(self) -> tuple[Observation, Reading | None]:
+        """The world now, and the raw counters."""
+        world, saved = self._world, self.saved
+        arms = (saved.state.canary, saved.state.stable)
+        view, reading = world.traffic.observe(), world.metrics.read(arms)
+        delta = None
+        if reading is not None:
+            delta = counters.delta(
+                self._policy,
+                saved.reading,
+                reading,
+                since=saved.read_at or math.inf,
+                arms=arms,
+            )
+        seen = Observation(
+            time=world.now(),
+            view=view,
+            delta=delta,
+            requests=tuple(world.journal.requests(saved.requests)),
+            warmed=saved.warmed,
+            history=self._history() if saved.state.tick == 0 else (),
+        )
+        return seen, reading
+
+    def _history(self) -> tuple[Delta, ...]:
+        """What the stable did before, scrape by scrape, where somebody remembers."""
+        policy, stable = self._policy, self.saved.state.stable
+        if policy.dependence.cluster_size != "auto":
+            return ()
+        try:
+            past = self._world.metrics.history(
+                stable, policy.dependence.history, policy.source.interval
+            )
+        except Unreachable as error:
+            self._world.say(f"no history: {error}")
+            return ()
+        return tuple(
+            counters.delta(policy, before, now, since=since, arms=("", stable))
+            for (since, before), (_, now) in itertools.pairwise(past)
+        )
+
+    def _body(self, seen: Observation, decision: Decision) -> dict[str, Any]:
+        """Every number of a decision."""
+        state = decision.state
+        body = {
+            "seen": codec.encode(seen),
+            "phase": state.phase,
+            "weight": state.weight,
+            "notes": list(decision.notes),
+            "actions": [encoded(action) for action in decision.actions],
+            "verdict": state.verdict,
+        }
+        if state.judged is not None:
+            design = self._machine.rules.design(state.steps)
+            rows = explain.rows(self._policy, design, state.judged, state.step)
+            body["metrics"] = codec.encode(rows)
+        return body
+
+    def _act(self, action: Action) -> None:
+        """Do what was decided, read back what is in force, write that down too."""
+        match action:
+            case SetPercent(percent):
+                saved, done = self.saved, self._set_percent(percent)
+            case WarmUp(requests):
+                warmed = self._world.traffic.warm_up(requests)
+                saved = replace(self.saved, warmed=warmed)
+                done = {"warmed": codec.encode(warmed)}
+        body = {"action": encoded(action), **done}
+        self._saved = self._world.journal.commit(saved, "act", body)
+
+    def _set_percent(self, percent: int | None) -> dict[str, Any]:
+        world, canary = self._world, self.saved.state.canary
+        try:
+            world.traffic.set_percent(percent)
+        except Unreachable as error:
+            world.say(f"percent {percent} could not be set: {error}")
+            return {"failed": str(error)}
+        wanted = ALL if percent is None else percent
+        view = world.traffic.observe()
+        for _ in range(round(READ_BACK_S / POLL_S)):
+            if view is not None and view.routed.get(canary, 0) == wanted:
+                break
+            world.sleep(POLL_S)
+            view = world.traffic.observe()
+        return {"routed": dict(view.routed) if view else None}
+
+    def _pause_s(self, state: State) -> float:
+        interval = self._policy.source.interval
+        is_settling = not state.is_verified and state.pause is not Pause.HAND
+        if is_settling or state.phase is Phase.WARMUP:
+            return min(SETTLE_S, interval)
+        return interval
+
+
+def so_far(state: State) -> Exit:
+    """The exit code where nothing is decided yet."""
+    if state.pause is Pause.APPROVAL:
+        return Exit.PAUSED
+    return Exit.HELD if state.heard == state.now else Exit.UNREACHABLE
+
+
+def encoded(action: Action) -> dict[str, Any]:
+    """An action as it stands in the journal."""
+    match action:
+        case SetPercent(percent):
+            return {"setPercent": percent}
+        case WarmUp(requests):
+            return {"warmUp": requests}
+
+
+def _actions(saved: Saved) -> list[Action]:
+    """What the last line decided."""
+    return [
+        WarmUp(each["warmUp"]) if "warmUp" in each else SetPercent(each["setPercent"])
+        for each in json.loads(saved.line)["actions"]
+    ]

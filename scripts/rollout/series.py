@@ -1,0 +1,114 @@
+"""Which series say what: one source for each metric and protocol. Pure.
+
+HTTP is counted by the proxy: a 5xx, a timeout or a refused connection counts there
+although the predictor never saw it. gRPC is counted by the predictor: its errors
+travel in trailers, which the proxy does not read. Labels only the predictor knows.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from scripts.rollout.counters import ERRORS, LABEL, REQUESTS, STARTED, TIMED, UP_TO
+from scripts.rollout.ports import Reading
+
+PROXY = "envoy_cluster_upstream_rq_"
+PROXY_FAMILIES = ("completed", "retry", "timeout", "xx", "time_bucket", "time_count")
+PREDICTOR_FAMILIES = (
+    "intent_requests_total",
+    "intent_request_duration_seconds_bucket",
+    "intent_request_duration_seconds_count",
+    "intent_predictions_total",
+    "process_start_time_seconds",
+)
+# gRPC codes that are the server's doing; the others are the caller's.
+OURS = ("UNKNOWN", "DEADLINE_EXCEEDED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS")
+LINE = re.compile(r"^([a-z_]+)(?:\{(.*)\})? (\S+)", re.MULTILINE)
+PAIR = re.compile(r'([a-zA-Z_]+)="((?:[^"\\]|\\.)*)"')
+ESCAPED = {r"\\": "\\", r"\"": '"', r"\n": "\n"}
+MS = 1000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One line of a metrics page."""
+
+    name: str
+    labels: Mapping[str, str]
+    value: float
+
+
+def parse(page: str, families: Iterable[str]) -> Iterator[Series]:
+    """The series of these families in a page of the Prometheus text format."""
+    wanted = frozenset(families)
+    for name, labels, value in LINE.findall(page):
+        if name in wanted:
+            pairs = {key: _plain(text) for key, text in PAIR.findall(labels)}
+            yield Series(name, pairs, float(value))
+
+
+def _plain(text: str) -> str:
+    if "\\" not in text:
+        return text
+    return re.sub(r"\\.", lambda match: ESCAPED.get(match[0], match[0]), text)
+
+
+def proxy_names() -> list[str]:
+    """Names of the proxy's families."""
+    return [PROXY + name for name in PROXY_FAMILIES]
+
+
+def from_proxy(series: Iterable[Series], namespace: str, instance: str) -> Reading:
+    """HTTP requests by revision; a request that had to be sent again counts as bad."""
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for each in series:
+        space, _, revision = each.labels["envoy_cluster_name"].partition("/")
+        if space != namespace:
+            continue
+        sample = found.setdefault(revision, {}).setdefault(instance, {})
+        match each.name.removeprefix(PROXY):
+            case "completed":
+                _add(sample, REQUESTS, each.value)
+            case "retry":
+                _add(sample, REQUESTS, each.value)
+                _add(sample, ERRORS, each.value)
+            case "xx" if each.labels["envoy_response_code_class"] == "5":
+                _add(sample, ERRORS, each.value)
+            case "timeout" | "time_count":
+                _add(sample, TIMED, each.value)
+            case "time_bucket":
+                _up_to(sample, each, MS)
+    return found
+
+
+def from_predictor(series: Iterable[Series], instance: str) -> Reading:
+    """gRPC requests and predicted labels, of the one revision behind a page."""
+    sample: dict[str, float] = {}
+    revision = ""
+    for each in series:
+        revision = each.labels.get("revision", revision)
+        match each.name:
+            case "process_start_time_seconds":
+                sample[STARTED] = each.value
+            case "intent_predictions_total":
+                _add(sample, LABEL + each.labels["label"], each.value)
+            case _ if each.labels["protocol"] != "grpc":
+                pass
+            case "intent_requests_total":
+                _add(sample, REQUESTS, each.value)
+                _add(sample, ERRORS, each.value * (each.labels["code"] in OURS))
+            case "intent_request_duration_seconds_count":
+                _add(sample, TIMED, each.value)
+            case "intent_request_duration_seconds_bucket":
+                _up_to(sample, each, 1.0)
+    return {revision: {instance: sample}} if revision else {}
+
+
+def _add(sample: dict[str, float], name: str, value: float) -> None:
+    sample[name] = sample.get(name, 0.0) + value
+
+
+def _up_to(sample: dict[str, float], each: Series, scale: float) -> None:
+    edge = float(each.labels["le"]) / scale
+    if edge != float("inf"):
+        _add(sample, f"{UP_TO}{edge:g}", each.value)
