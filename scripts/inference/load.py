@@ -48,15 +48,16 @@ def send(
     rate: float | None,
     concurrency: int,
     on_answer: Callable[[Answer], None],
+    stopping: threading.Event | None = None,
 ) -> list[Answer]:
     """Send `total` requests, the texts in turns, at most `rate` a second.
 
     Each worker has a connection of its own. `on_answer` is called from one worker at
-    a time.
+    a time. Setting `stopping` ends it before.
     """
     numbers = count()
     lock = threading.Lock()
-    stopping = threading.Event()
+    stopping = stopping or threading.Event()
     answers: list[Answer] = []
     start = time.monotonic()
 

@@ -15,6 +15,7 @@ from scripts.local.errors import LocalError
 from scripts.local.store import write_json
 
 DOMAIN = "example.com"
+STAND_IN = "stand-in/"
 TAG_HEADER = "Knative-Serving-Tag"
 TYPE = "type.googleapis.com/envoy"
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -34,13 +35,18 @@ class Backend:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """An InferenceService at the gateway: clusters by percent, and by tag."""
+    """An InferenceService at the gateway: clusters by percent, and by tag.
+
+    `absent` clusters cannot answer now; others stand in for them, under another name,
+    so that nobody counts those answers for them.
+    """
 
     service: str
     namespace: str
     weights: tuple[tuple[str, int], ...]
     tags: Mapping[str, str]
     timeout_s: int
+    absent: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -56,6 +62,11 @@ def host_name(service: str, namespace: str) -> str:
 def tag_cluster(name: str) -> str:
     """The cluster by which a tag reaches a revision and nothing else."""
     return f"tag/{name}"
+
+
+def stand_in_cluster(name: str) -> str:
+    """The cluster that answers in a revision's place while it cannot."""
+    return f"{STAND_IN}{name}"
 
 
 def executable() -> str:
@@ -197,7 +208,13 @@ def _weighted(host: Host) -> list[Json]:
         )
         for tag, cluster in host.tags.items()
     ]
-    clusters = [{"name": name, "weight": weight} for name, weight in host.weights]
+    clusters = [
+        {
+            "name": stand_in_cluster(name) if name in host.absent else name,
+            "weight": weight,
+        }
+        for name, weight in host.weights
+    ]
     split = {"weighted_clusters": {"clusters": clusters}}
     return [*tagged, _route(host, {"prefix": "/"}, split)]
 

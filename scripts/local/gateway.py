@@ -120,7 +120,9 @@ class Admin:
                 if domain["name"] == host:
                     split = domain["routes"][-1]["route"]["weighted_clusters"]
                     return {
-                        cluster["name"]: int(cluster.get("weight", 0))
+                        cluster["name"].removeprefix(envoy.STAND_IN): int(
+                            cluster.get("weight", 0)
+                        )
                         for cluster in split["clusters"]
                     }
         return None

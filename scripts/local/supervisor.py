@@ -98,7 +98,7 @@ class Supervisor:
             self._states[key] = after
             wanted |= self._want(document, after)
         hosts = [
-            _host(document, state)
+            self._host(document, state)
             for document in documents
             if (state := self._states[manifest.key(document)]).routed
         ]
@@ -128,10 +128,10 @@ class Supervisor:
         return wanted
 
     def _backends(self, hosts: list[Host]) -> list[Backend]:
-        """Two clusters a replica: by weight, and by tag.
+        """Clusters of a replica: by weight, of who stands in for it, and by tag.
 
-        By weight, the replica with the largest other share stands in for as long as
-        its own process is dead. By tag nobody does: a tag names one revision.
+        By weight, the replica with the largest other share gets what failed in its own
+        process. By tag nobody does: a tag names one revision.
         """
         weights = dict(pair for host in hosts for pair in host.weights)
         siblings = {
@@ -144,10 +144,32 @@ class Supervisor:
             name, http2 = replica.name, replica.container.is_http2
             stand_ins = sorted(siblings.get(name, ()), key=lambda each: -weights[each])
             own = self._ports([name])
-            every = self._ports([name, *stand_ins])
-            backends.append(Backend(name, every, http2))
+            others = self._ports(stand_ins)
+            backends.append(Backend(name, own + others, http2))
+            backends.append(Backend(envoy.stand_in_cluster(name), others, http2))
             backends.append(Backend(envoy.tag_cluster(name), own, http2))
         return backends
+
+    def _host(self, document: Object, state: State) -> Host:
+        namespace = manifest.namespace(document)
+        names = dict.fromkeys(target.revision for target in state.routed)
+        tags = {
+            target.tag: envoy.tag_cluster(f"{namespace}/{target.revision}")
+            for target in state.routed
+            if target.tag
+        }
+        container = manifest.container(state.revisions[-1].template)
+        weights = [
+            (f"{namespace}/{name}", state.routed_percent(name)) for name in names
+        ]
+        return Host(
+            service=document["metadata"]["name"],
+            namespace=namespace,
+            weights=tuple(weights),
+            tags=tags,
+            timeout_s=container.timeout_s,
+            absent=frozenset(name for name, _ in weights if not self._ports([name])),
+        )
 
     def _ports(self, names: list[str]) -> tuple[int, ...]:
         """Ports of those of the replicas that can answer."""
@@ -202,26 +224,6 @@ def _wish(document: Object) -> Wish:
         template=manifest.template(document),
         percent=manifest.percent(document),
         has_tags=manifest.has_tag_routing(document),
-    )
-
-
-def _host(document: Object, state: State) -> Host:
-    namespace = manifest.namespace(document)
-    names = dict.fromkeys(target.revision for target in state.routed)
-    tags = {
-        target.tag: envoy.tag_cluster(f"{namespace}/{target.revision}")
-        for target in state.routed
-        if target.tag
-    }
-    container = manifest.container(state.revisions[-1].template)
-    return Host(
-        service=document["metadata"]["name"],
-        namespace=namespace,
-        weights=tuple(
-            (f"{namespace}/{name}", state.routed_percent(name)) for name in names
-        ),
-        tags=tags,
-        timeout_s=container.timeout_s,
     )
 
 

@@ -1,0 +1,1 @@
+"""Bad canaries, made outside the product: models that misbehave once they serve."""

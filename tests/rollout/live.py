@@ -1,0 +1,184 @@
+"""A stable, a faulty canary, users in front of Envoy, and the real command line."""
+
+import csv
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from scripts.inference.clients import Answer, Target, connect
+from scripts.inference.load import send
+from scripts.local.manifest import PROGRESS_DEADLINE
+from scripts.local.processes import ROOT
+from tests.contract.backends import Local, intent, local, settles
+from tests.faults import models, pipelines
+
+RPS = 60.0
+SLO_MS = 250.0
+DATA = ROOT / "training" / "data" / "intents.csv"
+STABLE, MORE = "intent-predictor-00001", 100_000
+POLICY = """
+target: {inferenceservice: intent}
+steps: [10, 50]
+dwell: 1s
+bake: {duration: 2s}
+dependence: {clusterSize: 1}
+warmup: 5
+metrics:
+  - {name: errors, budget: 4%, weight: 3}
+  - {name: latency, slo: 250ms, budget: 4%, weight: 3}
+  - {name: labels, drift: predicted_label, tolerance: 10%, weight: 1}
+deadlines: {step: 60s, rollout: 90s, metricsSilence: 3s, rollback: 20s}
+source: {interval: 500ms}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a run ended, what it said, how long it took, what users met meanwhile."""
+
+    code: int
+    said: str
+    seconds: float
+    bad: int
+    answers: int
+
+
+class Stage:
+    """Local mode with a stable revision; canaries come and go."""
+
+    def __init__(self, backend: Local, folder: Path) -> None:
+        """Keep models and policies below `folder`."""
+        self.backend = backend
+        self.folder = folder
+        self.journal = backend.folder / "rollouts" / "default.intent" / "journal.jsonl"
+
+    def apply(self, model: Path, percent: int | None = 0, **annotations: str) -> str:
+        """Apply `model` as the newest revision; its name."""
+        document = intent("v2", percent)
+        document["metadata"]["annotations"] |= annotations
+        container = document["spec"]["predictor"]["containers"][0]
+        container["args"][1] = f"--model_dir={model}"
+        self.backend.apply(document)
+        return self.newest()
+
+    def canary(self, pipeline: Any, percent: int = 0, deadline: str = "120s") -> str:
+        """A new revision of this pipeline, given up after `deadline`."""
+        name = f"{type(pipeline).__name__.lower()}-{time.monotonic_ns()}"
+        model = models.write(self.folder / name, pipeline)
+        before = self.newest()
+        self.apply(model, percent, **{PROGRESS_DEADLINE: deadline})
+        self.until(lambda: self.newest() != before)
+        return self.newest()
+
+    def newest(self) -> str:
+        """The revision that was created last."""
+        predictor = self.backend.status().get("components", {}).get("predictor", {})
+        return str(predictor.get("latestCreatedRevision", ""))
+
+    def percent(self, revision: str) -> int:
+        """What the status says that a revision gets."""
+        predictor = self.backend.status()["components"]["predictor"]
+        traffic = predictor["traffic"]
+        return sum(t["percent"] for t in traffic if t["revisionName"] == revision)
+
+    def until(self, is_so: Callable[[], Any], seconds: float = 60.0) -> Any:
+        """Wait until something is true."""
+        deadline = time.monotonic() + seconds
+        while not (found := is_so()):
+            assert time.monotonic() < deadline, "waited in vain"
+            time.sleep(0.1)
+        return found
+
+    def command(self, *args: str) -> list[str]:
+        """The command line of a verb."""
+        folder = ["--dir", str(self.backend.folder)]
+        return [sys.executable, "-m", "scripts.canary", *args, *folder]
+
+    def verb(self, *args: str) -> tuple[int, str]:
+        """Run a verb to its end: exit code, and what it printed."""
+        done = subprocess.run(
+            self.command(*args), cwd=ROOT, capture_output=True, text=True, timeout=110
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.returncode, done.stdout + done.stderr
+
+    def start(self, policy: str = POLICY) -> "subprocess.Popen[str]":
+        """Start `run`, without waiting for it."""
+        return subprocess.Popen(
+            self.command("run", "-f", str(self.policy(policy))),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def policy(self, text: str = POLICY) -> Path:
+        """A policy file."""
+        path = self.folder / "rollout.yaml"
+        path.write_text(text)
+        return path
+
+    def run(self, policy: str = POLICY, rps: float = RPS) -> Verdict:
+        """Run a rollout under load, to its verdict."""
+        began = time.monotonic()
+        with self.users(rps) as answers:
+            code, said = self.verb("run", "-f", str(self.policy(policy)))
+        seconds = time.monotonic() - began
+        bad = [each for each in answers if each.error or each.latency_ms > SLO_MS]
+        return Verdict(code, said, seconds, len(bad), len(answers))
+
+    @contextmanager
+    def users(self, rps: float = RPS) -> Iterator[list[Answer]]:
+        """Requests at a steady rate until the block ends, and their answers."""
+        answers: list[Answer] = []
+        stopping = threading.Event()
+        url = f"http://127.0.0.1:{self.backend.port}"
+        load = partial(
+            send,
+            partial(connect, "v2", Target(url, None, "intent")),
+            texts(),
+            total=MORE,
+            rate=rps,
+            concurrency=8,
+            on_answer=answers.append,
+            stopping=stopping,
+        )
+        thread = threading.Thread(target=load)
+        thread.start()
+        try:
+            yield answers
+        finally:
+            stopping.set()
+            thread.join()
+
+    def records(self, kind: str = "look") -> list[dict[str, Any]]:
+        """Lines of the journal, of the newest rollout."""
+        lines = [json.loads(line) for line in self.journal.read_text().splitlines()]
+        begins = [i for i, each in enumerate(lines) if each["kind"] == "begin"]
+        return [each for each in lines[begins[-1] :] if each["kind"] == kind]
+
+
+def texts() -> list[str]:
+    """What users say: the project's own sentences, each hundredth."""
+    with DATA.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return [row["text"] for row in rows[::37]]
+
+
+@contextmanager
+def stage(folder: Path) -> Iterator[Stage]:
+    """A stable revision of the good pipeline, rolled out in full."""
+    with local(folder) as backend:
+        built = Stage(backend, folder)
+        good = pipelines.Healthy(models.inner())
+        built.apply(models.write(folder / "good", good), None)
+        settles(backend, [("1", 100)], created="1")
+        yield built

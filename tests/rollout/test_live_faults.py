@@ -1,0 +1,114 @@
+"""Each bad canary is rolled back, on real processes behind the real Envoy."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults import models
+from tests.faults.pipelines import (
+    CrashLooping,
+    Failing,
+    Healthy,
+    NeverReady,
+    OneClass,
+    Slow,
+)
+from tests.rollout.live import POLICY, STABLE, Stage, stage
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture(scope="module")
+def on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A stable revision with users to come."""
+    with stage(tmp_path_factory.mktemp("faults")) as built:
+        yield built
+
+
+def _is_back(on: Stage) -> bool:
+    return on.percent(STABLE) == 100
+
+
+def test_ten_percent_errors_are_rolled_back_on_evidence(on: Stage) -> None:
+    on.canary(Failing(models.inner(), every=10))
+    verdict = on.run()
+    print(verdict)
+    assert verdict.code == 10, verdict.said
+    assert "errors:" in verdict.said
+    assert _is_back(on)
+    assert verdict.bad <= 30
+
+
+def test_only_errors_cost_no_user_an_answer_as_the_warm_up_meets_them(
+    on: Stage,
+) -> None:
+    on.canary(Failing(models.inner(), every=1))
+    verdict = on.run()
+    print(verdict)
+    assert verdict.code == 11, verdict.said
+    assert "all 5 warm-up requests failed" in verdict.said
+    assert verdict.bad == 0
+    assert _is_back(on)
+
+
+def test_only_errors_are_caught_within_a_scrape_without_a_warm_up(on: Stage) -> None:
+    on.canary(Failing(models.inner(), every=1))
+    verdict = on.run(POLICY.replace("warmup: 5", "warmup: 0"))
+    print(verdict)
+    assert verdict.code in (10, 11), verdict.said
+    assert verdict.bad <= 30
+    assert _is_back(on)
+
+
+def test_a_sleeping_canary_is_rolled_back_for_its_latency(on: Stage) -> None:
+    on.canary(Slow(models.inner()))
+    verdict = on.run()
+    print(verdict)
+    assert verdict.code == 10, verdict.said
+    assert "latency:" in verdict.said
+    assert verdict.bad <= 30
+    assert _is_back(on)
+
+
+def test_one_class_for_everything_is_rolled_back_for_its_labels(on: Stage) -> None:
+    on.canary(OneClass(models.inner()))
+    verdict = on.run()
+    print(verdict)
+    assert verdict.code == 10, verdict.said
+    assert "labels: its labels are" in verdict.said
+    assert _is_back(on)
+
+
+def test_a_canary_that_is_never_ready_is_given_up(on: Stage) -> None:
+    on.canary(NeverReady(models.inner()), deadline="10s")
+    verdict = on.run()
+    print(verdict)
+    assert verdict.code == 11, verdict.said
+    assert "failed: Revision" in verdict.said
+    assert verdict.bad == 0
+    assert _is_back(on)
+
+
+def test_a_crash_loop_is_rolled_back_by_its_restarts(on: Stage) -> None:
+    on.canary(CrashLooping(models.inner()))
+    verdict = on.run()
+    print(verdict)
+    assert verdict.code == 11, verdict.said
+    assert "3 restarts, 2 are allowed" in verdict.said
+    assert _is_back(on)
+
+
+def test_a_third_revision_at_25_percent_supersedes_the_canary(on: Stage) -> None:
+    on.canary(Healthy(models.inner()))
+    slow_at_25 = POLICY.replace("[10, 50]", "[25, 50]").replace(
+        "dwell: 1s", "dwell: 50s"
+    )
+    with on.users():
+        promoter = on.start(slow_at_25)
+        on.until(lambda: on.percent(STABLE) == 75)
+        third = on.canary(Healthy(models.inner()), percent=25)
+        said, _ = promoter.communicate(timeout=60)
+    print(said)
+    assert promoter.returncode == 30
+    assert f"superseded: {third} is newer" in said
+    assert _is_back(on)
