@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 
 from scripts.rollout import policy
 from scripts.rollout.errors import PolicyError
-from scripts.rollout.policy import Policy
+from scripts.rollout.policy import BRANCHES, Policy
 
 Place = tuple[str | int, ...]
 
@@ -42,7 +42,7 @@ def parse(text: str, name: str) -> Policy:
     try:
         found = Policy.model_validate(content)
     except ValidationError as error:
-        faults += [_fault(details) for details in error.errors()]
+        faults += _faults(error)
     else:
         faults += policy.conflicts(found)
     if faults:
@@ -53,17 +53,37 @@ def parse(text: str, name: str) -> Policy:
     return found
 
 
-def _fault(details: ErrorDetails) -> tuple[Place, str]:
-    place, value = tuple(details["loc"]), details["input"]
+def _faults(error: ValidationError) -> Iterator[tuple[Place, str]]:
+    """Faults by place; a list that its own faults left empty is none of its own."""
+    details = error.errors()
+    places = [_real(tuple(each["loc"])) for each in details]
+    for each, place in zip(details, places, strict=True):
+        inner = [p for p in places if p[: len(place)] == place and p != place]
+        if each["type"] != "too_short" or not inner:
+            yield place, _fault(each, place)
+
+
+def _fault(details: ErrorDetails, place: Place) -> str:
+    value = details["input"]
     match details["type"]:
         case "extra_forbidden":
-            return place, _unknown(place)
+            return _unknown(place)
         case "missing":
-            return place, "missing"
+            return "missing"
         case "value_error":
-            return place, str(details["ctx"]["error"])
+            return str(details["ctx"]["error"])
+        case "model_type":
+            return f"expected a mapping, got {value!r}"
+        case "tuple_type":
+            return f"expected a list, got {value!r}"
+        case "too_short":
+            return "expected at least one"
+        case "string_pattern_mismatch" if "http" in str(details["ctx"]["pattern"]):
+            return f"expected http:// or https://, got {value!r}"
+        case "string_pattern_mismatch":
+            return f"expected a DNS label, got {value!r}"
     message = details["msg"].replace("Input should be", "expected")
-    return place, message if isinstance(value, dict) else f"{message}, got {value!r}"
+    return f"{message}, got {value!r}"
 
 
 def _unknown(place: Place) -> str:
@@ -92,23 +112,21 @@ def _part(annotation: Any) -> type[BaseModel]:
 
 
 def _said(place: Place, fault: str) -> str:
-    """The key, without the names that pydantic gives to a union's members."""
     path = "".join(
-        f"[{step}]" if isinstance(step, int) else f".{step}" for step in _real(place)
+        f"[{step}]" if isinstance(step, int) else f".{step}" for step in place
     )
     return f"{path.lstrip('.')}: {fault}" if path else fault
 
 
 def _real(place: Place) -> Place:
-    marks = ("literal[", "tuple[", "constrained-", "function-", "int", "float")
-    return tuple(s for s in place if isinstance(s, int) or not s.startswith(marks))
+    """The place in the file: without the names of a choice's branches."""
+    return tuple(step for step in place if step not in BRANCHES)
 
 
 def _line(place: Place, lines: dict[Place, int]) -> int:
-    real = _real(place)
-    while real and real not in lines:
-        real = real[:-1]
-    return lines.get(real, 1)
+    while place and place not in lines:
+        place = place[:-1]
+    return lines.get(place, 1)
 
 
 def _lines(node: yaml.Node, place: Place) -> Iterator[tuple[Place, int]]:

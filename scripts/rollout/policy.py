@@ -4,6 +4,7 @@ Parsed and checked here, read nowhere else. Durations are seconds, shares are
 fractions, weights of traffic are whole percents.
 """
 
+import math
 import re
 from typing import Annotated, Any, Literal
 
@@ -12,7 +13,9 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
@@ -35,7 +38,8 @@ def _seconds(value: Any) -> float:
 def _fraction(value: Any) -> float:
     if isinstance(value, str) and (match := SHARE.fullmatch(value)):
         return float(match[1]) / 100
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and math.isfinite(value):
         return float(value)
     raise ValueError(f"expected a share such as 0.5% or 0.005, got {value!r}")
 
@@ -51,6 +55,9 @@ SomeSeconds = Annotated[Seconds, AfterValidator(_positive)]
 Share = Annotated[float, BeforeValidator(_fraction), Field(gt=0, lt=1)]
 Risk_ = Annotated[float, BeforeValidator(_fraction), Field(gt=0, le=0.5)]
 Percent = Annotated[int, Field(strict=True, ge=1, le=99)]
+BRANCHES = ("word", "value")
+Word = Annotated[Literal["auto"], Tag("word")]
+Choice = Discriminator(lambda value: BRANCHES[not isinstance(value, str)])
 Name = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$")]
 
 
@@ -137,7 +144,9 @@ class Dependence(Part):
     hold too few bad outcomes to say.
     """
 
-    cluster_size: Literal["auto"] | Annotated[int, Field(strict=True, ge=1)] = "auto"
+    cluster_size: Annotated[
+        Word | Annotated[int, Field(strict=True, ge=1), Tag("value")], Choice
+    ] = "auto"
     history: SomeSeconds = 6 * 3600.0
     scrapes: Annotated[int, Field(ge=2)] = 30
     assumed: Annotated[int, Field(ge=1)] = 4
@@ -172,9 +181,9 @@ class Policy(Part):
 
     version: Literal[1] = 1
     target: Target
-    steps: Literal["auto"] | Annotated[tuple[Percent, ...], Field(min_length=1)] = (
-        *(5, 10, 25, 50),
-    )
+    steps: Annotated[
+        Word | Annotated[tuple[Percent, ...], Field(min_length=1), Tag("value")], Choice
+    ] = (5, 10, 25, 50)
     carry_from: (
         Annotated[float, BeforeValidator(_fraction), Field(ge=0, le=1)] | None
     ) = None

@@ -1,7 +1,7 @@
 """Metrics read straight from pages: the gateway's, and every predictor's.
 
-All pages at once, never two requests for the same page: a page that hangs is asked
-again only when it has answered or failed.
+All pages at once. One that is slow does not hold up the others, and is not asked again
+before it has answered or failed.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +16,8 @@ from scripts.rollout.counters import merged
 from scripts.rollout.ports import Reading
 
 WORKERS = 32
-TIMEOUT_S = 2.0
+PATIENCE_S = 2.0
+TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,13 @@ class Scrape:
     """Reads the pages that `find` names for some revisions, None where it cannot."""
 
     def __init__(
-        self, namespace: str, find: Callable[[Sequence[str]], Pages | None]
+        self,
+        namespace: str,
+        find: Callable[[Sequence[str]], Pages | None],
+        patience_s: float = PATIENCE_S,
     ) -> None:
-        """Connections are kept."""
+        """Wait at most `patience_s` for all pages of one reading."""
+        self._patience_s = patience_s
         self._namespace = namespace
         self._find = find
         self._http = urllib3.PoolManager(num_pools=1024, retries=False)
@@ -72,7 +77,7 @@ class Scrape:
             if url not in self._pending:
                 self._pending[url] = self._pool.submit(self._get, url)
         asked = {url: self._pending[url] for url in urls if url}
-        wait(asked.values(), timeout=TIMEOUT_S + 1)
+        wait(asked.values(), timeout=self._patience_s)
         texts: dict[str, str | None] = {}
         for url, future in asked.items():
             texts[url] = future.result() if future.done() else None
