@@ -2,12 +2,14 @@
 
 import dataclasses
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
+
+Decoder = Callable[[Any], Any]
 
 
 def encode(value: Any) -> Any:
@@ -28,38 +30,45 @@ def encode(value: Any) -> Any:
 
 def decode(kind: Any, value: Any) -> Any:
     """A value of the annotated type. Raises KeyError, TypeError or ValueError."""
-    origin = get_origin(kind)
-    if origin in (Union, types.UnionType):
-        return _decode_union(kind, value)
-    if origin is np.ndarray:
-        return np.array(value, dtype=float)
-    if origin is tuple:
-        return _decode_tuple(get_args(kind), value)
-    if origin is not None and issubclass(origin, Mapping):
-        inner = get_args(kind)[1]
-        return {key: decode(inner, each) for key, each in value.items()}
-    if dataclasses.is_dataclass(kind):
-        assert isinstance(kind, type)
-        hints = _hints(kind)
-        return kind(**{name: decode(hints[name], each) for name, each in value.items()})
-    if isinstance(kind, type) and issubclass(kind, Enum | float):
-        return kind(value)
-    return value
-
-
-def _decode_union(kind: Any, value: Any) -> Any:
-    if value is None:
-        return None
-    (only,) = (each for each in get_args(kind) if each is not type(None))
-    return decode(only, value)
-
-
-def _decode_tuple(kinds: tuple[Any, ...], value: Any) -> Any:
-    if len(kinds) == 2 and kinds[1] is Ellipsis:
-        return tuple(decode(kinds[0], each) for each in value)
-    return tuple(decode(k, each) for k, each in zip(kinds, value, strict=True))
+    return _decoder(kind)(value)
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
+def _decoder(kind: Any) -> Decoder:
+    """What turns JSON into this type; it is put together once."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        (only,) = (_decoder(each) for each in inner if each is not type(None))
+        return lambda value: None if value is None else only(value)
+    if origin is np.ndarray:
+        return lambda value: np.array(value, dtype=float)
+    if origin is tuple:
+        return _tuple(inner)
+    if origin is not None and issubclass(origin, Mapping):
+        each = _decoder(inner[1])
+        return lambda value: {name: each(item) for name, item in value.items()}
+    if dataclasses.is_dataclass(kind):
+        return _dataclass(kind)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return kind
+    return _same
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _tuple(inner: tuple[Any, ...]) -> Decoder:
+    kinds = {_decoder(each) for each in inner if each is not Ellipsis}
+    if kinds == {_same}:
+        return tuple
+    (each,) = kinds
+    return lambda value: tuple(map(each, value))
+
+
+def _dataclass(kind: Any) -> Decoder:
+    hints = get_type_hints(kind)
+    decoders = {
+        field.name: _decoder(hints[field.name]) for field in dataclasses.fields(kind)
+    }
+    return lambda value: kind(**{name: decoders[name](value[name]) for name in value})

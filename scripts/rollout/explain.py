@@ -78,6 +78,21 @@ def rows(policy: Policy, design: Design, judged: Judged, step: int) -> list[Row]
     ]
 
 
+def numbers(row: Row) -> dict[str, float | None]:
+    """What a journal keeps of a row: the rest follows from the counts and the policy."""
+    return {
+        "canaryBad": row.canary.bad,
+        "canary": row.canary.n,
+        "stableBad": row.stable.bad,
+        "stable": row.stable.n,
+        "low": row.low,
+        "high": row.high,
+        "phi": row.phi,
+        "rollback": row.rollback,
+        "gate": row.gate,
+    }
+
+
 def still_needed(rules: Rules, state: State, row: Row) -> float:
     """Requests of both arms until a gate opens, if the canary is as the stable.
 

@@ -3,7 +3,7 @@
 Pure arrays with any leading axes; knows neither metrics' names nor weights' history.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,8 @@ class Design:
     `steps` (..., G): percents; gate g leads from step g to the next, the last to 100.
     `carry_from`: a gate counts scrapes at this share of its step's weight or more.
     `ceiling`: bad share of the canary alone that is too much whatever the stable does.
+    `margins` (..., M, G): the excess that a gate must rule out, budget over next weight.
+    `counts_from` (..., G): the least weight whose scrapes count for a gate, percent.
     """
 
     alpha: float
@@ -48,19 +50,16 @@ class Design:
     steps: Array
     carry_from: float
     ceiling: float
+    margins: Array = field(init=False)
+    counts_from: Array = field(init=False)
 
-    @property
-    def margins(self) -> Array:
-        """The excess that each gate must rule out (..., M, G): budget over weight."""
+    def __post_init__(self) -> None:
+        """Compute the rest."""
         following = np.roll(self.steps, -1, axis=-1) / FULL
         following[..., -1] = 1.0
         share = self.budget[:, None] / following[..., None, :]
-        return np.minimum(share, LARGEST_MARGIN)
-
-    @property
-    def counts_from(self) -> Array:
-        """The least weight whose scrapes count for each gate (..., G), percent."""
-        return self.carry_from * self.steps
+        object.__setattr__(self, "margins", np.minimum(share, LARGEST_MARGIN))
+        object.__setattr__(self, "counts_from", self.carry_from * self.steps)
 
 
 @dataclass(frozen=True, slots=True)

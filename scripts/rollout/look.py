@@ -81,7 +81,9 @@ class Look:
 
     def change(self, note: str = "", /, **changes: object) -> None:
         """Change the state, and say why."""
-        self.state = replace(self.state, **changes)  # type: ignore[arg-type]
+        state = self.state
+        if any(getattr(state, name) is not value for name, value in changes.items()):
+            self.state = replace(state, **changes)  # type: ignore[arg-type]
         if note:
             self.notes.append(note)
 

@@ -82,8 +82,8 @@ def _measure(look: Look) -> None:
     state, delta = look.state, look.seen.delta
     if delta is None:
         return
-    _load(look)
-    look.change(heard=state.now)
+    rps, peak = _load(look, delta)
+    look.change(heard=state.now, rps=rps, peak_load=peak)
     if state.phase is Phase.PREFLIGHT:
         scrapes = [each for each in (*look.seen.history, delta) if _has_stable(each)]
         look.change(known=(*state.known, *scrapes))
@@ -104,12 +104,12 @@ def _has_stable(delta: Delta) -> bool:
     return any(row[3] for row in delta.metrics.values())
 
 
-def _load(look: Look) -> None:
+def _load(look: Look, delta: Delta) -> tuple[float, float]:
     """Requests a second in all, and the most that one replica was seen to carry."""
-    state, view, delta = look.state, look.view, look.seen.delta
+    state, view = look.state, look.view
     elapsed = state.now - state.heard
-    if elapsed <= 0 or view is None or delta is None:
-        return
+    if elapsed <= 0 or view is None:
+        return state.rps, state.peak_load
     name = look.policy.metrics[0].name
     _, canary_n, _, stable_n = delta.metrics.get(name, measure.NOTHING)
     peak = state.peak_load
@@ -117,7 +117,7 @@ def _load(look: Look) -> None:
         ready = view.replicas.get(revision, Replicas()).ready
         if ready:
             peak = max(peak, n / elapsed / ready)
-    look.change(rps=(canary_n + stable_n) / elapsed, peak_load=peak)
+    return (canary_n + stable_n) / elapsed, peak
 
 
 def _steer(look: Look) -> None:

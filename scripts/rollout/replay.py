@@ -36,12 +36,12 @@ CANARY, STABLE = "canary", "stable"
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Decisions worth saying, in order, and the code that the run would have had.
+    """What was decided, and when, and the code that the run would have had.
 
     `lines`: first and last line of the journal that were verified, 0 for CSV.
     """
 
-    decisions: tuple[Decision, ...]
+    notes: tuple[tuple[float, str], ...]
     code: Exit
     lines: tuple[int, int]
 
@@ -168,13 +168,12 @@ def _view(state: State) -> View:
 def _ended(
     decisions: Iterable[Decision], state: State, span: tuple[int, int]
 ) -> Replay:
-    kept = []
+    notes: list[tuple[float, str]] = []
     for decision in decisions:
         state = decision.state
-        if decision.notes or decision.actions:
-            kept.append(decision)
+        notes += [(state.now, note) for note in decision.notes]
     code = so_far(state) if state.verdict is None else state.verdict
-    return Replay(tuple(kept), code, span)
+    return Replay(tuple(notes), code, span)
 
 
 def _has_canary(delta: Delta) -> bool:

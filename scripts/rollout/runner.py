@@ -222,7 +222,7 @@ class Runner:
         if state.judged is not None:
             design = self._machine.rules.design(state.steps)
             rows = explain.rows(self._policy, design, state.judged, state.step)
-            body["metrics"] = codec.encode(rows)
+            body["evidence"] = {row.metric: explain.numbers(row) for row in rows}
         return body
 
     def _act(self, action: Action) -> None:

@@ -213,10 +213,8 @@ def replay(options: Options) -> Exit:
         raise RolloutError("counters as CSV need --policy FILE")
     else:
         found = replays.counts(lines, policy)
-    for decision in found.decisions:
-        for note in decision.notes:
-            at = decision.state.now
-            _emit(options, {"time": at, "note": note}, f"{at:.1f} {note}")
+    for at, note in found.notes:
+        _emit(options, {"time": at, "note": note}, f"{at:.1f} {note}")
     ended = {"exitCode": int(found.code), "verdict": found.code.name}
     first, last = found.lines
     said = _verdict(found.code)

@@ -1,0 +1,107 @@
+"""Steps chosen from the traffic, and the time they are expected to take."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from scripts.rollout import forecast, measure, plan
+from scripts.rollout.errors import PolicyError
+from scripts.rollout.judge import Evidence
+from scripts.rollout.plan import Traffic
+from tests.rollout.worlds import policy
+
+TWO = "[{name: errors, budget: 0.5%, weight: 3}, {name: latency, slo: 1s, budget: 1%}]"
+AUTO = policy(metrics=TWO, steps="auto", dwell="10s")
+FIXED = policy(metrics=TWO, steps="[5, 10, 25, 50]", dwell="30s")
+BAD = np.array([0.005, 0.01])
+
+
+def _traffic(rps: float, phi: float = 1.0) -> Traffic:
+    return Traffic(rps, BAD, np.full(2, phi))
+
+
+@pytest.mark.parametrize(
+    ("rps", "percent"), [(50, 5), (500, 1), (5000, 1), (10, 25), (0.1, 25)]
+)
+def test_the_first_step_costs_few_answers_until_a_broken_canary_is_seen(
+    rps: float, percent: int
+) -> None:
+    assert plan.first_step(rps, 10) == percent
+
+
+@pytest.mark.parametrize("rps", [1, 50, 3000])
+def test_chosen_steps_are_the_fastest_of_all_ladders(rps: float) -> None:
+    one = measure.design(AUTO, (1,))
+    traffic = _traffic(rps)
+
+    def total(steps: tuple[int, ...]) -> float:
+        design = plan.with_steps(one, steps)
+        return plan.total_s(plan.forecast(design, traffic, 10, 10, skips=True))
+
+    chosen = plan.choose(one, traffic, 10, 10)
+    ladders = plan.ladders(plan.first_step(rps, 10))
+    assert total(chosen) == min(map(total, ladders))
+    assert list(chosen) == sorted(set(chosen))
+    assert chosen[-1] == 50
+
+
+def test_at_fifty_requests_a_second_the_bar_is_met_on_the_mean_path() -> None:
+    found = forecast.forecast(AUTO, _traffic(50))
+    assert found["secondsToLastGate"] <= 3.5 * 60
+    fixed = forecast.forecast(FIXED, _traffic(50))
+    assert 4 * 60 < fixed["secondsToLastGate"] < 6 * 60
+
+
+def test_clusters_of_four_take_four_times_as_long_and_little_traffic_hours() -> None:
+    design = measure.design(FIXED, (50,))
+    alone, clustered, slow = (
+        plan.total_s(plan.forecast(design, traffic, 10, 30, skips=False))
+        for traffic in (_traffic(50), _traffic(50, 4), _traffic(1))
+    )
+    assert clustered == pytest.approx(4 * alone, rel=0.25)
+    assert slow == pytest.approx(50 * alone, rel=0.25)
+
+
+def test_a_forecast_goes_on_from_the_evidence_there_is() -> None:
+    design = measure.design(FIXED, (5, 50))
+    evidence = Evidence.begin(design, BAD * 50, np.full(2, 50.0))
+    fresh = plan.forecast(design, _traffic(50), 10, 30, skips=False)
+    later = plan.forecast(
+        design, _traffic(50), 10, 30, skips=False, evidence=evidence, step=1
+    )
+    assert [stay.weight for stay in later] == [50]
+    assert later[0].seconds == pytest.approx(fresh[1].seconds, abs=10)
+
+
+def test_no_traffic_never_opens_a_gate() -> None:
+    stays = plan.forecast(
+        measure.design(FIXED, (5, 50)), _traffic(0), 10, 30, skips=False
+    )
+    assert [stay.seconds for stay in stays] == [None]
+    assert plan.total_s(stays) == float("inf")
+
+
+def test_simulated_canaries_as_good_as_the_stable_are_kept() -> None:
+    assert forecast.forecast(FIXED, _traffic(50))["falseAlarms"] in (
+        "0 of 200",
+        "1 of 200",
+    )
+    unsafe = replace(measure.design(FIXED, (50,)), alpha=0.5)
+    stays = [plan.Stay(50, 3600.0)]
+    assert plan.false_alarms(unsafe, _traffic(50), stays, 10) > 10
+
+
+def test_impossible_budgets_are_answered_by_possible_ones() -> None:
+    tight = policy(metrics=TWO.replace("0.5%", "0.01%"))
+    assert "errors 0.0" in forecast.wider(tight, _traffic(50))
+    assert "more requests are needed" in forecast.wider(tight, _traffic(0.001))
+
+
+def test_what_is_told_is_checked_against_the_policy() -> None:
+    given = forecast.given(FIXED, 50, {"errors": 0.002})
+    assert given.bad.tolist() == [0.002, 0.01]
+    with pytest.raises(
+        PolicyError, match="no metric 'error'; known are errors, latency"
+    ):
+        forecast.given(FIXED, 50, {"error": 0.1})
