@@ -4,37 +4,43 @@ python -m scripts.canary run -f rollout.yaml
 """
 
 import argparse
+import importlib
 import sys
 from pathlib import Path
 
-from scripts import console
-from scripts.rollout import verbs
 from scripts.rollout.errors import Exit, RolloutError
 
 ROOT = Path(__file__).parents[1]
 EPILOG = """exit codes:
-  0 promoted, or done   2 usage or policy     10 rolled back on evidence
-  11 rolled back on a guard or a deadline     12 aborted by a person
-  20 held, nothing decided                    21 waits for an approval
-  30 superseded by a newer revision           31 another promoter holds the lock
+  0 promoted, or done     2 usage or policy
+  10 rolled back on evidence     11 rolled back on a guard or a deadline
+  12 aborted by a person         20 held, nothing decided
+  21 waits for an approval       30 superseded by a newer revision
+  31 another promoter holds the lock
   40 metrics or API unreachable, traffic left as it was
   50 a rollback could not be verified"""
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one verb; its exit code, and one line a fault on standard error."""
+    """Run one verb; its exit code, and one line a fault on standard error.
+
+    A verb's module is imported when it is asked for: help is there at once.
+    """
     options = _parser().parse_args(argv)
     try:
-        return int(options.verb(options))
+        module = importlib.import_module(f"scripts.rollout.verbs.{options.module}")
+        return int(module.run(options))
     except RolloutError as error:
-        console.err.print(f"error: {error}", markup=False)
-        return int(error.code)
+        return _fail(str(error), error.code)
     except OSError as error:
-        console.err.print(f"error: {error}", markup=False)
-        return int(Exit.USAGE)
+        return _fail(str(error), Exit.USAGE)
     except KeyboardInterrupt:
-        console.err.print("interrupted: traffic stays as it is, run goes on from here")
-        return 130
+        return _fail("interrupted: traffic stays as it is; run goes on from here", 130)
+
+
+def _fail(said: str, code: int) -> int:
+    print(f"error: {said}", file=sys.stderr)
+    return int(code)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -43,88 +49,81 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(required=True, metavar="VERB")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
 
-    lint = _verb(
-        commands, "lint", verbs.lint, "check a policy file, every fault at once"
-    )
-    lint.add_argument("-f", dest="file", type=Path, required=True)
-
-    plan = _verb(commands, "plan", verbs.plan, "choose steps, say how long they take")
-    plan.add_argument("-f", dest="file", type=Path, required=True)
-    plan.add_argument("--seconds", type=_seconds, default=10.0, help="how long to look")
-    plan.add_argument("--rps", type=_seconds, help="instead of looking: requests/s")
+    lint = _verb(verbs, "lint", "check a policy file, every fault at once")
+    plan = _verb(verbs, "plan", "choose steps, say how long they will take")
+    run = _verb(verbs, "run", "take the canary through its rollout")
+    for verb in (lint, plan, run):
+        verb.add_argument("-f", dest="file", type=Path, required=True)
+    plan.add_argument("--seconds", type=_number, default=10.0, help="how long to look")
+    plan.add_argument("--rps", type=_number, help="requests/s, instead of looking")
     plan.add_argument(
-        "--bad", type=_shares, default={}, help="errors=0.5%%,latency=1%%"
+        "--bad", type=_shares, default={}, help="bad shares: errors=0.5%%,latency=1%%"
     )
-
-    run = _verb(commands, "run", verbs.run, "take the canary through its rollout")
-    run.add_argument("-f", dest="file", type=Path, required=True)
     run.add_argument("--once", action="store_true", help="look and act a single time")
-    run.add_argument(
-        "--dry-run", action="store_true", help="say what one look would do"
-    )
+    run.add_argument("--dry-run", action="store_true", help="say what a look would do")
 
-    status = _named(commands, "status", verbs.status, "where the rollout is")
+    status = _named(verbs, "status", "where the rollout is")
     status.add_argument("--wait", action="store_true", help="until it has a verdict")
-    status.add_argument("--timeout", type=_seconds, default=float("inf"))
-
-    _named(
-        commands, "explain", verbs.explain, "why it waits, and how long it still will"
-    )
+    status.add_argument("--timeout", type=_number, default=float("inf"))
+    _named(verbs, "explain", "why it waits, and how long it still will")
     for name, told in (
         ("pause", "keep the weight, go on judging"),
-        ("resume", "go on after a pause, a hand's change, or being held"),
+        ("resume", "go on after a pause, a percent set by hand, or being held"),
         ("approve", "let it leave a step of pauseAt"),
         ("abort", "take all traffic from the canary, now"),
     ):
-        verb = _named(commands, name, verbs.ask, told)
-        verb.add_argument("--reason", default="")
-        verb.set_defaults(request=name)
-    promote = _named(commands, "promote", verbs.promote, "rise whatever the evidence")
-    promote.add_argument("--full", action="store_true", help="to all traffic at once")
-    promote.add_argument("--reason", required=True)
-    undo = _named(
-        commands, "undo", verbs.undo, "after a promotion: back to the revision before"
+        asked = _named(verbs, name, told, module="ask")
+        asked.add_argument("--reason", default="")
+        asked.set_defaults(request=name)
+    promote = _named(verbs, "promote", "rise whatever the evidence", module="ask")
+    promote.add_argument(
+        "--full",
+        dest="request",
+        action="store_const",
+        const="promote-full",
+        default="promote",
+        help="to all traffic at once",
     )
+    promote.add_argument("--reason", required=True)
+    undo = _named(verbs, "undo", "after a promotion: back to the revision before")
     undo.add_argument("--reason", default="")
 
-    replay = _verb(
-        commands, "replay", verbs.replay, "decide again from a journal or CSV"
-    )
+    replay = _verb(verbs, "replay", "decide again from a journal, or from CSV")
     replay.add_argument("file", help="journal.jsonl, or counters as CSV; - for stdin")
     replay.add_argument("--policy", type=Path, help="another policy; needed for CSV")
     return parser
 
 
 def _verb(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    verbs: "argparse._SubParsersAction[argparse.ArgumentParser]",
     name: str,
-    verb: object,
     told: str,
+    module: str = "",
 ) -> argparse.ArgumentParser:
-    parser = commands.add_parser(name, help=told, description=told)
+    parser = verbs.add_parser(name, help=told, description=told)
     parser.add_argument("-o", dest="output", choices=("json", "yaml"))
     parser.add_argument(
         "--dir", type=Path, default=ROOT / ".local", help="local mode's state folder"
     )
-    parser.set_defaults(verb=verb)
+    parser.set_defaults(module=module or name)
     return parser
 
 
 def _named(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    verbs: "argparse._SubParsersAction[argparse.ArgumentParser]",
     name: str,
-    verb: object,
     told: str,
+    module: str = "",
 ) -> argparse.ArgumentParser:
-    parser = _verb(commands, name, verb, told)
+    parser = _verb(verbs, name, told, module)
     parser.add_argument("name", help="the InferenceService")
     parser.add_argument("-n", dest="namespace", default="default")
     return parser
 
 
-def _seconds(value: str) -> float:
+def _number(value: str) -> float:
     try:
         number = float(value)
     except ValueError:

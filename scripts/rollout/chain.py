@@ -9,10 +9,13 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import orjson
+
 from scripts.rollout.errors import JournalError
 
 FIRST = "0" * 64
 HEAD = '{"hash":"'
+START, END = len(HEAD), len(HEAD) + 64
 
 
 def link(previous: str, content: dict[str, Any]) -> tuple[str, str]:
@@ -25,14 +28,14 @@ def link(previous: str, content: dict[str, Any]) -> tuple[str, str]:
 def verified(lines: Iterable[str], previous: str = FIRST) -> Iterator[dict[str, Any]]:
     """The contents in order. Raises JournalError with the number of a broken line."""
     for number, line in enumerate(lines, 1):
-        digest, rest = line[len(HEAD) : len(HEAD) + 64], line[len(HEAD) + 66 :]
-        if not line.startswith(HEAD) or _digest(previous, rest.rstrip("\n")) != digest:
+        digest, rest = line[START:END], line[END + 2 :].rstrip("\n")
+        if not line.startswith(HEAD) or _digest(previous, rest) != digest:
             raise JournalError(
                 f"line {number}: the chain is broken: this line or one before it was "
                 "changed or removed"
             )
         previous = digest
-        yield json.loads("{" + rest)
+        yield orjson.loads("{" + rest)
 
 
 def _digest(previous: str, rest: str) -> str:

@@ -48,9 +48,12 @@ class Labels:
         )
         return counts, np.where(inside, stable_share, 0.0).sum(axis=-1)
 
-    def update(self, canary: Array, stable: Array) -> "Labels":
-        """Add one scrape."""
-        return Labels(self.canary + canary, self.stable + stable)
+    def over(self, canary: Array, stable: Array) -> "Labels":
+        """After each of some scrapes (first axis)."""
+        return Labels(
+            self.canary + np.cumsum(canary, axis=0),
+            self.stable + np.cumsum(stable, axis=0),
+        )
 
     @property
     def distance(self) -> Array:

@@ -46,6 +46,21 @@ class Counts:
         """Where both arms had requests; one arm alone is no evidence."""
         return (self.canary_n > 0) & (self.stable_n > 0)
 
+    @property
+    def compared_stable(self) -> tuple[Array, Array]:
+        """The stable's bad and n where both arms had requests, else 0."""
+        compares = self.compares
+        return self.stable_bad * compares, self.stable_n * compares
+
+    def each(self, mask: Array) -> "Counts":
+        """With an axis more, 0 where the mask (0 or 1) is."""
+        return Counts(
+            self.canary_bad[..., None] * mask,
+            self.canary_n[..., None] * mask,
+            self.stable_bad[..., None] * mask,
+            self.stable_n[..., None] * mask,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Bets:
@@ -139,17 +154,19 @@ class Mixture:
         """No evidence yet: an e-value of one."""
         return cls(np.ones(shape), np.zeros(shape), 0)
 
-    def update(self, log_factors: Array, *, is_new_epoch: bool) -> "Mixture":
-        """Multiply by one scrape's e-values."""
-        epoch = self.epoch + is_new_epoch
-        entering = 0.5 / (epoch * (epoch + 1)) if is_new_epoch else 0.0
+    def over(self, log_factors: Array, new_epochs: Sequence[bool]) -> "list[Mixture]":
+        """After each of some scrapes (first axis), multiplied by their e-values."""
         limit = LARGEST_LOG_FACTOR
         factors = np.exp(np.minimum(np.maximum(log_factors, -limit), limit))
-        return Mixture(
-            np.minimum(self.whole * factors, LARGEST_E),
-            np.minimum((self.late + entering) * factors, LARGEST_E),
-            epoch,
-        )
+        whole, late, epoch, found = self.whole, self.late, self.epoch, []
+        for factor, is_new in zip(factors, new_epochs, strict=True):
+            if is_new:
+                epoch += 1
+                late = late + 0.5 / (epoch * (epoch + 1))
+            whole = np.minimum(whole * factor, LARGEST_E)
+            late = np.minimum(late * factor, LARGEST_E)
+            found.append(Mixture(whole, late, epoch))
+        return found
 
     @property
     def value(self) -> Array:
@@ -188,14 +205,13 @@ class Worse:
         rates = np.minimum(base[..., None] + margin + EXCESSES, LARGEST_RATE)
         return Bets(np.ones(1), margin, rates, base[..., None])
 
-    def update(
-        self, counts: Counts, log_factors: Array, *, is_new_epoch: bool
-    ) -> "Worse":
-        """Add one scrape, with its log e-values by alternative, already over phi."""
+    def before(self, counts: Counts) -> "Worse":
+        """What is known of the stable before each of some scrapes (first axis)."""
+        bad, n = counts.compared_stable
         return Worse(
-            self.mixture.update(log_factors, is_new_epoch=is_new_epoch),
-            self.stable_bad + np.where(counts.compares, counts.stable_bad, 0.0),
-            self.stable_n + np.where(counts.compares, counts.stable_n, 0.0),
+            self.mixture,
+            self.stable_bad + np.cumsum(bad, axis=0) - bad,
+            self.stable_n + np.cumsum(n, axis=0) - n,
         )
 
 
@@ -232,18 +248,12 @@ class Fine:
         rates = np.stack([base, own], axis=-1)
         return Bets(-np.ones(1), margin[..., None], rates, base[..., None])
 
-    def update(
-        self, counts: Counts, log_factors: Array, *, is_on: npt.NDArray[np.bool_]
-    ) -> "Fine":
-        """Add one scrape where `is_on`, its log e-values already over phi."""
-        both = counts.compares & is_on
-        return Fine(
-            self.logs + np.where(is_on[..., None], log_factors, 0.0),
-            self.canary_bad + np.where(is_on, counts.canary_bad, 0.0),
-            self.canary_n + np.where(is_on, counts.canary_n, 0.0),
-            self.stable_bad + np.where(both, counts.stable_bad, 0.0),
-            self.stable_n + np.where(both, counts.stable_n, 0.0),
-        )
+    def before(self, counts: Counts) -> "Fine":
+        """What is known before each of some scrapes (first axis); `logs` stay."""
+        columns = (counts.canary_bad, counts.canary_n, *counts.compared_stable)
+        seen = (self.canary_bad, self.canary_n, self.stable_bad, self.stable_n)
+        pairs = zip(seen, columns, strict=True)
+        return Fine(self.logs, *(a + np.cumsum(b, axis=0) - b for a, b in pairs))
 
     @property
     def value(self) -> Array:

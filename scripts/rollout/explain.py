@@ -79,7 +79,7 @@ def rows(policy: Policy, design: Design, judged: Judged, step: int) -> list[Row]
 
 
 def numbers(row: Row) -> dict[str, float | None]:
-    """What a journal keeps of a row: the rest follows from the counts and the policy."""
+    """What a journal keeps of a row: the rest follows from counts and policy."""
     return {
         "canaryBad": row.canary.bad,
         "canary": row.canary.n,

@@ -36,15 +36,15 @@ class Interval:
         empty = np.zeros((4, metrics))
         return cls(np.zeros((metrics, len(MARGINS))), empty, empty, 0)
 
-    def update(self, counts: Counts, phi: Array) -> "Interval":
-        """Add one scrape."""
+    def update(self, counts: Counts, scrape: int, phi: Array) -> "Interval":
+        """Add one scrape of several (first axis)."""
         found = (
-            *(counts.canary_bad, counts.canary_n),
-            *(counts.stable_bad, counts.stable_n),
+            *(counts.canary_bad[scrape], counts.canary_n[scrape]),
+            *(counts.stable_bad[scrape], counts.stable_n[scrape]),
         )
-        scrapes = self.scrapes + 1
-        more = Interval(self.logs, self.seen, self.waiting + found, scrapes)
-        return more.settled(phi) if scrapes % EVERY == 0 else more
+        waiting = self.waiting + np.array(found)
+        more = Interval(self.logs, self.seen, waiting, self.scrapes + 1)
+        return more.settled(phi) if more.scrapes % EVERY == 0 else more
 
     def settled(self, phi: Array) -> "Interval":
         """With all that waits; bets on rates so far, shrunken to one in a hundred."""

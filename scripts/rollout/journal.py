@@ -38,6 +38,10 @@ class Saved:
     hash: str = chain.FIRST
     line: str = ""
 
+    def with_state(self, state: State) -> "Saved":
+        """The same with another state."""
+        return replace(self, state=state)
+
 
 class Journal:
     """The files of one InferenceService's rollouts."""
@@ -48,6 +52,11 @@ class Journal:
         self.path = folder / "journal.jsonl"
         self._state = folder / "state.json"
         self._requests = folder / "requests.jsonl"
+
+    @classmethod
+    def of(cls, folder: Path, key: str) -> "Journal":
+        """That of a target, below a state folder."""
+        return cls(folder.resolve() / "rollouts" / key)
 
     @contextmanager
     def lock(self) -> Iterator[None]:

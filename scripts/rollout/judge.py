@@ -3,6 +3,7 @@
 Pure arrays with any leading axes; knows neither metrics' names nor weights' history.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -37,7 +38,7 @@ class Design:
     `steps` (..., G): percents; gate g leads from step g to the next, the last to 100.
     `carry_from`: a gate counts scrapes at this share of its step's weight or more.
     `ceiling`: bad share of the canary alone that is too much whatever the stable does.
-    `margins` (..., M, G): the excess that a gate must rule out, budget over next weight.
+    `margins` (..., M, G): the excess that a gate must rule out, budget over weight.
     `counts_from` (..., G): the least weight whose scrapes count for a gate, percent.
     """
 
@@ -86,34 +87,50 @@ class Evidence:
         counts: Counts,
         phi: Array,
         weight: Array,
-        *,
-        is_new_epoch: bool,
+        new_epochs: Sequence[bool],
         stable_rate: Array | None = None,
-    ) -> "Evidence":
-        """Add one scrape of (..., M) counts that was taken at `weight` percent (...).
+    ) -> "list[Evidence]":
+        """The evidence after each of T scrapes, taken at one `weight` percent (...).
 
-        The first metric is the one that the ceiling looks at. `stable_rate` stands in
-        for the stable's past where it is not NaN (drift: the set changes).
+        `counts` are (T, ..., M); the ceiling looks at the first metric. `stable_rate`
+        (T, M) stands in for the stable's past where it is not NaN: drift's set changes.
         """
-        rate = self.worse.stable_rate
+        worse = self.worse.before(counts)
+        rate = worse.stable_rate
         if stable_rate is not None:
             rate = np.where(np.isnan(stable_rate), rate, stable_rate)
-        parts = [
-            self.worse.bets(design.tolerance, rate),
-            self.gates.bets(design.margins),
-        ]
+        is_on = np.where(weight[..., None] >= design.counts_from, 1.0, 0.0)
+        is_on = is_on[..., None, :]
+        by_gate = counts.each(is_on)
+        gates = self.gates.before(by_gate)
+        parts = [worse.bets(design.tolerance, rate), gates.bets(design.margins)]
         logs = log_e(counts, Bets.joined(parts, rate.shape)) / phi[..., None]
-        is_on = (weight[..., None] >= design.counts_from)[..., None, :]
         excesses = self.worse.mixture.whole.shape[-1]
-        gate_logs = logs[..., excesses:].reshape(self.gates.logs.shape)
-        ceiling_logs = log_e_beyond(
+        gate_logs = logs[..., excesses:].reshape((*by_gate.canary_n.shape, 2))
+        gate_logs = self.gates.logs + np.cumsum(gate_logs * is_on[..., None], axis=0)
+        beyond = log_e_beyond(
             design.ceiling, counts.canary_bad[..., 0], counts.canary_n[..., 0]
         )
-        return Evidence(
-            self.worse.update(counts, logs[..., :excesses], is_new_epoch=is_new_epoch),
-            self.ceiling.update(ceiling_logs / phi[..., :1], is_new_epoch=is_new_epoch),
-            self.gates.update(_by_gate(counts), gate_logs, is_on=is_on),
-        )
+        ceilings = self.ceiling.over(beyond / phi[..., :1], new_epochs)
+        mixtures = self.worse.mixture.over(logs[..., :excesses], new_epochs)
+        bad, n = counts.compared_stable
+        gate_bad, gate_n = by_gate.compared_stable
+        return [
+            Evidence(
+                Worse(
+                    mixtures[t], worse.stable_bad[t] + bad[t], worse.stable_n[t] + n[t]
+                ),
+                ceilings[t],
+                Fine(
+                    gate_logs[t],
+                    gates.canary_bad[t] + by_gate.canary_bad[t],
+                    gates.canary_n[t] + by_gate.canary_n[t],
+                    gates.stable_bad[t] + gate_bad[t],
+                    gates.stable_n[t] + gate_n[t],
+                ),
+            )
+            for t in range(len(new_epochs))
+        ]
 
     def against(self) -> Array:
         """E-values that speak for a rollback (..., M + 1), the ceiling's last."""
@@ -129,12 +146,3 @@ class Evidence:
         """Which gates (..., G) every gating metric leaves open."""
         passed = self.gates.value >= 1 / design.beta
         return np.asarray((passed | ~design.gated[:, None]).all(axis=-2))
-
-
-def _by_gate(counts: Counts) -> Counts:
-    return Counts(
-        counts.canary_bad[..., None],
-        counts.canary_n[..., None],
-        counts.stable_bad[..., None],
-        counts.stable_n[..., None],
-    )

@@ -1,6 +1,6 @@
 """One look in the making: the state so far, what to do, what to say. Pure."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from scripts.rollout import measure
 from scripts.rollout.errors import Exit
@@ -81,9 +81,7 @@ class Look:
 
     def change(self, note: str = "", /, **changes: object) -> None:
         """Change the state, and say why."""
-        state = self.state
-        if any(getattr(state, name) is not value for name, value in changes.items()):
-            self.state = replace(state, **changes)  # type: ignore[arg-type]
+        self.state = self.state.changed(**changes)
         if note:
             self.notes.append(note)
 

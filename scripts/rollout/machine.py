@@ -12,6 +12,7 @@ from scripts.rollout.state import (
     JUDGED,
     Decision,
     Delta,
+    Foreseen,
     Observation,
     Pause,
     Phase,
@@ -59,8 +60,13 @@ class Machine:
         """Prepare the policy's tests."""
         self.rules = Rules(policy)
 
-    def step(self, state: State, seen: Observation) -> Decision:
-        """Look once. A clock that went backwards stands still here."""
+    def step(
+        self, state: State, seen: Observation, foreseen: Foreseen | None = None
+    ) -> Decision:
+        """Look once. A clock that went backwards stands still here.
+
+        `foreseen` is the evidence after this look where it is known already.
+        """
         if state.is_over:
             return Decision(state, (), ())
         look = Look(self.rules, state, seen)
@@ -70,14 +76,14 @@ class Machine:
         watch.revisions(look)
         watch.canary(look)
         if not look.state.is_over:
-            _measure(look)
+            _measure(look, foreseen)
             phases.HANDLERS[look.state.phase](look)
             watch.deadlines(look)
             _steer(look)
         return Decision(look.state, tuple(look.actions), tuple(look.notes))
 
 
-def _measure(look: Look) -> None:
+def _measure(look: Look, foreseen: Foreseen | None) -> None:
     """Add what was counted to the evidence, and roll back where it is enough."""
     state, delta = look.state, look.seen.delta
     if delta is None:
@@ -91,9 +97,11 @@ def _measure(look: Look) -> None:
     if state.judged is None or not (is_judged or state.pause is Pause.HAND):
         return
     policy, design = look.policy, look.rules.design(state.steps)
-    judged = measure.update(
-        policy, design, state.judged, delta, state.weight, state.now
-    )
+    if foreseen is not None and foreseen.holds(state):
+        judged = foreseen.judged
+    else:
+        scrape = [(state.now, delta)]
+        (judged,) = measure.update(policy, design, state.judged, scrape, state.weight)
     look.change(judged=judged)
     if judged.evidence.must_roll_back(design):
         reason, code = say.why_rolled_back(policy, design, judged)

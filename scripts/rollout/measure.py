@@ -76,27 +76,46 @@ def update(
     policy: Policy,
     design: Design,
     judged: Judged,
-    delta: Delta,
+    scrapes: Sequence[tuple[float, Delta]],
     weight: int,
-    now: float,
-) -> Judged:
-    """Add one scrape, taken at `weight` percent, to all evidence."""
-    judged, canary, stable = _labels(judged, delta)
-    counts, stable_rate = _counts(policy, judged.labels, delta, canary, stable)
-    epoch = judged.evidence.worse.mixture.epoch
-    return replace(
-        judged,
-        evidence=judged.evidence.update(
-            design,
-            counts,
-            judged.phi,
-            np.array(float(weight)),
-            is_new_epoch=now - judged.began >= (epoch + 1) * EPOCH_S,
-            stable_rate=stable_rate,
-        ),
-        interval=judged.interval.update(counts, judged.phi),
-        labels=judged.labels.update(canary, stable),
+) -> list[Judged]:
+    """The evidence after each of some scrapes (time and counts) at one weight."""
+    deltas = [delta for _, delta in scrapes]
+    judged = _with_labels(judged, deltas)
+    counts, stable_rate, labels = _counts(policy, judged, deltas)
+    evidence = judged.evidence.update(
+        design,
+        counts,
+        judged.phi,
+        np.array(float(weight)),
+        _new_epochs(judged, [time for time, _ in scrapes]),
+        stable_rate,
     )
+    interval, found = judged.interval, []
+    for t, each in enumerate(evidence):
+        interval = interval.update(counts, t, judged.phi)
+        found.append(
+            Judged(
+                judged.began,
+                judged.phi,
+                judged.phi_source,
+                each,
+                interval,
+                judged.label_names,
+                Labels(labels.canary[t], labels.stable[t]),
+            )
+        )
+    return found
+
+
+def _new_epochs(judged: Judged, times: Sequence[float]) -> list[bool]:
+    """Which scrapes are the first of a minute of evidence."""
+    epoch, found = judged.evidence.worse.mixture.epoch, []
+    for time in times:
+        is_new = time - judged.began >= (epoch + 1) * EPOCH_S
+        epoch += is_new
+        found.append(is_new)
+    return found
 
 
 def phi_of(policy: Policy, known: Sequence[Delta]) -> tuple[Array, tuple[str, ...]]:
@@ -135,32 +154,38 @@ def _known(policy: Policy, known: Sequence[Delta]) -> tuple[Array, Array]:
     return bad + PRIOR_BAD, n + PRIOR_REQUESTS
 
 
-def _labels(judged: Judged, delta: Delta) -> tuple[Judged, Array, Array]:
-    names = judged.label_names
-    new = tuple(name for name in delta.labels if name not in names)
-    if new:
-        names = (*names, *new)
-        labels = judged.labels.widened(len(names))
-        judged = replace(judged, label_names=names, labels=labels)
-    pairs = [delta.labels.get(name, (0.0, 0.0)) for name in names]
-    canary, stable = np.array(pairs, dtype=float).reshape(-1, 2).T
-    return judged, canary, stable
+def _with_labels(judged: Judged, deltas: Sequence[Delta]) -> Judged:
+    """With room for every label in these scrapes."""
+    names = dict.fromkeys(judged.label_names)
+    for delta in deltas:
+        if not names.keys() >= delta.labels.keys():
+            names |= dict.fromkeys(delta.labels)
+    if len(names) == len(judged.label_names):
+        return judged
+    labels = judged.labels.widened(len(names))
+    return replace(judged, label_names=tuple(names), labels=labels)
 
 
 def _counts(
-    policy: Policy, labels: Labels, delta: Delta, canary: Array, stable: Array
-) -> tuple[Counts, Array | None]:
-    """Counts of all metrics; the stable's share where a metric is drift, else NaN."""
-    rows = [delta.metrics.get(metric.name, NOTHING) for metric in policy.metrics]
-    drifting = [i for i, m in enumerate(policy.metrics) if m.drift is not None]
-    if not drifting:
-        return Counts(*np.array(rows, dtype=float).T), None
-    inside, share = labels.compare(canary, stable)
-    stable_rate = np.full(len(rows), math.nan)
-    for position in drifting:
-        stable_rate[position] = share
-        rows[position] = (
-            *(float(inside.canary_bad), float(inside.canary_n)),
-            *(float(inside.stable_bad), float(inside.stable_n)),
-        )
-    return Counts(*np.array(rows, dtype=float).T), stable_rate
+    policy: Policy, judged: Judged, deltas: Sequence[Delta]
+) -> tuple[Counts, Array | None, Labels]:
+    """Counts (T, M), the stable's share where a metric is drift, labels after each."""
+    names = judged.label_names
+    pairs = [[d.labels.get(name, (0.0, 0.0)) for name in names] for d in deltas]
+    canary, stable = np.moveaxis(
+        np.array(pairs, dtype=float).reshape(len(deltas), -1, 2), -1, 0
+    )
+    labels = judged.labels.over(canary, stable)
+    rows = np.array(
+        [[d.metrics.get(m.name, NOTHING) for m in policy.metrics] for d in deltas],
+        dtype=float,
+    )
+    drifting = [m.drift is not None for m in policy.metrics]
+    if not any(drifting):
+        return Counts(*np.moveaxis(rows, -1, 0)), None, labels
+    before = Labels(labels.canary - canary, labels.stable - stable)
+    inside, share = before.compare(canary, stable)
+    columns = (inside.canary_bad, inside.canary_n, inside.stable_bad, inside.stable_n)
+    rows[:, drifting] = np.stack(columns, axis=-1)[:, None]
+    stable_rate = np.where(drifting, share[:, None], math.nan)
+    return Counts(*np.moveaxis(rows, -1, 0)), stable_rate, labels

@@ -100,8 +100,8 @@ def forecast(
             # Longer ticks as time goes by: nobody needs the tenth hour to the second.
             seconds = max(interval_s, spent / 50)
             counts = _expected(traffic, seconds, weight)
-            evidence = evidence.update(
-                design, counts, traffic.phi, np.array(weight), is_new_epoch=False
+            (evidence,) = evidence.update(
+                design, counts, traffic.phi, np.array(weight), [False]
             )
             waited, spent = waited + seconds, spent + seconds
             opens = evidence.opens(design)
@@ -119,7 +119,8 @@ def _expected(traffic: Traffic, seconds: float, weight: float) -> Counts:
     requests = traffic.rps * seconds
     canary = np.full(traffic.bad.shape, requests * weight / FULL)
     stable = requests - canary
-    return Counts(canary * traffic.bad, canary, stable * traffic.bad, stable)
+    arms = (canary * traffic.bad, canary, stable * traffic.bad, stable)
+    return Counts(*(each[None] for each in arms))
 
 
 def _known(traffic: Traffic) -> tuple[Array, Array]:
@@ -144,9 +145,7 @@ def false_alarms(
             counts = _drawn(random, traffic, interval_s, stay.weight, shape)
             weight = np.full(REPLAYS, float(stay.weight))
             is_new = scrapes * interval_s // 60 > evidence.worse.mixture.epoch
-            evidence = evidence.update(
-                design, counts, traffic.phi, weight, is_new_epoch=is_new
-            )
+            (evidence,) = evidence.update(design, counts, traffic.phi, weight, [is_new])
             is_back |= evidence.must_roll_back(design)
     return int(is_back.sum())
 
@@ -164,4 +163,4 @@ def _drawn(
         clusters = random.poisson(traffic.rps * seconds * share / traffic.phi, shape)
         bad = random.binomial(clusters, np.minimum(traffic.bad, 1.0))
         found += [bad * traffic.phi, clusters * traffic.phi]
-    return Counts(*found)
+    return Counts(*(each[None] for each in found))

@@ -5,12 +5,13 @@ another policy, and from CSV, the traffic is taken to follow what is decided.
 """
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import Any
 
 from scripts.rollout import chain, codec, counters, lint, measure, plan
+from scripts.rollout.ahead import Ahead
 from scripts.rollout.counters import ERRORS, REQUESTS, TIMED, UP_TO
 from scripts.rollout.errors import Exit, JournalError, RolloutError
 from scripts.rollout.look import ALL
@@ -59,15 +60,17 @@ def journal(lines: Iterable[str], policy: Policy | None) -> Replay:
     if policy is None:
         own = lint.parse(begin["policy"], "the journal's policy")
         return _ended(_again(Machine(own), state, looks), state, span)
-    seen = (codec.decode(Observation, each["seen"]) for _, each in looks)
+    seen = [codec.decode(Observation, each["seen"]) for _, each in looks]
     return _ended(_follow(Machine(policy), state, seen), state, span)
 
 
 def _again(
-    machine: Machine, state: State, looks: Iterable[tuple[int, dict[str, Any]]]
+    machine: Machine, state: State, looks: Sequence[tuple[int, dict[str, Any]]]
 ) -> Iterator[Decision]:
-    for number, record in looks:
-        decision = machine.step(state, codec.decode(Observation, record["seen"]))
+    seen = [codec.decode(Observation, record["seen"]) for _, record in looks]
+    ahead = Ahead(machine.rules, seen)
+    for i, (number, record) in enumerate(looks):
+        decision = machine.step(state, seen[i], ahead.after(state, i))
         state = decision.state
         made = (list(decision.notes), [encoded(each) for each in decision.actions])
         if made != (record["notes"], record["actions"]):
@@ -90,7 +93,7 @@ def counts(lines: Iterable[str], policy: Policy) -> Replay:
     began = readings[first][0] if readings else 0.0
     machine = Machine(policy)
     state = _at_first_step(machine, known, deltas[first:], began)
-    seen = (Observation(time, None, delta) for time, delta in deltas[first:])
+    seen = [Observation(time, None, delta) for time, delta in deltas[first:]]
     return _ended(_follow(machine, state, seen), state, (0, 0))
 
 
@@ -132,13 +135,13 @@ def _at_first_step(
 
 
 def _follow(
-    machine: Machine, state: State, looks: Iterable[Observation]
+    machine: Machine, state: State, looks: Sequence[Observation]
 ) -> Iterator[Decision]:
     """Decide in a world that does at once what is asked for."""
-    warmed = None
-    for seen in looks:
-        view = _view(state)
-        decision = machine.step(state, replace(seen, view=view, warmed=warmed))
+    warmed, ahead = None, Ahead(machine.rules, looks)
+    for i, seen in enumerate(looks):
+        there = replace(seen, view=_view(state), warmed=warmed)
+        decision = machine.step(state, there, ahead.after(state, i))
         warmed = None
         for action in decision.actions:
             if isinstance(action, WarmUp):

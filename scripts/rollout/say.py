@@ -39,6 +39,11 @@ def number(e_value: float) -> str:
     return f"{e_value:.1e}"
 
 
+def verdict(code: Exit) -> str:
+    """An exit code in a line."""
+    return f"verdict: {code.name.lower()}, exit code {int(code)}"
+
+
 def traffic(view: View | None) -> str:
     """What was seen of the traffic."""
     if view is None:

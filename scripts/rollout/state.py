@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from scripts.rollout.drift import Labels
 from scripts.rollout.errors import Exit
@@ -142,7 +143,7 @@ class Judged:
     labels: Labels
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """All that a promoter must know to go on after it was killed.
 
@@ -182,6 +183,12 @@ class State:
     reason: str = ""
     schema: int = SCHEMA
 
+    def changed(self, **changes: Any) -> "State":
+        """A copy with other values; `dataclasses.replace` costs ten times as much."""
+        copy: State = object.__new__(State)
+        copy.__dict__.update(self.__dict__, **changes)
+        return copy
+
     @property
     def is_over(self) -> bool:
         """Whether nothing can change any more."""
@@ -195,3 +202,16 @@ class Decision:
     state: State
     actions: tuple[Action, ...]
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """Evidence after a look, worked out before, from `before` at one weight."""
+
+    judged: Judged
+    before: Judged
+    weight: int
+
+    def holds(self, state: State) -> bool:
+        """Whether it follows from this state."""
+        return self.before is state.judged and self.weight == state.weight

@@ -15,11 +15,6 @@ from scripts.rollout.runner import World
 from scripts.rollout.scrape import Scrape
 
 
-def journal(folder: Path, key: str) -> Journal:
-    """Where a target's rollouts are written down."""
-    return Journal(folder.resolve() / "rollouts" / key)
-
-
 def traffic(folder: Path, policy: Policy) -> LocalTraffic:
     """What moves the traffic. Raises RolloutError."""
     target = policy.target
@@ -45,7 +40,7 @@ def world(folder: Path, policy: Policy) -> World:
     return World(
         traffic=moved,
         metrics=metrics(policy, moved),
-        journal=journal(folder, policy.key),
+        journal=Journal.of(folder, policy.key),
         now=time.time,
         sleep=time.sleep,
         say=_say,

@@ -80,17 +80,17 @@ class Ours:
         if not len(rows):
             return
         counts = Counts(
-            *(seen.canary_bad[rows], seen.canary_n[rows]),
-            *(seen.stable_bad[rows], seen.stable_n[rows]),
+            *(seen.canary_bad[None, rows], seen.canary_n[None, rows]),
+            *(seen.stable_bad[None, rows], seen.stable_n[None, rows]),
         )
         self._scrapes += 1
         epoch = self._evidence.worse.mixture.epoch
-        self._evidence = self._evidence.update(
+        (self._evidence,) = self._evidence.update(
             self._design,
             counts,
             self._phi[rows],
             weight.astype(float),
-            is_new_epoch=now_s >= (epoch + 1) * measure.EPOCH_S,
+            [now_s >= (epoch + 1) * measure.EPOCH_S],
         )
         on = self.is_on[rows]
         if self._variant.rolls_back:

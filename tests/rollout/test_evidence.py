@@ -11,16 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.local.processes import ROOT
+from scripts.rollout import codec
 from scripts.rollout.evidence import (
     Bets,
     Counts,
-    Fine,
     Mixture,
-    Worse,
     dispersion,
     log_e,
     log_e_beyond,
 )
+from scripts.rollout.judge import Evidence
+from tests.rollout.worlds import design, evidence
 
 ORACLE: dict[str, Any] = json.loads(
     (ROOT / "tests" / "data" / "evidence_oracle.json").read_text()
@@ -30,10 +31,6 @@ RATES = (0.0, 0.001, 0.01, 0.05, 0.3, 0.9, 1.0)
 
 def _counts(*values: float) -> Counts:
     return Counts(*(np.array([float(value)]) for value in values))
-
-
-def _by_gate(*values: float) -> Counts:
-    return Counts(*(np.array([[float(value)]]) for value in values))
 
 
 def _bets(sign: int, margin: float, canary: float, stable: float) -> Bets:
@@ -52,25 +49,30 @@ def test_a_bet_is_worth_what_the_oracle_says() -> None:
 
 @pytest.mark.parametrize("path", ORACLE["worse"], ids=lambda p: f"phi{p['phi']:.0f}")
 def test_rollback_evidence_follows_the_oracle(path: dict[str, Any]) -> None:
-    worse, tolerance = Worse.begin((1,)), np.array([path["tolerance"]])
-    for number, (scrape, value) in enumerate(
-        zip(path["scrapes"], path["values"], strict=True)
-    ):
-        counts = _counts(*scrape)
-        logs = log_e(counts, worse.bets(tolerance)) / path["phi"]
-        worse = worse.update(counts, logs, is_new_epoch=number % 6 == 5)
-        assert float(worse.mixture.value[0]) == pytest.approx(value, rel=1e-9)
+    found = evidence(design(path["tolerance"]), path["scrapes"], phi=path["phi"])
+    values = [float(each.worse.mixture.value[0]) for each in found]
+    assert values == pytest.approx(path["values"], rel=1e-9)
 
 
 @pytest.mark.parametrize("path", ORACLE["fine"], ids=lambda p: f"margin{p['margin']}")
 def test_gate_evidence_follows_the_oracle(path: dict[str, Any]) -> None:
-    fine = Fine.begin((1, 1), np.array(2.0), np.array(300.0))
-    margin, always = np.array([[path["margin"]]]), np.array([[True]])
-    for scrape, value in zip(path["scrapes"], path["values"], strict=True):
-        counts = _by_gate(*scrape)
-        logs = log_e(counts, fine.bets(margin)) / path["phi"]
-        fine = fine.update(counts, logs, is_on=always)
-        assert float(fine.value[0, 0]) == pytest.approx(value, rel=1e-9)
+    chosen = design(budget=path["margin"])
+    found = evidence(chosen, path["scrapes"], phi=path["phi"], known=(2.0, 300.0))
+    values = [float(each.gates.value[0, 0]) for each in found]
+    assert values == pytest.approx(path["values"], rel=1e-9)
+
+
+def test_many_scrapes_at_once_are_the_same_as_one_by_one() -> None:
+    path, chosen = ORACLE["worse"][1], design(steps=(5, 50))
+    together = evidence(chosen, path["scrapes"], phi=2.0)
+    alone = Evidence.begin(chosen, np.array([0.5]), np.array([50.0]))
+    for number, (scrape, expected) in enumerate(
+        zip(path["scrapes"], together, strict=True)
+    ):
+        counts = Counts(*np.array([scrape], dtype=float).T[..., None])
+        new = [number % 6 == 5]
+        (alone,) = alone.update(chosen, counts, np.array([2.0]), np.array(50.0), new)
+        assert codec.encode(alone) == codec.encode(expected)
 
 
 @pytest.mark.parametrize("case", ORACLE["dispersion"], ids=lambda c: str(c["phi"]))
@@ -104,33 +106,24 @@ def test_the_mean_e_value_is_at_most_one_wherever_its_hypothesis_holds(
 
 def test_two_scrapes_on_end_are_still_worth_at_most_one_on_average() -> None:
     """The second bet is made on what the first scrape showed."""
-    tolerance, margin = np.array([0.0]), np.array([[0.1]])
-    always = np.array([[True]])
-    first = list(product(range(3), range(4)))
-    total = {"worse": 0.0, "fine": 0.0}
+    chosen, first = design(budget=0.1), list(product(range(3), range(4)))
+    worse = fine = 0.0
     for (x, y), (u, v) in product(first, first):
-        for name, excess in (("worse", 0.0), ("fine", 0.1)):
-            chance = math.prod(
+        last = evidence(chosen, [(x, 2, y, 3), (u, 2, v, 3)], every=1)[-1]
+        alike, harmful = (
+            math.prod(
                 _probability(k, n, rate)
                 for k, n, rate in (
                     *((x, 2, 0.2 + excess), (y, 3, 0.2)),
                     *((u, 2, 0.2 + excess), (v, 3, 0.2)),
                 )
             )
-            if name == "worse":
-                worse = Worse.begin((1,))
-                for counts in (_counts(x, 2, y, 3), _counts(u, 2, v, 3)):
-                    logs = log_e(counts, worse.bets(tolerance))
-                    worse = worse.update(counts, logs, is_new_epoch=True)
-                total[name] += chance * float(worse.mixture.value[0])
-            else:
-                fine = Fine.begin((1, 1), np.array(0.5), np.array(50.0))
-                for counts in (_by_gate(x, 2, y, 3), _by_gate(u, 2, v, 3)):
-                    logs = log_e(counts, fine.bets(margin))
-                    fine = fine.update(counts, logs, is_on=always)
-                total[name] += chance * float(fine.value[0, 0])
-    assert 0.9 < total["worse"] <= 1 + 1e-12
-    assert 0.8 < total["fine"] <= 1 + 1e-12
+            for excess in (0.0, 0.1)
+        )
+        worse += alike * float(last.worse.mixture.value[0])
+        fine += harmful * float(last.gates.value[0, 0])
+    assert 0.8 < worse <= 1 + 1e-12
+    assert 0.8 < fine <= 1 + 1e-12
 
 
 @pytest.mark.parametrize("rate", [0.01, 0.1, 0.2])
@@ -172,7 +165,7 @@ def test_no_counts_give_anything_but_a_number(
     k, n, l_, m = counts
     found = _log_e((min(k, n), n, min(l_, m), m), sign, margin, *rates)
     assert math.isfinite(found)
-    mixture = Mixture.begin((1,)).update(np.array([found]), is_new_epoch=True)
+    (mixture,) = Mixture.begin((1,)).over(np.array([[found]]), [True])
     assert 0 <= float(mixture.value) < math.inf
 
 
@@ -184,16 +177,11 @@ def test_no_requests_in_an_arm_are_no_evidence(counts: tuple[float, ...]) -> Non
 
 def test_a_regression_after_hours_is_found_as_fast_as_an_early_one() -> None:
     """The start time mixture: good for two hours, then two percent more errors."""
-    random, worse = np.random.default_rng(4), Worse.begin((1,))
-    tolerance, found = np.array([0.0]), 0
-    for number in range(720 + 60):
-        rate = 0.005 if number < 720 else 0.025
-        counts = _counts(
-            random.binomial(125, rate), 125, random.binomial(375, 0.005), 375
-        )
-        logs = log_e(counts, worse.bets(tolerance))
-        worse = worse.update(counts, logs, is_new_epoch=number % 6 == 0)
-        if float(worse.mixture.value[0]) >= 100:
-            found = number
-            break
-    assert 720 < found < 720 + 30
+    random = np.random.default_rng(4)
+    scrapes = [
+        (random.binomial(125, rate), 125, random.binomial(375, 0.005), 375)
+        for rate in [0.005] * 720 + [0.025] * 60
+    ]
+    found = evidence(design(), scrapes)
+    values = np.array([float(each.worse.mixture.value[0]) for each in found])
+    assert 720 < int((values >= 100).argmax()) < 720 + 30

@@ -14,8 +14,8 @@ def _watch(
     phi = np.ones(1)
     for _ in range(scrapes):
         pairs = (random.binomial(200, canary), 200), (random.binomial(300, stable), 300)
-        counts = Counts(*(np.array([float(x)]) for pair in pairs for x in pair))
-        interval = interval.update(counts, phi)
+        counts = Counts(*(np.array([[float(x)]]) for pair in pairs for x in pair))
+        interval = interval.update(counts, 0, phi)
         low, high = interval.bounds(0.05)
         ends.append((float(low[0]), float(high[0])))
     return ends
@@ -39,8 +39,9 @@ def test_nothing_seen_rules_nothing_out() -> None:
 
 
 def test_what_waits_is_counted_when_it_is_shown() -> None:
-    one = np.ones(1)
-    interval = Interval.begin(1).update(Counts(one, 9 * one, one, 20 * one), one)
+    one, row = np.ones(1), np.ones((1, 1))
+    counts = Counts(row, 9 * row, row, 20 * row)
+    interval = Interval.begin(1).update(counts, 0, one)
     assert interval.seen.sum() == 0
     assert interval.settled(one).seen[:, 0].tolist() == [1, 9, 1, 20]
     assert 0.0 in DIFFERENCES

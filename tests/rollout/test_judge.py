@@ -15,21 +15,22 @@ def _design(**changes: str) -> Design:
     return measure.design(policy(**changes), (5, 25, 50))
 
 
-def _counts(*rows: tuple[float, ...]) -> Counts:
-    return Counts(*np.array(rows, dtype=float).T)
-
-
-def _run(design: Design, counts: Counts, weight: float, times: int) -> Evidence:
+def _run(
+    design: Design, rows: list[tuple[float, ...]], weight: float, times: int
+) -> Evidence:
+    """The same scrape some times over; a row a metric."""
     known = np.full(3, 50.0)
-    evidence = Evidence.begin(design, known * 0.01, known)
-    for _ in range(times):
-        evidence = evidence.update(
-            design, counts, np.ones(3), np.array(weight), is_new_epoch=False
-        )
-    return evidence
+    counts = np.array([rows] * times, dtype=float)
+    return Evidence.begin(design, known * 0.01, known).update(
+        design,
+        Counts(*np.moveaxis(counts, -1, 0)),
+        np.ones(3),
+        np.array(weight),
+        [False] * times,
+    )[-1]
 
 
-GOOD = _counts((0, 50, 2, 450), (0, 50, 2, 450), (20, 50, 180, 450))
+GOOD: list[tuple[float, ...]] = [(0, 50, 2, 450), (0, 50, 2, 450), (20, 50, 180, 450)]
 
 
 def test_a_gate_rules_out_the_budget_over_the_next_weight() -> None:
@@ -45,7 +46,11 @@ def test_what_is_only_observed_neither_rolls_back_nor_opens_a_gate() -> None:
     design = _design(metrics=f"[{ERRORS}, {observed}, {LABELS}]")
     assert design.shares[1] == 0
     assert design.gated.tolist() == [True, False, False]
-    slow = _counts((0, 50, 2, 450), (50, 50, 0, 450), (20, 50, 180, 450))
+    slow: list[tuple[float, ...]] = [
+        (0, 50, 2, 450),
+        (50, 50, 0, 450),
+        (20, 50, 180, 450),
+    ]
     evidence = _run(design, slow, 5.0, 20)
     assert not evidence.must_roll_back(design)
     assert evidence.opens(design)[0]
@@ -63,14 +68,22 @@ def test_a_gate_counts_steps_from_a_share_of_its_own_weight_on(
 
 def test_one_metric_far_worse_is_enough() -> None:
     design = _design()
-    broken = _counts((50, 50, 2, 450), (0, 50, 2, 450), (20, 50, 180, 450))
+    broken: list[tuple[float, ...]] = [
+        (50, 50, 2, 450),
+        (0, 50, 2, 450),
+        (20, 50, 180, 450),
+    ]
     assert _run(design, broken, 5.0, 1).must_roll_back(design)
     assert not _run(design, GOOD, 5.0, 100).must_roll_back(design)
 
 
 def test_a_gate_waits_for_its_slowest_metric() -> None:
     design = _design(carryFrom="0")
-    slow = _counts((0, 50, 2, 450), (3, 50, 27, 450), (20, 50, 180, 450))
+    slow: list[tuple[float, ...]] = [
+        (0, 50, 2, 450),
+        (3, 50, 27, 450),
+        (20, 50, 180, 450),
+    ]
     evidence = _run(design, slow, 5.0, 3)
     assert evidence.gates.value[0, 0] > 20 > evidence.gates.value[1, 0]
     assert not evidence.opens(design)[0]

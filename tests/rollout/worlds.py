@@ -1,7 +1,12 @@
 """Views and counts for tests of what is pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from scripts.rollout.evidence import Counts
+from scripts.rollout.judge import Design, Evidence
 from scripts.rollout.lint import parse
 from scripts.rollout.machine import Machine, begin
 from scripts.rollout.policy import Policy
@@ -67,6 +72,38 @@ def delta(weight: int, n: int = 3000, bad: float = 0.0, slow: float = 0.0) -> De
         },
         {"hello": (canary // 2, stable // 2), "bye": (canary // 2, stable // 2)},
     )
+
+
+def design(
+    tolerance: float = 0.0, budget: float = 0.01, steps: tuple[int, ...] = (50,)
+) -> Design:
+    """One metric, and a gate for each step."""
+    return Design(
+        alpha=0.01,
+        beta=0.05,
+        shares=np.array([0.5, 0.5]),
+        tolerance=np.array([tolerance]),
+        budget=np.array([budget]),
+        gated=np.array([True]),
+        steps=np.array(steps, dtype=float),
+        carry_from=0.0,
+        ceiling=0.2,
+    )
+
+
+def evidence(
+    chosen: Design,
+    scrapes: Sequence[Sequence[float]],
+    *,
+    phi: float = 1.0,
+    known: tuple[float, float] = (0.5, 50.0),
+    every: int = 6,
+) -> list[Evidence]:
+    """After each scrape (canary bad, n, stable bad, n); an epoch is `every` of them."""
+    counts = Counts(*np.array(scrapes, dtype=float).T[..., None])
+    begun = Evidence.begin(chosen, *(np.array([each]) for each in known))
+    new = [number % every == every - 1 for number in range(len(scrapes))]
+    return begun.update(chosen, counts, np.array([phi]), np.array(50.0), new)
 
 
 @dataclass

@@ -1,0 +1,42 @@
+"""`pause`, `resume`, `approve`, `promote`, `abort`: ask the promoter."""
+
+import argparse
+
+from scripts.rollout import wiring
+from scripts.rollout.errors import Exit, LockHeld, RolloutError
+from scripts.rollout.journal import Journal, Saved
+from scripts.rollout.runner import Runner
+from scripts.rollout.state import Request
+from scripts.rollout.verbs import target
+from scripts.rollout.verbs.output import emit
+
+
+def run(options: argparse.Namespace) -> Exit:
+    """Ask; an abort that nobody would read is carried out here."""
+    journal = target.journal(options)
+    saved = target.loaded(journal)
+    if saved.state.is_over:
+        raise RolloutError(f"{saved.state.canary}: {saved.state.phase} already")
+    verb = options.request
+    journal.ask(Request(verb, options.reason))
+    is_running = journal.is_locked()
+    said = f"{verb} asked for"
+    if not is_running and verb == "abort":
+        code = _abort(options, journal, saved)
+        if code is not Exit.ABORTED:
+            return code
+        said = f"aborted, {saved.state.stable} has all traffic"
+    elif not is_running:
+        said += "; no promoter is running, the next run will read it"
+    emit(options, {"asked": verb, "promoterRunning": is_running}, said)
+    return Exit.PROMOTED
+
+
+def _abort(options: argparse.Namespace, journal: Journal, saved: Saved) -> Exit:
+    policy = target.policy(saved)
+    try:
+        with journal.lock():
+            world = wiring.world(options.dir, policy)
+            return Runner(policy, saved.policy, world).run()
+    except LockHeld:
+        return Exit.ABORTED  # a promoter has started meanwhile, and reads it

@@ -1,0 +1,40 @@
+"""`replay`: decide again from a journal, or from counters as CSV."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from scripts.rollout import lint, replay, say
+from scripts.rollout.errors import Exit, RolloutError
+from scripts.rollout.verbs.output import emit
+
+
+def run(options: argparse.Namespace) -> Exit:
+    """Print each decision; end with the exit code that the run would have had."""
+    policy = lint.read(options.policy) if options.policy else None
+    lines = _lines(options.file)
+    if lines and lines[0].startswith("{"):
+        found = replay.journal(lines, policy)
+    elif policy is None:
+        raise RolloutError("counters as CSV need --policy FILE")
+    else:
+        found = replay.counts(lines, policy)
+    for at, note in found.notes:
+        emit(options, {"time": at, "note": note}, f"{at:.1f} {note}")
+    ended: dict[str, Any] = {"verdict": found.code.name, "exitCode": int(found.code)}
+    said = say.verdict(found.code)
+    if found.lines[1]:
+        ended["verifiedLines"] = list(found.lines)
+        said += f"; lines {found.lines[0]} to {found.lines[1]} verified"
+    emit(options, ended, said)
+    return found.code
+
+
+def _lines(file: str) -> list[str]:
+    try:
+        if file == "-":
+            return sys.stdin.read().splitlines()
+        return Path(file).read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise RolloutError(f"{file}: not UTF-8 text") from error
