@@ -11,8 +11,6 @@ from scripts.rollout.errors import Exit
 from scripts.rollout.look import ALL, Look
 from scripts.rollout.state import Pause, Phase, WarmUp
 
-FEWEST_SCRAPES = 3
-
 
 def preflight(look: Look) -> None:
     """Until the stable is known well enough to compare with."""
@@ -40,10 +38,7 @@ def preflight(look: Look) -> None:
 def _knows_enough(look: Look) -> bool:
     """Enough scrapes of the stable, with requests for every gate's metric in them."""
     policy, known = look.policy, look.state.known
-    needed = FEWEST_SCRAPES if policy.is_auto else 1
-    if policy.dependence.cluster_size == "auto":
-        needed = max(needed, policy.dependence.scrapes)
-    return len(known) >= needed and all(
+    return len(known) >= policy.scrapes_needed and all(
         any(delta.metrics.get(metric.name, measure.NOTHING)[3] for delta in known)
         for metric in policy.metrics
         if metric.is_gate

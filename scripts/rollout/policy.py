@@ -24,6 +24,7 @@ UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 SHARE = re.compile(r"(\d+(?:\.\d+)?)%")
 FIXED_DWELL_S = 30.0
+SCRAPES_FOR_STEPS = 3
 
 
 def _seconds(value: Any) -> float:
@@ -217,6 +218,13 @@ class Policy(Part):
         if self.dwell is not None:
             return self.dwell
         return self.source.interval if self.is_auto else FIXED_DWELL_S
+
+    @property
+    def scrapes_needed(self) -> int:
+        """Scrapes of the stable before the first step."""
+        if self.dependence.cluster_size == "auto":
+            return self.dependence.scrapes
+        return SCRAPES_FOR_STEPS if self.is_auto else 1
 
     @property
     def key(self) -> str:

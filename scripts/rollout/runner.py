@@ -112,8 +112,8 @@ class Runner:
 
     def _begin(self, view: View, before: Saved | None) -> None:
         journal, say = self._world.journal, self._world.say
-        state = machine.begin(self._policy, view, self._world.now())
-        fresh = Saved(state, self._text, requests=len(journal.requests(0)))
+        fresh = self._fresh(view)
+        state = fresh.state
         if before is not None:
             fresh = replace(fresh, seq=before.seq, hash=before.hash)
         say(f"canary {state.canary} beside stable {state.stable}")
@@ -121,6 +121,12 @@ class Runner:
             say(f"canaryTrafficPercent {view.percent} -> 0 until the first step")
         body = {"policy": self._text, "state": codec.encode(state)}
         self._saved = journal.commit(fresh, "begin", body)
+
+    def _fresh(self, view: View) -> Saved:
+        """A rollout that begins; what people asked of an earlier one is not for it."""
+        state = machine.begin(self._policy, view, self._world.now())
+        asked = self._world.journal.requests(0)
+        return Saved(state, self._text, requests=len(asked))
 
     def _go_on(self, saved: Saved) -> None:
         if saved.policy != self._text:
@@ -163,8 +169,7 @@ class Runner:
         if self._saved is None or self._saved.state.is_over:
             if view is None:
                 raise Unreachable("the InferenceService cannot be read")
-            state = machine.begin(self._policy, view, self._world.now())
-            self._saved = Saved(state, self._text)
+            self._saved = self._fresh(view)
         return self._machine.step(self._saved.state, self.observe()[0])
 
     def observe(self) -> tuple[Observation, Reading | None]:

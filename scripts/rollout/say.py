@@ -84,8 +84,8 @@ def waiting(rules: Rules, state: State, seen: Observation | None) -> list[str]:
     if seen is not None:
         found += _unseen(state, seen)
     if state.phase is Phase.PREFLIGHT:
-        scrapes = rules.policy.dependence.scrapes
-        found.append(f"{len(state.known)} of {scrapes} scrapes of the stable")
+        needed = rules.policy.scrapes_needed
+        found.append(f"{len(state.known)} of {needed} scrapes of the stable")
     if state.phase in JUDGED and not state.is_verified:
         found.append(f"{state.weight} % is not in force yet")
     if state.phase is Phase.STEP:
