@@ -25,7 +25,7 @@ class Page(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers with the page."""
+    """Answers with the page, to a question in either form."""
 
     server: Page
 
@@ -37,12 +37,15 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(self.server.text.encode())
 
+    do_POST = do_GET
+
     def log_message(self, *args: object) -> None:
         """Say nothing."""
 
 
 @contextmanager
-def _served(text: str) -> Iterator[Page]:
+def served(text: str) -> Iterator[Page]:
+    """A page on a free port until the block ends."""
     page = Page(text)
     thread = threading.Thread(target=page.serve_forever, args=(0.01,))
     thread.start()
@@ -59,7 +62,7 @@ def _predictor(revision: str, label: int) -> str:
 
 
 def test_gateway_and_predictors_are_one_reading() -> None:
-    with _served(GATEWAY) as gateway, _served(_predictor("r-1", 3)) as predictor:
+    with served(GATEWAY) as gateway, served(_predictor("r-1", 3)) as predictor:
         pages = Pages(gateway.url, (predictor.url,))
         reading = Scrape("default", lambda _: pages).read(["r-1"])
     assert reading == {
@@ -70,8 +73,7 @@ def test_gateway_and_predictors_are_one_reading() -> None:
 def test_two_hundred_pages_are_read_at_once() -> None:
     with ExitStack() as stack:
         found = [
-            stack.enter_context(_served(_predictor(f"r-{i % 2}", i)))
-            for i in range(200)
+            stack.enter_context(served(_predictor(f"r-{i % 2}", i))) for i in range(200)
         ]
         pages = Pages(None, tuple(page.url for page in found))
         reading = Scrape("default", lambda _: pages).read(["r-0", "r-1"])
@@ -81,7 +83,7 @@ def test_two_hundred_pages_are_read_at_once() -> None:
 
 
 def test_a_page_that_hangs_is_not_asked_again_before_it_has_answered() -> None:
-    with _served(GATEWAY) as gateway, _served(_predictor("r-1", 3)) as slow:
+    with served(GATEWAY) as gateway, served(_predictor("r-1", 3)) as slow:
         pages = Pages(gateway.url, (slow.url,))
         scrape = Scrape("default", lambda _: pages, patience_s=0.2)
         slow.seconds = 1.0
@@ -97,7 +99,7 @@ def test_a_page_that_hangs_is_not_asked_again_before_it_has_answered() -> None:
 def test_no_gateway_is_silence_and_a_missing_pod_is_not() -> None:
     (port,) = free_ports(1)
     gone = f"http://127.0.0.1:{port}/metrics"
-    with _served(GATEWAY) as gateway:
+    with served(GATEWAY) as gateway:
         lost = Pages(gone, ())
         assert Scrape("default", lambda _: lost).read(["r-1"]) is None
         partly = Pages(gateway.url, (gone,))

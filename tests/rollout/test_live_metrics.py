@@ -1,0 +1,52 @@
+"""Metrics that vanish for a minute: traffic is held, nothing is decided meanwhile."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from scripts.local.processes import free_ports
+from scripts.local.store import Store
+from scripts.rollout.local import LocalTraffic
+from tests.faults import models
+from tests.faults.pipelines import Healthy
+from tests.rollout.live import POLICY, STABLE, Stage, stage
+from tests.rollout.prom import scraping
+
+pytestmark = pytest.mark.timeout(300)
+
+GONE_S = 60.0
+
+
+def _pages(on: Stage, canary: str) -> list[str]:
+    traffic = LocalTraffic(Store(on.backend.folder), "default", "intent")
+    pages = traffic.pages((STABLE, canary))
+    assert pages is not None
+    assert pages.gateway is not None
+    return [pages.gateway, *pages.predictors]
+
+
+def test_prometheus_gone_for_a_minute_holds_traffic_and_then_it_goes_on(
+    tmp_path: Path,
+) -> None:
+    (port,) = free_ports(1)
+    source = f"{{interval: 500ms, prometheus: http://127.0.0.1:{port}}}"
+    policy = POLICY.replace("{interval: 500ms}", source).replace("60s", "100s")
+    policy = policy.replace("rollout: 90s", "rollout: 200s")
+    with stage(tmp_path) as on, on.users():
+        canary = on.canary(Healthy(models.inner()))
+        on.until(lambda: len(_pages(on, canary)) == 3)
+        with scraping(tmp_path / "prometheus", _pages(on, canary), port):
+            promoter = on.start(policy)
+            on.until(lambda: on.percent(canary) == 10)
+        began = time.monotonic()
+        while time.monotonic() < began + GONE_S:
+            assert on.percent(canary) == 10
+            time.sleep(1)
+        notes = [note for look in on.records() for note in look["notes"]]
+        assert "traffic is held at 10 %" in notes[-1]
+        assert on.records()[-1]["seen"]["delta"] is None
+        with scraping(tmp_path / "prometheus", _pages(on, canary), port):
+            said, _ = promoter.communicate(timeout=120)
+    assert promoter.returncode == 0, said
+    assert "10 % -> 50 % on evidence" in said
