@@ -6,7 +6,8 @@ from scripts.rollout.policy import Metric, Policy
 from scripts.rollout.ports import Reading, Sample
 from scripts.rollout.state import Delta
 
-REQUESTS, ERRORS, TIMED, STARTED = "requests", "errors", "timed", "started"
+REQUESTS, ERRORS, TIMEOUTS = "requests", "errors", "timeouts"
+TIMED, STARTED = "timed", "started"
 UP_TO, LABEL = "le:", "label:"
 
 
@@ -28,8 +29,9 @@ def delta(
 ) -> Delta:
     """What canary and stable (`arms`) gained between two readings.
 
-    A counter that fell was started anew and counts from zero. So does an instance that
-    is new and started after `since`; of any other new one nothing is known yet.
+    Counters that fell were started anew and count from zero. So does an instance that
+    is new and started after `since`; of any other new one nothing is known yet. A
+    timeout has no duration and counts as slow.
     """
     gained = [list(_gained(before, now, arm, since)) for arm in arms]
     metrics = {}
@@ -57,10 +59,18 @@ def _gained(
 
 
 def _grown(old: Sample, new: Sample) -> dict[str, float]:
-    counters = [name for name in new if name != STARTED]
-    if any(new[name] < old.get(name, 0.0) for name in counters):
-        old = {}
-    return {name: new[name] - old.get(name, 0.0) for name in counters}
+    """What each counter gained. A histogram's fall together, and alone.
+
+    Envoy forgets a cluster's histogram, not its counters, when its endpoints change.
+    """
+    histogram = [name for name in new if name == TIMED or name.startswith(UP_TO)]
+    counters = [name for name in new if name != STARTED and name not in histogram]
+    found = {}
+    for group in (counters, histogram):
+        fell = any(new[name] < old.get(name, 0.0) for name in group)
+        for name in group:
+            found[name] = new[name] - (0.0 if fell else old.get(name, 0.0))
+    return found
 
 
 def _bad_and_n(metric: Metric, samples: list[dict[str, float]]) -> tuple[float, float]:
@@ -70,9 +80,9 @@ def _bad_and_n(metric: Metric, samples: list[dict[str, float]]) -> tuple[float, 
             bad += sample.get(ERRORS, 0.0)
             n += sample.get(REQUESTS, 0.0)
         else:
-            timed = sample.get(TIMED, 0.0)
-            bad += timed - _within(metric.slo, sample)
-            n += timed
+            timed, late = sample.get(TIMED, 0.0), sample.get(TIMEOUTS, 0.0)
+            bad += timed - _within(metric.slo, sample) + late
+            n += timed + late
     return max(bad, 0.0), n
 
 

@@ -9,7 +9,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from scripts.rollout.counters import ERRORS, LABEL, REQUESTS, STARTED, TIMED, UP_TO
+from scripts.rollout.counters import (
+    ERRORS,
+    LABEL,
+    REQUESTS,
+    STARTED,
+    TIMED,
+    TIMEOUTS,
+    UP_TO,
+)
 from scripts.rollout.ports import Reading
 
 PROXY = "envoy_cluster_upstream_rq_"
@@ -74,7 +82,9 @@ def from_proxy(series: Iterable[Series], namespace: str, instance: str) -> Readi
                 _add(sample, ERRORS, each.value)
             case "xx" if each.labels["envoy_response_code_class"] == "5":
                 _add(sample, ERRORS, each.value)
-            case "timeout" | "time_count":
+            case "timeout":
+                _add(sample, TIMEOUTS, each.value)
+            case "time_count":
                 _add(sample, TIMED, each.value)
             case "time_bucket":
                 _up_to(sample, each, MS)

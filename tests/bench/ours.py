@@ -38,18 +38,20 @@ class Ours:
     def __init__(self, variant: Variant, stream: Stream, rollouts: int, rps: float):  # noqa: ANN204
         """Learn phi from the stable's history, choose steps, begin at the first."""
         policy = variant.policy
-        self.name, self._variant, self._policy = variant.name, variant, policy
+        self.name, self._variant = variant.name, variant
         self.interval_s = policy.source.interval
         steps = policy.steps
         if steps == "auto":
             expected = Traffic(rps, np.array([ERRORS, OVER_250]), np.ones(2))
             one = measure.design(policy, (1,))
             steps = plan.choose(one, expected, self.interval_s, policy.dwell_s)
-        self.steps = steps
+        self.steps = tuple(steps)
+        self.policy = policy
         self._design = measure.design(policy, steps)
         self._weights = np.array([*steps, policy.bake.percent])
         bad, n = stream.history(variant.scrapes)
-        self._phi = np.array([_phis(policy, b, m) for b, m in zip(bad, n, strict=True)])
+        self.known = bad.sum(axis=1), n.sum(axis=-1)
+        self.phi = np.array([_phis(policy, b, m) for b, m in zip(bad, n, strict=True)])
         prior = n.sum(axis=-1)[:, None] + 50.0
         rate = (bad.sum(axis=1) + 0.5) / prior
         known = np.minimum(prior, measure.LARGEST_PRIOR) * np.ones(2)
@@ -88,7 +90,7 @@ class Ours:
         (self._evidence,) = self._evidence.update(
             self._design,
             counts,
-            self._phi[rows],
+            self.phi[rows],
             weight.astype(float),
             [now_s >= (epoch + 1) * measure.EPOCH_S],
         )
@@ -104,14 +106,14 @@ class Ours:
     ) -> None:
         last = len(self.steps) - 1
         step, waited = self._step[rows], now_s - self._entered[rows]
-        baked = on & (step > last) & (waited >= self._policy.bake.duration)
+        baked = on & (step > last) & (waited >= self.policy.bake.duration)
         self.promoted[rows[baked]] = now_s
         opens = self._evidence.opens(self._design)
         at = np.arange(len(rows))
-        ready = on & (step <= last) & (waited >= self._policy.dwell_s)
+        ready = on & (step <= last) & (waited >= self.policy.dwell_s)
         through = ready & (step == last) & opens[:, last]
         following = np.where(through, last + 1, step)
-        for _ in range(last if self._policy.is_auto else 1):
+        for _ in range(last if self.policy.is_auto else 1):
             here = np.minimum(following, last)
             more = ready & (step < last) & (following < last) & opens[at, here]
             following = np.where(more, following + 1, following)

@@ -1,12 +1,13 @@
 """Writes faulty pipelines as model artifacts that a manifest can name."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import joblib
 
 from predictor import artifact
-from tests.faults.pipelines import PROBE
+from tests.faults.pipelines import PROBE, Failing
 from tests.servers import MODELS
 
 
@@ -26,3 +27,13 @@ def write(folder: Path, pipeline: Any) -> Path:
         metrics={},
     )
     return folder
+
+
+def main() -> None:
+    """python -m tests.faults.models FOLDER: every tenth answer is a 500."""
+    (folder,) = sys.argv[1:]
+    write(Path(folder), Failing(inner(), every=10))
+
+
+if __name__ == "__main__":
+    main()

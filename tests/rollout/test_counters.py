@@ -52,6 +52,14 @@ def test_a_counter_that_fell_counts_from_zero() -> None:
     assert _errors(before, {"canary": _arm(a=(2, 7))}) == (2, 7, 0, 0)
 
 
+def test_a_histogram_that_was_forgotten_starts_anew_and_the_counters_do_not() -> None:
+    before = {"canary": {"a": {"requests": 100.0, "timed": 100.0, "le:0.25": 50.0}}}
+    now = {"canary": {"a": {"requests": 180.0, "timed": 80.0, "le:0.25": 60.0}}}
+    gained = _gain(before, now).metrics
+    assert gained["errors"][:2] == (0, 80)
+    assert gained["latency"][:2] == (20, 80)
+
+
 def test_a_vanished_instance_adds_nothing_and_is_not_counted_twice_later() -> None:
     first = {"canary": _arm(a=(1, 10), b=(1, 10))}
     second = {"canary": _arm(a=(1, 12))}
@@ -137,8 +145,11 @@ def test_a_request_that_had_to_be_sent_again_is_bad_and_a_timeout_is_slow() -> N
         "default",
         "gateway",
     )
-    sample = {"requests": 12, "errors": 2, "timed": 10, "le:0.25": 8}
+    sample = {"requests": 12, "errors": 2, "timeouts": 1, "timed": 9, "le:0.25": 8}
     assert found == {"r-2": {"gateway": sample}}
+    zero = {"r-2": {"gateway": {}}}
+    gained = delta(policy(), zero, found, since=0, arms=("r-2", "r-1"))
+    assert gained.metrics["latency"][:2] == (2, 10)
 
 
 @pytest.mark.parametrize(

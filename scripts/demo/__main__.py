@@ -1,7 +1,8 @@
-"""From two trained models to a canary on 10 percent, in a minute on this machine.
+"""From two trained models to a promotion and a rollback, in minutes on this machine.
 
-Applies the manifests as they are, asks through the gateway in every protocol, and
-shows the split beside the wanted one. Ends what it started unless told to keep it.
+Applies the manifests as they are, asks through the gateway in every protocol, shows
+the split beside the wanted one, has the promotion script promote v2, and a bad canary
+rolled back. Ends what it started unless told to keep it.
 """
 
 import argparse
@@ -10,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from scripts import console
+from scripts.demo import rollout
 from scripts.infer import ask_all, print_summary
 from scripts.inference.clients import Target, connect
 from scripts.inference.load import summarise
@@ -89,7 +91,13 @@ def _show(port: int) -> int:
                 f"{share.revision}: the interval misses the wanted percent, as one in "
                 "twenty does by chance"
             )
-    return 1 if summary.failed else 0
+    if summary.failed:
+        return 1
+    _title("v2 promoted by evidence")
+    if rollout.promote(gateway):
+        return 1
+    _title("a canary that answers 500 to every tenth request")
+    return rollout.roll_back(gateway)
 
 
 def _title(text: str) -> None:

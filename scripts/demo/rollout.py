@@ -1,0 +1,100 @@
+"""The second half of the demo: a good canary promoted, a bad one rolled back.
+
+Both by the promotion script itself, a process of its own, under generated load.
+"""
+
+import csv
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import yaml
+
+from scripts import console
+from scripts.inference.clients import Answer, Target, connect
+from scripts.inference.load import send
+from scripts.local import processes
+from scripts.local.__main__ import FOLDER
+from scripts.local.__main__ import main as local
+
+POLICY = "manifests/rollout-demo.yaml"
+SENTENCES = processes.ROOT / "training" / "data" / "intents.csv"
+JOURNAL = FOLDER / "rollouts" / "default.intent" / "journal.jsonl"
+RPS = 150.0
+CONCURRENCY = 8
+ENDLESS = 1_000_000
+LAST_LINES = 3
+
+
+def promote(gateway: str) -> int:
+    """Roll v2 out by evidence; its exit code."""
+    return _run(gateway, wanted=0)
+
+
+def roll_back(gateway: str) -> int:
+    """Apply a canary that answers 500 to every tenth request; 0 where it is caught."""
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder) / "failing"
+        fault = [sys.executable, "-m", "tests.faults.models", str(model)]
+        subprocess.run(fault, cwd=processes.ROOT, check=True)
+        document = yaml.safe_load(
+            (processes.ROOT / "manifests/isvc-v2.yaml").read_text()
+        )
+        predictor = document["spec"]["predictor"]
+        predictor["canaryTrafficPercent"] = 0
+        predictor["containers"][0]["args"][1] = f"--model_dir={model}"
+        path = Path(folder) / "isvc.yaml"
+        path.write_text(yaml.safe_dump(document))
+        return local(["apply", "-f", str(path)]) or _run(gateway, wanted=10)
+
+
+def _run(gateway: str, *, wanted: int) -> int:
+    command = [sys.executable, "-m", "scripts.canary", "run", "-f", POLICY]
+    console.out.print(f"$ python {' '.join(command[1:])}", markup=False)
+    with _users(gateway) as answers:
+        code = subprocess.run(command, cwd=processes.ROOT).returncode
+    failed = sum(1 for each in answers if each.error)
+    console.out.print(
+        f"{len(answers)} requests meanwhile, {failed} of them failed; the journal ends:"
+    )
+    for line in JOURNAL.read_text(encoding="utf-8").splitlines()[-LAST_LINES:]:
+        record = json.loads(line)
+        kept = {
+            name: record[name]
+            for name in ("seq", "kind", "phase", "weight", "notes", "action", "verdict")
+            if record.get(name) not in (None, [])
+        }
+        console.out.print(f"  {record['hash'][:12]} {json.dumps(kept)}", markup=False)
+    return 0 if code == wanted else 1
+
+
+@contextmanager
+def _users(gateway: str) -> Iterator[list[Answer]]:
+    """The project's own sentences at a steady rate until the block ends."""
+    with SENTENCES.open(encoding="utf-8") as file:
+        texts = [row["text"] for row in csv.DictReader(file)]
+    answers: list[Answer] = []
+    stopping = threading.Event()
+    load = partial(
+        send,
+        partial(connect, "v2", Target(gateway, None, "intent")),
+        texts,
+        total=ENDLESS,
+        rate=RPS,
+        concurrency=CONCURRENCY,
+        on_answer=answers.append,
+        stopping=stopping,
+    )
+    thread = threading.Thread(target=load)
+    thread.start()
+    try:
+        yield answers
+    finally:
+        stopping.set()
+        thread.join()
