@@ -68,6 +68,17 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--wait", action="store_true", help="until it has a verdict")
     status.add_argument("--timeout", type=_number, default=float("inf"))
     _named(verbs, "explain", "why it waits, and how long it still will")
+    _asking(verbs)
+    undo = _named(verbs, "undo", "after a promotion: back to the revision before")
+    undo.add_argument("--reason", default="")
+
+    replay = _verb(verbs, "replay", "decide again from a journal, or from CSV")
+    replay.add_argument("file", help="journal.jsonl, or counters as CSV; - for stdin")
+    replay.add_argument("--policy", type=Path, help="another policy; needed for CSV")
+    return parser
+
+
+def _asking(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     for name, told in (
         ("pause", "keep the weight, go on judging"),
         ("resume", "go on after a pause, a percent set by hand, or being held"),
@@ -87,13 +98,6 @@ def _parser() -> argparse.ArgumentParser:
         help="to all traffic at once",
     )
     promote.add_argument("--reason", required=True)
-    undo = _named(verbs, "undo", "after a promotion: back to the revision before")
-    undo.add_argument("--reason", default="")
-
-    replay = _verb(verbs, "replay", "decide again from a journal, or from CSV")
-    replay.add_argument("file", help="journal.jsonl, or counters as CSV; - for stdin")
-    replay.add_argument("--policy", type=Path, help="another policy; needed for CSV")
-    return parser
 
 
 def _verb(

@@ -6,7 +6,6 @@ processes and goes on from the states on disk.
 """
 
 import fcntl
-import json
 import logging
 import signal
 import sys
@@ -193,7 +192,7 @@ class Supervisor:
         if is_new or pods != self._store.pods(key):
             self._store.write_state(key, state, current, pods)
         if is_new:
-            logger.info("%s: %s", key, json.dumps(_traffic(current)))
+            logger.info("%s: %s", key, _traffic(state))
 
     def _pods(self, namespace: str, state: State) -> list[Pod]:
         replicas = [
@@ -227,11 +226,8 @@ def _wish(document: Object) -> Wish:
     )
 
 
-def _traffic(current: Object) -> list[str]:
-    return [
-        f"{entry['revisionName']} {entry['percent']}%"
-        for entry in current["components"]["predictor"].get("traffic", ())
-    ]
+def _traffic(state: State) -> str:
+    return ", ".join(f"{each.revision} {each.percent}%" for each in state.routed)
 
 
 def main() -> int:

@@ -5,9 +5,8 @@ Every number here is an e-value: whatever the moment at which one looks, it exce
 leading axes, so one rollout and five thousand simulated ones run the same code. No
 clock, no names of metrics, no thresholds.
 
-The two-sample bet is that of Turner, Ly and Gruenwald (2021), with a margin; the start
-time mixture is Shiryaev's and Roberts' with a prior over start times; clusters of up to
-phi outcomes are answered by the exponent 1/phi (Hoelder's inequality).
+The two-sample bet is that of Turner, Ly and Gruenwald (2021), with a margin; clusters of
+up to phi outcomes are answered by the exponent 1/phi (Hoelder's inequality).
 """
 
 import math
@@ -17,19 +16,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from scripts.rollout.mixture import Array, Mixture
 
 EXCESSES = np.array([0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 0.95])
-BEYOND_CEILING = np.array([0.1, 0.25, 0.5, 0.75, 0.95])
 PRIOR_BAD, PRIOR_REQUESTS = 0.5, 50.0
 SHRINKAGE = 20.0
 LARGEST_RATE = 0.98
 LARGEST_STAKE = 0.98
-LARGEST_E = 1e200
-LARGEST_LOG_FACTOR = 300.0
 LARGEST_LOG_E = 600.0
 TINY = 1e-9
-INDEPENDENT_BELOW = 1.35
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,45 +133,6 @@ def _log_gain(
 
 
 @dataclass(frozen=True, slots=True)
-class Mixture:
-    """Evidence mixed over alternatives (last axis) and over the time it began.
-
-    `whole` bets from the first scrape, `late` anew on every later epoch, so that a
-    regression after hours is found as fast as an early one. `epoch` counts minutes.
-    """
-
-    whole: Array
-    late: Array
-    epoch: int
-
-    @classmethod
-    def begin(cls, shape: tuple[int, ...]) -> "Mixture":
-        """No evidence yet: an e-value of one."""
-        return cls(np.ones(shape), np.zeros(shape), 0)
-
-    def over(self, log_factors: Array, new_epochs: Sequence[bool]) -> "list[Mixture]":
-        """After each of some scrapes (first axis), multiplied by their e-values."""
-        limit = LARGEST_LOG_FACTOR
-        factors = np.exp(np.minimum(np.maximum(log_factors, -limit), limit))
-        whole, late, epoch, found = self.whole, self.late, self.epoch, []
-        for factor, is_new in zip(factors, new_epochs, strict=True):
-            if is_new:
-                epoch += 1
-                late = late + 0.5 / (epoch * (epoch + 1))
-            whole = np.minimum(whole * factor, LARGEST_E)
-            late = np.minimum(late * factor, LARGEST_E)
-            found.append(Mixture(whole, late, epoch))
-        return found
-
-    @property
-    def value(self) -> Array:
-        """The e-value: mean over alternatives, start times still to come count 1."""
-        to_come = 0.5 / (self.epoch + 1)
-        mixed: Array = (0.5 * self.whole + self.late).mean(axis=-1) + to_come
-        return mixed
-
-
-@dataclass(frozen=True, slots=True)
 class Worse:
     """Evidence against "the canary is worse by at most a tolerance": for a rollback."""
 
@@ -260,26 +216,3 @@ class Fine:
         """The e-value: the mean of both bets."""
         mixed: Array = np.exp(np.minimum(self.logs, LARGEST_LOG_E)).mean(axis=-1)
         return mixed
-
-
-def log_e_beyond(ceiling: float, bad: Array, n: Array) -> Array:
-    """One sample's log e-values against "its rate is at most `ceiling`".
-
-    For when the stable is broken too and compares with nothing.
-    """
-    rates = ceiling + (1 - ceiling) * BEYOND_CEILING
-    gain, loss = np.log(rates / ceiling), np.log((1 - rates) / (1 - ceiling))
-    return bad[..., None] * gain + (n - bad)[..., None] * loss
-
-
-def dispersion(bad: Array, n: Array) -> float:
-    """How many outcomes move together (phi, at least 1), from one arm's past scrapes.
-
-    `bad` is scrapes x kinds of outcome, `n` scrapes. Pearson's chi-square over its
-    degrees of freedom, rounded up; 1 where it is compatible with independence.
-    """
-    expected = n[:, None] * bad.sum(axis=0) / max(float(n.sum()), 1.0)
-    good = 1 - expected / np.maximum(n[:, None], 1.0)
-    spread = max(float((expected * good).sum()), TINY)
-    ratio = float(((bad - expected) ** 2).sum()) / spread
-    return 1.0 if ratio < INDEPENDENT_BELOW else float(np.ceil(ratio))

@@ -9,17 +9,16 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from scripts.rollout import ceiling
 from scripts.rollout.evidence import (
-    BEYOND_CEILING,
     Array,
     Bets,
     Counts,
     Fine,
-    Mixture,
     Worse,
     log_e,
-    log_e_beyond,
 )
+from scripts.rollout.mixture import Mixture
 
 LARGEST_MARGIN = 0.9
 FULL = 100.0
@@ -77,7 +76,7 @@ class Evidence:
         lead, steps = bad.shape, design.steps.shape[-1]
         return cls(
             Worse.begin(lead),
-            Mixture.begin((*lead[:-1], len(BEYOND_CEILING))),
+            Mixture.begin((*lead[:-1], len(ceiling.BEYOND))),
             Fine.begin((*lead, steps), bad[..., None], n[..., None]),
         )
 
@@ -108,7 +107,7 @@ class Evidence:
         excesses = self.worse.mixture.whole.shape[-1]
         gate_logs = logs[..., excesses:].reshape((*by_gate.canary_n.shape, 2))
         gate_logs = self.gates.logs + np.cumsum(gate_logs * is_on[..., None], axis=0)
-        beyond = log_e_beyond(
+        beyond = ceiling.log_e(
             design.ceiling, counts.canary_bad[..., 0], counts.canary_n[..., 0]
         )
         ceilings = self.ceiling.over(beyond / phi[..., :1], new_epochs)

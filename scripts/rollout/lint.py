@@ -9,9 +9,9 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from scripts.rollout import policy
 from scripts.rollout.errors import PolicyError
-from scripts.rollout.policy import BRANCHES, Policy
+from scripts.rollout.policy import Policy
+from scripts.rollout.values import BRANCHES
 
 Place = tuple[str | int, ...]
 
@@ -44,13 +44,48 @@ def parse(text: str, name: str) -> Policy:
     except ValidationError as error:
         faults += _faults(error)
     else:
-        faults += policy.conflicts(found)
+        faults += _conflicts(found)
     if faults:
         said = sorted(
             {(_line(place, lines), _said(place, fault)) for place, fault in faults}
         )
         raise PolicyError("\n".join(f"{name}:{line}: {fault}" for line, fault in said))
     return found
+
+
+def _conflicts(policy: Policy) -> Iterator[tuple[Place, str]]:
+    """Faults between keys that are each right: where, and what."""
+    names = [metric.name for metric in policy.metrics]
+    for position, name in enumerate(names):
+        if name in names[:position]:
+            yield ("metrics", position, "name"), f"a second {name!r}"
+    if not any(metric.is_gate for metric in policy.metrics):
+        yield ("metrics",), "no metric with a budget decides: no gate could ever open"
+    if names[0] != "errors":
+        yield ("metrics", 0, "name"), "expected errors first: maxErrorRate is theirs"
+    deadlines = policy.deadlines
+    if deadlines.metrics_silence < 2 * policy.source.interval:
+        yield ("deadlines", "metricsSilence"), "expected two intervals or more"
+    if deadlines.rollout < deadlines.step:
+        yield ("deadlines", "rollout"), "expected no less than deadlines.step"
+    if policy.dwell_s > deadlines.step:
+        yield ("dwell",), "expected less than deadlines.step"
+    yield from _conflicts_of_steps(policy)
+
+
+def _conflicts_of_steps(policy: Policy) -> Iterator[tuple[Place, str]]:
+    steps = policy.steps
+    if steps == "auto":
+        if policy.pause_at:
+            yield ("pauseAt",), "needs steps that are given, not auto"
+        return
+    if list(steps) != sorted(set(steps)):
+        yield ("steps",), f"expected rising percents, got {list(steps)}"
+    elif steps[-1] > policy.bake.percent:
+        yield ("bake", "percent"), f"expected at least the last step, {steps[-1]}"
+    for position, percent in enumerate(policy.pause_at):
+        if percent not in steps:
+            yield ("pauseAt", position), f"{percent} is not one of the steps"
 
 
 def _faults(error: ValidationError) -> Iterator[tuple[Place, str]]:

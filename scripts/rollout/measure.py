@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from scripts.rollout.dispersion import dispersion
 from scripts.rollout.drift import Labels
 from scripts.rollout.evidence import (
     PRIOR_BAD,
     PRIOR_REQUESTS,
     Array,
     Counts,
-    dispersion,
 )
 from scripts.rollout.interval import Interval
 from scripts.rollout.judge import Design, Evidence

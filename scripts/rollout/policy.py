@@ -4,62 +4,25 @@ Parsed and checked here, read nowhere else. Durations are seconds, shares are
 fractions, weights of traffic are whole percents.
 """
 
-import math
-import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    model_validator,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Tag, model_validator
 from pydantic.alias_generators import to_camel
 
-UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
-SHARE = re.compile(r"(\d+(?:\.\d+)?)%")
+from scripts.rollout.values import (
+    Choice,
+    Name,
+    Percent,
+    Probability,
+    Seconds,
+    Share,
+    SomeSeconds,
+    Word,
+    fraction,
+)
+
 FIXED_DWELL_S = 30.0
 SCRAPES_FOR_STEPS = 3
-
-
-def _seconds(value: Any) -> float:
-    match = DURATION.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError(
-            f"expected a duration such as 250ms, 30s, 5m or 2h, got {value!r}"
-        )
-    return float(match[1]) * UNITS_S[match[2]]
-
-
-def _fraction(value: Any) -> float:
-    if isinstance(value, str) and (match := SHARE.fullmatch(value)):
-        return float(match[1]) / 100
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if is_number and math.isfinite(value):
-        return float(value)
-    raise ValueError(f"expected a share such as 0.5% or 0.005, got {value!r}")
-
-
-def _positive(value: float) -> float:
-    if value <= 0:
-        raise ValueError("expected more than nothing")
-    return value
-
-
-Seconds = Annotated[float, BeforeValidator(_seconds)]
-SomeSeconds = Annotated[Seconds, AfterValidator(_positive)]
-Share = Annotated[float, BeforeValidator(_fraction), Field(gt=0, lt=1)]
-Risk_ = Annotated[float, BeforeValidator(_fraction), Field(gt=0, le=0.5)]
-Percent = Annotated[int, Field(strict=True, ge=1, le=99)]
-BRANCHES = ("word", "value")
-Word = Annotated[Literal["auto"], Tag("word")]
-Choice = Discriminator(lambda value: BRANCHES[not isinstance(value, str)])
-Name = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$")]
 
 
 class Part(BaseModel):
@@ -88,8 +51,8 @@ class Bake(Part):
 class Risk(Part):
     """Error probabilities over the whole rollout, however often it is looked at."""
 
-    false_rollback: Risk_ = 0.01
-    bad_promotion: Risk_ = 0.05
+    false_rollback: Probability = 0.01
+    bad_promotion: Probability = 0.05
 
 
 class Metric(Part):
@@ -186,7 +149,7 @@ class Policy(Part):
         Word | Annotated[tuple[Percent, ...], Field(min_length=1), Tag("value")], Choice
     ] = (5, 10, 25, 50)
     carry_from: (
-        Annotated[float, BeforeValidator(_fraction), Field(ge=0, le=1)] | None
+        Annotated[float, BeforeValidator(fraction), Field(ge=0, le=1)] | None
     ) = None
     dwell: Seconds | None = None
     bake: Bake = Bake()
@@ -230,51 +193,3 @@ class Policy(Part):
     def key(self) -> str:
         """Namespace and name of what is rolled out."""
         return f"{self.target.namespace}.{self.target.inferenceservice}"
-
-
-def conflicts(policy: Policy) -> list[tuple[tuple[str | int, ...], str]]:
-    """Faults between keys that are each right: where, and what."""
-    found: list[tuple[tuple[str | int, ...], str]] = []
-    names = [metric.name for metric in policy.metrics]
-    for position, name in enumerate(names):
-        if name in names[:position]:
-            found.append((("metrics", position, "name"), f"a second {name!r}"))
-    if not any(metric.is_gate for metric in policy.metrics):
-        found.append(
-            (
-                ("metrics",),
-                "no metric with a budget decides: no gate could ever open on evidence",
-            )
-        )
-    if names[0] != "errors":
-        found.append(
-            (("metrics", 0, "name"), "expected errors first: maxErrorRate is theirs")
-        )
-    if policy.steps != "auto":
-        if list(policy.steps) != sorted(set(policy.steps)):
-            found.append(
-                (("steps",), f"expected rising percents, got {list(policy.steps)}")
-            )
-        elif policy.steps[-1] > policy.bake.percent:
-            found.append(
-                (
-                    ("bake", "percent"),
-                    f"expected at least the last step, {policy.steps[-1]}",
-                )
-            )
-        for position, percent in enumerate(policy.pause_at):
-            if percent not in policy.steps:
-                found.append(
-                    (("pauseAt", position), f"{percent} is not one of the steps")
-                )
-    elif policy.pause_at:
-        found.append((("pauseAt",), "needs steps that are given, not auto"))
-    if policy.deadlines.metrics_silence < 2 * policy.source.interval:
-        found.append(
-            (("deadlines", "metricsSilence"), "expected two intervals or more")
-        )
-    if policy.deadlines.rollout < policy.deadlines.step:
-        found.append((("deadlines", "rollout"), "expected no less than deadlines.step"))
-    if policy.dwell_s > policy.deadlines.step:
-        found.append((("dwell",), "expected less than deadlines.step"))
-    return found

@@ -18,7 +18,7 @@ from scripts.rollout.look import ALL
 from scripts.rollout.machine import Machine
 from scripts.rollout.policy import Policy
 from scripts.rollout.ports import Reading
-from scripts.rollout.runner import encoded, so_far
+from scripts.rollout.records import encoded, so_far
 from scripts.rollout.state import (
     Decision,
     Delta,

@@ -5,13 +5,12 @@ may not have been done (every action is absolute), and goes on with the same evi
 """
 
 import itertools
-import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from scripts.rollout import codec, counters, explain, machine
+from scripts.rollout import codec, counters, machine, records
 from scripts.rollout.errors import Exit, PolicyError, Unreachable
 from scripts.rollout.journal import Saved
 from scripts.rollout.look import ALL
@@ -87,7 +86,7 @@ class Runner:
             state = self.look().state
             verdict = state.verdict
             if verdict is None and once:
-                return so_far(state)
+                return records.so_far(state)
             if verdict is None:
                 self._world.sleep(self._pause_s(state))
         return verdict
@@ -138,7 +137,7 @@ class Runner:
         state = saved.state
         self._world.say(f"going on at {state.weight} %, {state.phase}")
         if saved.kind == "look":
-            for action in _actions(saved):
+            for action in records.actions(saved.line):
                 self._act(action)
         body = {"time": self._world.now()}
         self._saved = self._world.journal.commit(self.saved, "restart", body)
@@ -155,7 +154,7 @@ class Runner:
             warmed=None,
             requests=self.saved.requests + len(seen.requests),
         )
-        body = self._body(seen, decision)
+        body = records.look(self._machine.rules, seen, decision)
         self._saved = self._world.journal.commit(saved, "look", body)
         for note in decision.notes:
             self._world.say(note)
@@ -213,23 +212,6 @@ class Runner:
             for (since, before), (_, now) in itertools.pairwise(past)
         )
 
-    def _body(self, seen: Observation, decision: Decision) -> dict[str, Any]:
-        """Every number of a decision."""
-        state = decision.state
-        body = {
-            "seen": codec.encode(seen),
-            "phase": state.phase,
-            "weight": state.weight,
-            "notes": list(decision.notes),
-            "actions": [encoded(action) for action in decision.actions],
-            "verdict": state.verdict,
-        }
-        if state.judged is not None:
-            design = self._machine.rules.design(state.steps)
-            rows = explain.rows(self._policy, design, state.judged, state.step)
-            body["evidence"] = {row.metric: explain.numbers(row) for row in rows}
-        return body
-
     def _act(self, action: Action) -> None:
         """Do what was decided, read back what is in force, write that down too."""
         match action:
@@ -239,7 +221,7 @@ class Runner:
                 warmed = self._world.traffic.warm_up(requests)
                 saved = replace(self.saved, warmed=warmed)
                 done = {"warmed": codec.encode(warmed)}
-        body = {"action": encoded(action), **done}
+        body = {"action": records.encoded(action), **done}
         self._saved = self._world.journal.commit(saved, "act", body)
 
     def _set_percent(self, percent: int | None) -> dict[str, Any]:
@@ -264,27 +246,3 @@ class Runner:
         if is_settling or state.phase is Phase.WARMUP:
             return min(SETTLE_S, interval)
         return interval
-
-
-def so_far(state: State) -> Exit:
-    """The exit code where nothing is decided yet."""
-    if state.pause is Pause.APPROVAL:
-        return Exit.PAUSED
-    return Exit.HELD if state.heard == state.now else Exit.UNREACHABLE
-
-
-def encoded(action: Action) -> dict[str, Any]:
-    """An action as it stands in the journal."""
-    match action:
-        case SetPercent(percent):
-            return {"setPercent": percent}
-        case WarmUp(requests):
-            return {"warmUp": requests}
-
-
-def _actions(saved: Saved) -> list[Action]:
-    """What the last line decided."""
-    return [
-        WarmUp(each["warmUp"]) if "warmUp" in each else SetPercent(each["setPercent"])
-        for each in json.loads(saved.line)["actions"]
-    ]

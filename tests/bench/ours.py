@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from scripts.rollout import measure, plan
-from scripts.rollout.evidence import Counts, dispersion
+from scripts.rollout.dispersion import dispersion
+from scripts.rollout.evidence import Counts
 from scripts.rollout.judge import Evidence
 from scripts.rollout.plan import Traffic
 from scripts.rollout.policy import Policy

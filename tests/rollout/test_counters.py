@@ -147,7 +147,7 @@ def test_a_request_that_had_to_be_sent_again_is_bad_and_a_timeout_is_slow() -> N
     )
     sample = {"requests": 12, "errors": 2, "timeouts": 1, "timed": 9, "le:0.25": 8}
     assert found == {"r-2": {"gateway": sample}}
-    zero = {"r-2": {"gateway": {}}}
+    zero: Reading = {"r-2": {"gateway": {}}}
     gained = delta(policy(), zero, found, since=0, arms=("r-2", "r-1"))
     assert gained.metrics["latency"][:2] == (2, 10)
 

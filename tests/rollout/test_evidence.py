@@ -11,16 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.local.processes import ROOT
-from scripts.rollout import codec
+from scripts.rollout import ceiling, codec
+from scripts.rollout.dispersion import dispersion
 from scripts.rollout.evidence import (
     Bets,
     Counts,
-    Mixture,
-    dispersion,
     log_e,
-    log_e_beyond,
 )
 from scripts.rollout.judge import Evidence
+from scripts.rollout.mixture import Mixture
 from tests.rollout.worlds import design, evidence
 
 ORACLE: dict[str, Any] = json.loads(
@@ -130,7 +129,7 @@ def test_two_scrapes_on_end_are_still_worth_at_most_one_on_average() -> None:
 def test_evidence_beyond_a_ceiling_is_worth_at_most_one_below_it(rate: float) -> None:
     total = sum(
         _probability(k, 12, rate)
-        * np.exp(log_e_beyond(0.2, np.array(float(k)), np.array(12.0))).mean()
+        * np.exp(ceiling.log_e(0.2, np.array(float(k)), np.array(12.0))).mean()
         for k in range(13)
     )
     assert total <= 1 + 1e-12

@@ -5,7 +5,8 @@ import argparse
 from scripts.rollout import lint, say, wiring
 from scripts.rollout.errors import Exit
 from scripts.rollout.journal import Journal
-from scripts.rollout.runner import Runner, so_far
+from scripts.rollout.records import so_far
+from scripts.rollout.runner import Runner
 from scripts.rollout.state import SetPercent
 from scripts.rollout.verbs.output import emit
 

@@ -5,7 +5,7 @@ import time
 
 from scripts.rollout import show
 from scripts.rollout.errors import Exit
-from scripts.rollout.runner import so_far
+from scripts.rollout.records import so_far
 from scripts.rollout.verbs import target
 from scripts.rollout.verbs.output import emit
 

@@ -1,0 +1,59 @@
+"""What a journal's lines hold, and how they are read again. Pure."""
+
+import json
+from typing import Any
+
+from scripts.rollout import codec, explain
+from scripts.rollout.errors import Exit
+from scripts.rollout.look import Rules
+from scripts.rollout.state import (
+    Action,
+    Decision,
+    Observation,
+    Pause,
+    SetPercent,
+    State,
+    WarmUp,
+)
+
+
+def look(rules: Rules, seen: Observation, decision: Decision) -> dict[str, Any]:
+    """Every number of a decision."""
+    state = decision.state
+    body = {
+        "seen": codec.encode(seen),
+        "phase": state.phase,
+        "weight": state.weight,
+        "notes": list(decision.notes),
+        "actions": [encoded(action) for action in decision.actions],
+        "verdict": state.verdict,
+    }
+    if state.judged is not None:
+        design = rules.design(state.steps)
+        rows = explain.rows(rules.policy, design, state.judged, state.step)
+        body["evidence"] = {row.metric: explain.numbers(row) for row in rows}
+    return body
+
+
+def encoded(action: Action) -> dict[str, Any]:
+    """An action as it stands in the journal."""
+    match action:
+        case SetPercent(percent):
+            return {"setPercent": percent}
+        case WarmUp(requests):
+            return {"warmUp": requests}
+
+
+def actions(line: str) -> list[Action]:
+    """What a look decided."""
+    return [
+        WarmUp(each["warmUp"]) if "warmUp" in each else SetPercent(each["setPercent"])
+        for each in json.loads(line)["actions"]
+    ]
+
+
+def so_far(state: State) -> Exit:
+    """The exit code where nothing is decided yet."""
+    if state.pause is Pause.APPROVAL:
+        return Exit.PAUSED
+    return Exit.HELD if state.heard == state.now else Exit.UNREACHABLE

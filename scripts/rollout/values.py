@@ -1,0 +1,47 @@
+"""Values of the policy file: durations in seconds, shares as fractions, percents."""
+
+import math
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
+
+UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+SHARE = re.compile(r"(\d+(?:\.\d+)?)%")
+
+
+def _seconds(value: Any) -> float:
+    match = DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(
+            f"expected a duration such as 250ms, 30s, 5m or 2h, got {value!r}"
+        )
+    return float(match[1]) * UNITS_S[match[2]]
+
+
+def fraction(value: Any) -> float:
+    """A share, as percent or as a number. Raises ValueError."""
+    if isinstance(value, str) and (match := SHARE.fullmatch(value)):
+        return float(match[1]) / 100
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and math.isfinite(value):
+        return float(value)
+    raise ValueError(f"expected a share such as 0.5% or 0.005, got {value!r}")
+
+
+def _positive(value: float) -> float:
+    if value <= 0:
+        raise ValueError("expected more than nothing")
+    return value
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds)]
+SomeSeconds = Annotated[Seconds, AfterValidator(_positive)]
+Share = Annotated[float, BeforeValidator(fraction), Field(gt=0, lt=1)]
+Probability = Annotated[float, BeforeValidator(fraction), Field(gt=0, le=0.5)]
+Percent = Annotated[int, Field(strict=True, ge=1, le=99)]
+BRANCHES = ("word", "value")
+Word = Annotated[Literal["auto"], Tag("word")]
+Choice = Discriminator(lambda value: BRANCHES[not isinstance(value, str)])
+Name = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$")]
