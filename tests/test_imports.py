@@ -29,6 +29,15 @@ def _is_in(module: str, *packages: str) -> bool:
     return any(module == each or module.startswith(f"{each}.") for each in packages)
 
 
+ADAPTERS = tuple(
+    f"scripts.rollout.{name}" for name in ("local", "scrape", "prometheus", "wiring")
+)
+PURE = (
+    *("asked", "ceiling", "chain", "codec", "counters", "dispersion", "drift"),
+    *("evidence", "explain", "interval", "judge", "look", "machine", "measure"),
+    *("mixture", "phases", "plan", "records", "replay", "say", "series", "state"),
+    *("watch", "ahead"),
+)
 RULES = {
     "predictor knows nothing of training or scripts": (
         "predictor",
@@ -53,6 +62,26 @@ RULES = {
     "protocol is pure": (
         "predictor.protocol",
         ("fastapi", "starlette", "predictor.app", "prometheus_client"),
+    ),
+    "the decision is pure": (
+        "scripts.rollout.machine",
+        ("os", "time", "pathlib", "requests", "urllib3", "scripts.local", *ADAPTERS),
+    ),
+    "evidence knows no policy": (
+        "scripts.rollout.evidence",
+        ("scripts.rollout.policy", "scripts.rollout.state", "pydantic"),
+    ),
+    "a judge knows no names and no weights' history": (
+        "scripts.rollout.judge",
+        ("scripts.rollout.policy", "scripts.rollout.state"),
+    ),
+    "the loop knows ports, not adapters": (
+        "scripts.rollout.runner",
+        ("scripts.local", *ADAPTERS),
+    ),
+    "a replay touches nothing": (
+        "scripts.rollout.replay",
+        ("os", "time", "pathlib", "scripts.local", *ADAPTERS),
     ),
     "rules are pure": ("scripts.local.rules", ("os", "time", "pathlib", "scripts")),
 }
@@ -82,3 +111,21 @@ def test_the_environment_is_read_at_the_predictors_door_only() -> None:
         if "environ" in path.read_text() or "argv" in path.read_text()
     }
     assert readers == {"__main__.py"}
+
+
+def test_adapters_know_ports_and_never_each_other() -> None:
+    arrows = [
+        (name, module)
+        for name, module in _all()
+        if name in ADAPTERS[:3] and module in ADAPTERS and name != module
+    ]
+    assert arrows == []
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_a_pure_module_has_neither_clock_nor_files_nor_network(name: str) -> None:
+    outside = ("os", "time", "pathlib", "socket", "subprocess", "urllib3", "requests")
+    room = f"scripts.rollout.{name}"
+    imported = [module for importer, module in _all() if importer == room]
+    assert imported
+    assert [m for m in imported if _is_in(m, *outside, "rich", "random")] == []

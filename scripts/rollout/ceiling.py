@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scripts.rollout.evidence import Array
+from scripts.rollout.arrays import Array
 
 BEYOND = np.array([0.1, 0.25, 0.5, 0.75, 0.95])
 

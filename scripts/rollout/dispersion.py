@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from scripts.rollout.evidence import TINY, Array
+from scripts.rollout.arrays import Array
+from scripts.rollout.evidence import TINY
 
 INDEPENDENT_BELOW = 1.35
 

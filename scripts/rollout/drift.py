@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scripts.rollout.evidence import SHRINKAGE, Array, Counts
+from scripts.rollout.arrays import Array
+from scripts.rollout.evidence import SHRINKAGE, Counts
 
 
 @dataclass(frozen=True, slots=True)

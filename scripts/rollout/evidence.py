@@ -5,8 +5,8 @@ Every number here is an e-value: whatever the moment at which one looks, it exce
 leading axes, so one rollout and five thousand simulated ones run the same code. No
 clock, no names of metrics, no thresholds.
 
-The two-sample bet is that of Turner, Ly and Gruenwald (2021), with a margin; clusters of
-up to phi outcomes are answered by the exponent 1/phi (Hoelder's inequality).
+The two-sample bet is that of Turner, Ly and Gruenwald (2021), with a margin; clusters
+of up to phi outcomes are answered by the exponent 1/phi (Hoelder's inequality).
 """
 
 import math
@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from scripts.rollout.mixture import Array, Mixture
+from scripts.rollout.arrays import Array
+from scripts.rollout.mixture import Mixture
 
 EXCESSES = np.array([0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 0.95])
 PRIOR_BAD, PRIOR_REQUESTS = 0.5, 50.0

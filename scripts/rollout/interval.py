@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scripts.rollout.evidence import SHRINKAGE, Array, Bets, Counts, log_e
+from scripts.rollout.arrays import Array
+from scripts.rollout.evidence import SHRINKAGE, Bets, Counts, log_e
 
 HALF = np.array([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.9])
 DIFFERENCES = np.concatenate([-HALF[::-1], [0.0], HALF])

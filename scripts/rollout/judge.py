@@ -10,14 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from scripts.rollout import ceiling
-from scripts.rollout.evidence import (
-    Array,
-    Bets,
-    Counts,
-    Fine,
-    Worse,
-    log_e,
-)
+from scripts.rollout.arrays import Array
+from scripts.rollout.evidence import Bets, Counts, Fine, Worse, log_e
 from scripts.rollout.mixture import Mixture
 
 LARGEST_MARGIN = 0.9

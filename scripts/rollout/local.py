@@ -15,7 +15,7 @@ from scripts.local.rules import LATEST
 from scripts.local.store import Store
 from scripts.local.supervisor import is_running
 from scripts.rollout.errors import RolloutError, Unreachable
-from scripts.rollout.scrape import Pages
+from scripts.rollout.ports import Pages
 from scripts.rollout.state import Replicas, View, Warmed
 
 WARM_UP_TEXTS = ("hello", "where is my order?", "never again", "thanks a lot")

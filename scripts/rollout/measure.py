@@ -6,14 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from scripts.rollout.arrays import Array
 from scripts.rollout.dispersion import dispersion
 from scripts.rollout.drift import Labels
-from scripts.rollout.evidence import (
-    PRIOR_BAD,
-    PRIOR_REQUESTS,
-    Array,
-    Counts,
-)
+from scripts.rollout.evidence import PRIOR_BAD, PRIOR_REQUESTS, Counts
 from scripts.rollout.interval import Interval
 from scripts.rollout.judge import Design, Evidence
 from scripts.rollout.plan import Traffic

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from scripts.rollout.arrays import Array
 
 LARGEST_E = 1e200
 LARGEST_LOG_FACTOR = 300.0

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from scripts.rollout.evidence import Array, Counts
+from scripts.rollout.arrays import Array
+from scripts.rollout.evidence import Counts
 from scripts.rollout.judge import FULL, Design, Evidence
 
 MOST_BAD_ANSWERS = 25.0

@@ -1,13 +1,22 @@
 """What the loop needs from the world; one adapter a file, none knows another."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from scripts.rollout.state import Request, View, Warmed
+from scripts.rollout.state import View, Warmed
 
 Sample = Mapping[str, float]
 Reading = Mapping[str, Mapping[str, Sample]]
 """Counters since an instance started, by revision and instance; see `series`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Where to read: the gateway's page (None where it does not count), predictors'."""
+
+    gateway: str | None
+    predictors: tuple[str, ...]
 
 
 class Traffic(Protocol):
@@ -33,10 +42,3 @@ class Metrics(Protocol):
         self, revision: str, seconds: float, step: float
     ) -> list[tuple[float, Reading]]:
         """Earlier readings by time, empty where none are kept."""
-
-
-class Mailbox(Protocol):
-    """What people ask for while a rollout runs."""
-
-    def requests(self, after: int) -> list[Request]:
-        """All but the first `after` requests."""

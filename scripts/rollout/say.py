@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 
 from scripts.rollout import explain
+from scripts.rollout.arrays import Array
 from scripts.rollout.errors import Exit
-from scripts.rollout.evidence import Array
 from scripts.rollout.judge import Design
 from scripts.rollout.look import Rules
 from scripts.rollout.policy import Policy

@@ -6,26 +6,17 @@ before it has answered or failed.
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from functools import reduce
 
 import urllib3
 
 from scripts.rollout import series
 from scripts.rollout.counters import merged
-from scripts.rollout.ports import Reading
+from scripts.rollout.ports import Pages, Reading
 
 WORKERS = 32
 PATIENCE_S = 2.0
 TIMEOUT_S = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Pages:
-    """Where to read: the gateway's page (None where it does not count), predictors'."""
-
-    gateway: str | None
-    predictors: tuple[str, ...]
 
 
 class Scrape:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from scripts.rollout.arrays import Array
 from scripts.rollout.drift import Labels
 from scripts.rollout.errors import Exit
-from scripts.rollout.evidence import Array
 from scripts.rollout.interval import Interval
 from scripts.rollout.judge import Evidence
 

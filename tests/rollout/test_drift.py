@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from scripts.rollout import measure
+from scripts.rollout.arrays import Array
 from scripts.rollout.drift import Labels
-from scripts.rollout.evidence import Array
 from scripts.rollout.state import Delta
 from tests.rollout.worlds import ERRORS, LABELS, policy
 

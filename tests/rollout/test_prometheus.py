@@ -10,8 +10,9 @@ import pytest
 
 from scripts.local.processes import ROOT, free_ports
 from scripts.rollout.errors import Unreachable
+from scripts.rollout.ports import Pages
 from scripts.rollout.prometheus import Prometheus
-from scripts.rollout.scrape import Pages, Scrape
+from scripts.rollout.scrape import Scrape
 from tests.rollout.prom import scraping
 from tests.rollout.test_scrape import served
 

@@ -7,7 +7,8 @@ from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from scripts.local.processes import free_ports
-from scripts.rollout.scrape import Pages, Scrape
+from scripts.rollout.ports import Pages
+from scripts.rollout.scrape import Scrape
 
 GATEWAY = 'envoy_cluster_upstream_rq_completed{envoy_cluster_name="default/r-1"} 5\n'
 
