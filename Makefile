@@ -1,7 +1,6 @@
 .DEFAULT_GOAL := help
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 PORT ?= 8080
-KEEP ?=
 VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
@@ -9,15 +8,15 @@ MODELS := models/v1/intent_model.pkl models/v2/intent_model.pkl
 
 ##@ Start here
 .PHONY: demo test help
-demo: $(MODELS) ## Serve v1 and v2 behind Envoy and show the split (PORT=8080, KEEP=1)
-	$(RUN) -m scripts.demo --port $(PORT) $(if $(KEEP),--keep)
+demo: $(MODELS) ## Split, promotion by evidence, rollback (PORT=8080)
+	$(RUN) -m scripts.demo --port $(PORT)
 
 test: $(MODELS) ## Run every test
 	$(RUN) -m pytest -n 2 --dist loadfile
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {print "\n" substr($$0, 5)} \
-	  /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	  /^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 ##@ Develop
 .PHONY: install lint typecheck lock clean
@@ -37,6 +36,11 @@ lock: $(INSTALLED) ## Resolve requirements.lock anew from pyproject.toml
 clean: ## End what runs here, remove what was made here
 	if [ -x $(RUN) ]; then $(RUN) -m scripts.local down; fi
 	rm -rf $(VENV) models .local .pytest_cache .mypy_cache .ruff_cache
+
+##@ Decisions
+.PHONY: bench-decisions
+bench-decisions: $(INSTALLED) ## Compare with Flagger, Argo Rollouts, Kayenta, a z-test
+	$(RUN) -m tests.bench.decisions
 
 ##@ Model
 .PHONY: train evaluate

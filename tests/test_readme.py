@@ -12,7 +12,7 @@ import pytest
 
 from scripts.local.processes import ROOT, find, free_ports
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(480)
 
 README = (ROOT / "README.md").read_text()
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -47,8 +47,11 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def _run(clone: Path, command: str, port: int) -> tuple[int, str]:
     command = command.replace("localhost:8080", f"localhost:{port}")
-    if "scripts.infer" in command:
-        command += f" --url http://localhost:{port}"
+    for module, option in (
+        ("scripts.infer", f"--url http://localhost:{port}"),
+        ("scripts.local apply", f"--port {port}"),
+    ):
+        command = command.replace(module, f"{module} {option}")
     if command.startswith("make demo"):
         command += f" PORT={port}"
     done = subprocess.run(
@@ -72,9 +75,26 @@ def test_every_command_works_in_the_order_of_the_page(clone: Path) -> None:
         assert code == 0, (command, printed)
         assert '{"error"' not in printed, (command, printed)
         if command == "make demo":
-            assert "2000 requests, codes 200: 2000" in printed
+            _check_demo(printed)
             assert find(clone / ".local") == []
+        if "scripts.canary replay" in command:
+            assert "verdict: promoted, exit code 0; lines 1 to" in printed
         time.sleep(0.5 if "patch" in command else 0)
+
+
+def _check_demo(printed: str) -> None:
+    """A split, a promotion through gates that opened on evidence, a rollback."""
+    assert "2000 requests, codes 200: 2000" in printed
+    assert "verdict: promoted, exit code 0" in printed
+    assert "verdict: rolled_back, exit code 10" in printed
+    promoted = printed.partition("verdict: promoted")[0]
+    gates = re.findall(r"(\d+) % -> (\d+) % (.*)", promoted)
+    assert {how for _, _, how in gates} == {"on evidence"}
+    assert [low for low, _, _ in gates][1:] == [high for _, high, _ in gates][:-1]
+    assert gates[-1][:2] == ("50", "95")
+    failed = re.findall(r"requests meanwhile, (\d+) of them failed", printed)
+    assert int(failed[0]) == 0
+    assert 0 < int(failed[1]) <= 40
 
 
 def test_the_tutorials_address(clone: Path) -> None:

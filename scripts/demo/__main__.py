@@ -2,13 +2,12 @@
 
 Applies the manifests as they are, asks through the gateway in every protocol, shows
 the split beside the wanted one, has the promotion script promote v2, and a bad canary
-rolled back. Ends what it started unless told to keep it.
+rolled back. Ends what it started.
 """
 
 import argparse
 import sys
 from functools import partial
-from pathlib import Path
 
 from scripts import console
 from scripts.demo import rollout
@@ -39,7 +38,6 @@ def main(argv: list[str] | None = None) -> int:
     """Run the demo; 1 if anything in it failed."""
     parser = argparse.ArgumentParser(prog="python -m scripts.demo")
     parser.add_argument("--port", type=int, default=8080, help="the gateway's port")
-    parser.add_argument("--keep", action="store_true", help="leave it running")
     options = parser.parse_args(argv)
     if processes.find(FOLDER):
         console.out.print("ending what an earlier demo left running")
@@ -49,10 +47,7 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.err.print("interrupted")
         failed = 1
-    if options.keep and not failed:
-        _print_next(options.port)
-    else:
-        local(["down"])
+    local(["down"])
     return failed
 
 
@@ -119,21 +114,6 @@ def _wanted() -> dict[str, int]:
         target.revision: state.routed_percent(target.revision)
         for target in state.routed
     }
-
-
-def _print_next(port: int) -> None:
-    python = Path(".venv/bin/python")
-    url = f"http://localhost:{port}"
-    _title("it is running; try")
-    for command in (
-        f'{python} -m scripts.infer --url {url} "never working again"',
-        f"{python} -m scripts.local patch intent --percent 50",
-        f"{python} -m scripts.infer --url {url} hello --count 500 --concurrency 4",
-        f"{python} -m scripts.local get -o wide",
-        f"{python} -m scripts.local patch intent --percent 0",
-        f"{python} -m scripts.local down",
-    ):
-        console.out.print(f"  {command}", markup=False)
 
 
 if __name__ == "__main__":

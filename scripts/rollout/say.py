@@ -34,9 +34,9 @@ def percents(steps: Sequence[int]) -> str:
 
 def number(e_value: float) -> str:
     """An e-value, short whatever its size."""
-    if 0.05 <= e_value < 10_000:
-        return f"{e_value:.3g}"
-    return f"{e_value:.1e}"
+    if 100 <= e_value < 1e6:
+        return f"{e_value:,.0f}"
+    return f"{e_value:.3g}" if 0.05 <= e_value < 100 else f"{e_value:.1e}"
 
 
 def verdict(code: Exit) -> str:

@@ -1,7 +1,7 @@
 """The decision rules of other tools, at their defaults and in their order.
 
-Where each rule stands in the tools' sources: CONTRIBUTING.md names the versions. Every
-policy has `weight` (R), and `promoted` and `rolled_back`, seconds or NaN.
+As read in Flagger 15bd6ad5, Argo Rollouts 9f8d111d8 and Kayenta a69573be. Every policy
+has `weight` (R), and `promoted` and `rolled_back`, seconds or NaN.
 """
 
 from collections.abc import Sequence

@@ -18,7 +18,8 @@ def test_durations(seconds: float, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [(0.748, "0.748"), (1234.0, "1.23e+03"), (0.001, "1.0e-03")]
+    ("value", "said"),
+    [(0.748, "0.748"), (99.9, "99.9"), (1234.5, "1,234"), (0.001, "1.0e-03")],
 )
 def test_e_values(value: float, said: str) -> None:
     assert say.number(value) == said
