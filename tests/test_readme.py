@@ -87,7 +87,7 @@ def _check_demo(printed: str) -> None:
     assert "2000 requests, codes 200: 2000" in printed
     assert "verdict: promoted, exit code 0" in printed
     assert "verdict: rolled_back, exit code 10" in printed
-    promoted = printed.partition("verdict: promoted")[0]
+    promoted, _, _ = printed.partition("verdict: promoted")
     gates = re.findall(r"(\d+) % -> (\d+) % (.*)", promoted)
     assert {how for _, _, how in gates} == {"on evidence"}
     assert [low for low, _, _ in gates][1:] == [high for _, high, _ in gates][:-1]

@@ -8,9 +8,7 @@ import json
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +16,7 @@ import yaml
 
 from scripts import console
 from scripts.inference.clients import Answer, Target, connect
-from scripts.inference.load import send
+from scripts.inference.load import steady
 from scripts.local import processes
 from scripts.local.__main__ import FOLDER
 from scripts.local.__main__ import main as local
@@ -28,7 +26,6 @@ SENTENCES = processes.ROOT / "training" / "data" / "intents.csv"
 JOURNAL = FOLDER / "rollouts" / "default.intent" / "journal.jsonl"
 RPS = 150.0
 CONCURRENCY = 8
-ENDLESS = 1_000_000
 LAST_LINES = 3
 
 
@@ -74,27 +71,9 @@ def _run(gateway: str, *, wanted: int) -> int:
     return 0 if code == wanted else 1
 
 
-@contextmanager
-def _users(gateway: str) -> Iterator[list[Answer]]:
-    """The project's own sentences at a steady rate until the block ends."""
+def _users(gateway: str) -> AbstractContextManager[list[Answer]]:
+    """The project's own sentences at a steady rate."""
     with SENTENCES.open(encoding="utf-8") as file:
         texts = [row["text"] for row in csv.DictReader(file)]
-    answers: list[Answer] = []
-    stopping = threading.Event()
-    load = partial(
-        send,
-        partial(connect, "v2", Target(gateway, None, "intent")),
-        texts,
-        total=ENDLESS,
-        rate=RPS,
-        concurrency=CONCURRENCY,
-        on_answer=answers.append,
-        stopping=stopping,
-    )
-    thread = threading.Thread(target=load)
-    thread.start()
-    try:
-        yield answers
-    finally:
-        stopping.set()
-        thread.join()
+    ask = partial(connect, "v2", Target(gateway, None, "intent"))
+    return steady(ask, texts, RPS, CONCURRENCY)

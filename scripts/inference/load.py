@@ -1,12 +1,15 @@
 """Many requests at a given rate, and what they showed: split, latency, codes."""
 
 import math
+import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import count
 
 from scripts.inference.clients import Answer, Ask
@@ -122,3 +125,29 @@ def wilson_interval(successes: int, total: int) -> tuple[float, float]:
 def quantile(ordered: Sequence[float], share: float) -> float:
     """Nearest-rank quantile of sorted values."""
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+@contextmanager
+def steady(
+    connect: Callable[[], Ask], texts: Sequence[str], rate: float, concurrency: int
+) -> Iterator[list[Answer]]:
+    """Send `rate` requests a second until the block ends; their answers so far."""
+    answers: list[Answer] = []
+    stopping = threading.Event()
+    load = partial(
+        send,
+        connect,
+        texts,
+        total=sys.maxsize,
+        rate=rate,
+        concurrency=concurrency,
+        on_answer=answers.append,
+        stopping=stopping,
+    )
+    thread = threading.Thread(target=load)
+    thread.start()
+    try:
+        yield answers
+    finally:
+        stopping.set()
+        thread.join()

@@ -1,1 +1,15 @@
-"""Decides a canary rollout by evidence: the library under scripts/canary.py."""
+"""Decides a canary rollout by evidence: the library under scripts/canary.py.
+
+The decision, pure (no clock, files or network), from the numbers outwards:
+    arrays, mixture, evidence, ceiling, drift, dispersion, interval   e-values
+    judge      all evidence of a rollout, many rollouts at once
+    values, policy, lint                                              the policy file
+    state, measure, plan, look, asked, watch, phases, machine         what to do next
+    explain, say, show, records                                       numbers and words
+    counters, series                                   from metrics pages to counts
+    chain, codec, replay, ahead                        the journal, and deciding again
+The shell around it:
+    ports      what the loop needs; runner is the loop
+    local, scrape, prometheus, journal                 adapters, joined by wiring
+    forecast, verbs                                    what the command line does
+"""

@@ -23,6 +23,17 @@ def answer(look: Look, request: Request) -> None:
         case verb if verb in (PROMOTE, PROMOTE_FULL):
             note = f"{verb} asked by a person, whatever the evidence{why}"
             look.change(note, forced=verb)
+            if look.state.phase is Phase.HELD:
+                _resume(look)
+
+
+def is_promoted_by_order(look: Look) -> bool:
+    """Go to all traffic at once where that was asked for and is possible."""
+    may = look.state.phase in (Phase.PREFLIGHT, Phase.WARMUP, Phase.STEP, Phase.BAKE)
+    if look.state.forced == PROMOTE_FULL and may and look.can_rise:
+        look.promote()
+        return True
+    return False
 
 
 def _approve(look: Look, why: str) -> None:

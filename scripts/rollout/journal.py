@@ -8,39 +8,19 @@ and nothing is acted upon that is not on disk.
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
 from scripts.rollout import chain, codec
 from scripts.rollout.errors import JournalError, LockHeld
-from scripts.rollout.ports import Reading
-from scripts.rollout.state import SCHEMA, Request, State, Warmed
+from scripts.rollout.ports import Saved
+from scripts.rollout.state import SCHEMA, Request
 
-
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """What is on disk: the state, and the counters it came from.
-
-    `kind` is the last line's: after "look", its actions may not have been done.
-    """
-
-    state: State
-    policy: str
-    reading: Reading = field(default_factory=dict)
-    read_at: float = 0.0
-    warmed: Warmed | None = None
-    requests: int = 0
-    seq: int = 0
-    kind: str = ""
-    hash: str = chain.FIRST
-    line: str = ""
-
-    def with_state(self, state: State) -> "Saved":
-        """The same with another state."""
-        return replace(self, state=state)
+LOCK_TRIES, LOCK_PAUSE_S = 3, 0.05
 
 
 class Journal:
@@ -63,15 +43,13 @@ class Journal:
         """Be the only promoter. Raises LockHeld with who is."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "lock").open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
+            if not _has_locked(file):
                 file.seek(0)
                 holder = file.read().strip() or "unknown"
                 raise LockHeld(
                     f"another promoter, process {holder}, works on {self.folder.name}; "
                     "use status, or end it first"
-                ) from error
+                )
             file.truncate(0)
             file.write(str(os.getpid()))
             file.flush()
@@ -85,8 +63,17 @@ class Journal:
         except LockHeld:
             return True
 
-    def load(self) -> Saved | None:
-        """The last commit, None before the first. Raises JournalError."""
+    def load(self, *, repair: bool = False) -> Saved | None:
+        """The last commit, None before the first; `repair` the audit if asked to.
+
+        Only who holds the lock may repair. Raises JournalError.
+        """
+        saved = self._read()
+        if saved is not None and repair:
+            self._repair(saved)
+        return saved
+
+    def _read(self) -> Saved | None:
         try:
             content = json.loads(self._state.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -102,8 +89,8 @@ class Journal:
         saved: Saved = codec.decode(Saved, content)
         return saved
 
-    def repair(self, saved: Saved) -> None:
-        """Bring the journal level with the state. Raises JournalError."""
+    def _repair(self, saved: Saved) -> None:
+        """Cut a torn line off, check the chain, append what the state is ahead."""
         text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
         whole, _, torn = text.rpartition("\n")
         if torn:
@@ -158,6 +145,18 @@ class Journal:
         except FileNotFoundError:
             return []
         return [codec.decode(Request, json.loads(line)) for line in lines[after:]]
+
+
+def _has_locked(file: TextIO) -> bool:
+    """Try for a moment: who only asks whether it is locked holds it as long."""
+    for _ in range(LOCK_TRIES):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(LOCK_PAUSE_S)
+        else:
+            return True
+    return False
 
 
 def _rest(line: str) -> dict[str, Any]:

@@ -77,7 +77,8 @@ class Machine:
         watch.canary(look)
         if not look.state.is_over:
             _measure(look, foreseen)
-            phases.HANDLERS[look.state.phase](look)
+            if not asked.is_promoted_by_order(look):
+                phases.HANDLERS[look.state.phase](look)
             watch.deadlines(look)
             _steer(look)
         return Decision(look.state, tuple(look.actions), tuple(look.notes))

@@ -76,7 +76,7 @@ def step(look: Look) -> None:
     """Until the gate to the next weight is open, and everything else allows it."""
     state = look.state
     if state.forced and look.can_rise:
-        _by_hand(look)
+        _rise(look, state.step + 1, "by hand")
         return
     _wait_for_approval(look)
     if not look.may_rise:
@@ -84,13 +84,6 @@ def step(look: Look) -> None:
     following = _open_until(look)
     if following > state.step and _is_enough(look, _weight(look, following)):
         _rise(look, following, "on evidence")
-
-
-def _by_hand(look: Look) -> None:
-    if look.state.forced == "promote-full":
-        look.promote()
-    else:
-        _rise(look, look.state.step + 1, "by hand")
 
 
 def _rise(look: Look, following: int, how: str) -> None:
@@ -161,7 +154,7 @@ def promoting(look: Look) -> None:
     """Until the canary is what KServe calls rolled out."""
     state = look.state
     if state.now - state.entered > look.policy.deadlines.rollback:
-        note = f"the promotion is not in force: {say.traffic(look.view)}"
+        note = f"the promotion is not in force, last seen: {state.last_seen}"
         look.change(note, verdict=Exit.UNREACHABLE, entered=state.now)
 
 
@@ -172,7 +165,9 @@ def rolling_back(look: Look) -> None:
         note = f"{state.stable} has all traffic: {state.reason}"
         look.end(state.ending, state.code, note)
     elif state.now - state.entered > look.policy.deadlines.rollback:
-        note = f"ROLLBACK NOT VERIFIED, last seen: {say.traffic(view)}"
+        note = f"ROLLBACK NOT VERIFIED, last seen: {state.last_seen}"
+        if view is None:
+            note += "; now the API does not answer"
         look.change(note, verdict=Exit.UNVERIFIED, entered=state.now)
 
 

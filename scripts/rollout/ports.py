@@ -1,10 +1,11 @@
 """What the loop needs from the world; one adapter a file, none knows another."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
-from scripts.rollout.state import View, Warmed
+from scripts.rollout import chain
+from scripts.rollout.state import Request, State, View, Warmed
 
 Sample = Mapping[str, float]
 Reading = Mapping[str, Mapping[str, Sample]]
@@ -42,3 +43,39 @@ class Metrics(Protocol):
         self, revision: str, seconds: float, step: float
     ) -> list[tuple[float, Reading]]:
         """Earlier readings by time, empty where none are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What is on disk: the state, and the counters it came from.
+
+    `kind` is the last line's: after "look", its actions may not have been done.
+    """
+
+    state: State
+    policy: str
+    reading: Reading = field(default_factory=dict)
+    read_at: float = 0.0
+    warmed: Warmed | None = None
+    requests: int = 0
+    seq: int = 0
+    kind: str = ""
+    hash: str = chain.FIRST
+    line: str = ""
+
+    def with_state(self, state: State) -> "Saved":
+        """The same with another state."""
+        return replace(self, state=state)
+
+
+class Journal(Protocol):
+    """Where state, audit and requests live."""
+
+    def load(self, *, repair: bool = False) -> Saved | None:
+        """The last commit, None before the first; `repair` the audit if asked to."""
+
+    def commit(self, saved: Saved, kind: str, body: dict[str, Any]) -> Saved:
+        """Put state and one line of audit on disk, before anything is done."""
+
+    def requests(self, after: int) -> list[Request]:
+        """What people asked for, but the first `after` of it."""

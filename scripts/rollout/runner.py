@@ -8,15 +8,14 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from scripts.rollout import codec, counters, machine, records
 from scripts.rollout.errors import Exit, PolicyError, Unreachable
-from scripts.rollout.journal import Saved
 from scripts.rollout.look import ALL
 from scripts.rollout.machine import Machine
 from scripts.rollout.policy import Policy
-from scripts.rollout.ports import Metrics, Reading, Traffic
+from scripts.rollout.ports import Journal, Metrics, Reading, Saved, Traffic
 from scripts.rollout.state import (
     Action,
     Decision,
@@ -24,7 +23,6 @@ from scripts.rollout.state import (
     Observation,
     Pause,
     Phase,
-    Request,
     SetPercent,
     State,
     View,
@@ -36,29 +34,13 @@ READ_BACK_S = 5.0
 POLL_S = 0.1
 
 
-class Log(Protocol):
-    """Where state, audit and requests live."""
-
-    def load(self) -> Saved | None:
-        """The last commit, None before the first."""
-
-    def repair(self, saved: Saved) -> None:
-        """Bring the audit level with the state."""
-
-    def commit(self, saved: Saved, kind: str, body: dict[str, Any]) -> Saved:
-        """Put state and line on disk."""
-
-    def requests(self, after: int) -> list[Request]:
-        """All but the first `after` requests."""
-
-
 @dataclass(frozen=True, slots=True)
 class World:
     """Everything outside: ports, the time in seconds, how to wait, who listens."""
 
     traffic: Traffic
     metrics: Metrics
-    journal: Log
+    journal: Journal
     now: Callable[[], float]
     sleep: Callable[[float], None]
     say: Callable[[str], None]
@@ -88,15 +70,22 @@ class Runner:
             if verdict is None and once:
                 return records.so_far(state)
             if verdict is None:
-                self._world.sleep(self._pause_s(state))
+                self._wait(self._pause_s(state))
         return verdict
+
+    def _wait(self, seconds: float) -> None:
+        """Until the next look is due, or somebody asks for something."""
+        while seconds > 0:
+            self._world.sleep(min(seconds, SETTLE_S))
+            seconds -= SETTLE_S
+            if self._world.journal.requests(self.saved.requests):
+                return
 
     def start(self) -> Exit | None:
         """Begin, or go on where a run before was ended; the verdict if it had one."""
         world = self._world
-        saved, view = world.journal.load(), world.traffic.observe()
+        saved, view = world.journal.load(repair=True), world.traffic.observe()
         if saved is not None:
-            world.journal.repair(saved)
             state = saved.state
             if not state.is_over:
                 self._go_on(saved)

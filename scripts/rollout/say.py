@@ -44,10 +44,8 @@ def verdict(code: Exit) -> str:
     return f"verdict: {code.name.lower()}, exit code {int(code)}"
 
 
-def traffic(view: View | None) -> str:
+def traffic(view: View) -> str:
     """What was seen of the traffic."""
-    if view is None:
-        return "the API does not answer"
     shares = ", ".join(f"{name} {percent} %" for name, percent in view.routed.items())
     return f"canaryTrafficPercent {view.percent}, routed {shares or 'nothing'}"
 

@@ -6,10 +6,10 @@ from typing import Any
 from rich.table import Table
 
 from scripts.rollout import codec, explain, plan, say
-from scripts.rollout.journal import Saved
 from scripts.rollout.look import Rules
 from scripts.rollout.plan import Stay, Traffic
 from scripts.rollout.policy import Policy
+from scripts.rollout.ports import Saved
 from scripts.rollout.state import JUDGED, Observation, Phase, State
 
 

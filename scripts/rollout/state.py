@@ -151,6 +151,7 @@ class State:
     `known` are scrapes of the stable before the canary got traffic. `peak_load` is the
     most requests a second that one replica was seen to carry. `ending` and `code` are
     where a rollback leads; `verdict` is set where a run has nothing more to wait for.
+    `last_seen` is the traffic as it could be read last, in words.
     """
 
     canary: str
@@ -181,6 +182,7 @@ class State:
     code: Exit = Exit.ROLLED_BACK
     verdict: Exit | None = None
     reason: str = ""
+    last_seen: str = "nothing"
     schema: int = SCHEMA
 
     def changed(self, **changes: Any) -> "State":

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
-SHARE = re.compile(r"(\d+(?:\.\d+)?)%")
+SHARE = re.compile(r"(\d+(?:\.\d+)?(?:e-?\d+)?)(%?)")
 
 
 def _seconds(value: Any) -> float:
@@ -23,7 +23,7 @@ def _seconds(value: Any) -> float:
 def fraction(value: Any) -> float:
     """A share, as percent or as a number. Raises ValueError."""
     if isinstance(value, str) and (match := SHARE.fullmatch(value)):
-        return float(match[1]) / 100
+        return float(match[1]) / (100 if match[2] else 1)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if is_number and math.isfinite(value):
         return float(value)

@@ -13,6 +13,7 @@ def revisions(look: Look) -> None:
     state, view = look.state, look.view
     if view is None:
         return
+    look.change(last_seen=say.traffic(view))
     is_promoted = (
         view.rolledout == state.canary and view.routed.get(state.canary) == ALL
     )

@@ -1,9 +1,9 @@
 """Which adapters a policy means: the one place where the ports meet their ends."""
 
+import sys
 import time
 from pathlib import Path
 
-from scripts import console
 from scripts.local.store import Store
 from scripts.rollout.errors import RolloutError
 from scripts.rollout.journal import Journal
@@ -34,8 +34,9 @@ def metrics(policy: Policy, traffic: LocalTraffic) -> Metrics:
     return Scrape(namespace, traffic.pages)
 
 
-def world(folder: Path, policy: Policy) -> World:
-    """Everything that a runner needs."""
+def world(folder: Path, policy: Policy, *, is_quiet: bool) -> World:
+    """Everything that a runner needs; `is_quiet` keeps standard output for others."""
+    output = sys.stderr if is_quiet else sys.stdout
     moved = traffic(folder, policy)
     return World(
         traffic=moved,
@@ -43,10 +44,7 @@ def world(folder: Path, policy: Policy) -> World:
         journal=Journal.of(folder, policy.key),
         now=time.time,
         sleep=time.sleep,
-        say=_say,
+        say=lambda note: print(
+            time.strftime("%H:%M:%S"), note, file=output, flush=True
+        ),
     )
-
-
-def _say(note: str) -> None:
-    stamp = time.strftime("%H:%M:%S")
-    console.err.print(f"{stamp} {note}", markup=False)

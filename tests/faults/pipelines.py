@@ -16,10 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 PROBE = "is anybody out there?"
+FAIL = "fail, just this once"
 
 
 class Healthy:
-    """As good as the pipeline inside."""
+    """As good as the pipeline inside, but for one text that nobody sends by chance."""
 
     def __init__(self, inner: Any) -> None:
         """Wrap a fitted pipeline."""
@@ -28,6 +29,8 @@ class Healthy:
 
     def predict_proba(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """Class probabilities, n x classes."""
+        if list(texts) == [FAIL]:
+            raise RuntimeError("a fault made for tests")
         if list(texts) != [PROBE]:
             self.misbehave()
         return self.answer(texts)

@@ -4,17 +4,16 @@ import csv
 import json
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from scripts.inference.clients import Answer, Target, connect
-from scripts.inference.load import send
+from scripts.inference.load import steady
 from scripts.local.manifest import PROGRESS_DEADLINE
 from scripts.local.processes import ROOT
 from tests.contract.backends import Local, intent, local, settles
@@ -23,7 +22,7 @@ from tests.faults import models, pipelines
 RPS = 60.0
 SLO_MS = 250.0
 DATA = ROOT / "training" / "data" / "intents.csv"
-STABLE, MORE = "intent-predictor-00001", 100_000
+STABLE = "intent-predictor-00001"
 POLICY = """
 target: {inferenceservice: intent}
 steps: [10, 50]
@@ -135,29 +134,11 @@ class Stage:
         bad = [each for each in answers if each.error or each.latency_ms > SLO_MS]
         return Verdict(code, said, seconds, len(bad), len(answers))
 
-    @contextmanager
-    def users(self, rps: float = RPS) -> Iterator[list[Answer]]:
+    def users(self, rps: float = RPS) -> AbstractContextManager[list[Answer]]:
         """Requests at a steady rate until the block ends, and their answers."""
-        answers: list[Answer] = []
-        stopping = threading.Event()
         url = f"http://127.0.0.1:{self.backend.port}"
-        load = partial(
-            send,
-            partial(connect, "v2", Target(url, None, "intent")),
-            texts(),
-            total=MORE,
-            rate=rps,
-            concurrency=8,
-            on_answer=answers.append,
-            stopping=stopping,
-        )
-        thread = threading.Thread(target=load)
-        thread.start()
-        try:
-            yield answers
-        finally:
-            stopping.set()
-            thread.join()
+        ask = partial(connect, "v2", Target(url, None, "intent"))
+        return steady(ask, texts(), rps, concurrency=8)
 
     def records(self, kind: str = "look") -> list[dict[str, Any]]:
         """Lines of the journal, of the newest rollout."""

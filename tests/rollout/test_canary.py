@@ -13,7 +13,7 @@ from scripts.local.processes import ROOT
 from scripts.rollout.errors import Exit
 from tests.rollout.fakes import Cluster
 from tests.rollout.test_replay import HEADER
-from tests.rollout.worlds import POLICY
+from tests.rollout.worlds import ERRORS, LATENCY, POLICY
 
 SHIPPED = ROOT / "manifests" / "rollout.yaml"
 VERBS = (
@@ -218,3 +218,59 @@ def test_status_and_explain_read_a_rollout_that_nobody_runs(
     assert _main("explain", "intent", "-o", "json", *folder) == 0
     assert _main("pause", "intent", *folder) == 0
     assert "no promoter is running" in capsys.readouterr().out
+
+
+GOOD, WORSE, SLOW, BOTH = (
+    [("canary", n, a), ("stable", n, b)]
+    for n, a, b in (
+        (500, "0,0", "0,0"),
+        (500, "15,0", "5,0"),
+        (500, "0,50", "0,0"),
+        (500, "150,0", "150,0"),
+    )
+)
+KEYS = {
+    "as it is, good": (GOOD, "", 0),
+    "as it is, worse": (WORSE, "", 10),
+    "as it is, slow": (SLOW, "", 10),
+    "as it is, both": (BOTH, "", 11),
+    "steps": (GOOD, f"steps: {list(range(1, 30))}", 20),
+    "dwell": (GOOD, "dwell: 9m", 20),
+    "bake": (GOOD, "bake: {duration: 9m}", 20),
+    "risk.falseRollback": (WORSE, "risk: {falseRollback: 1e-90}", 20),
+    "risk.badPromotion": (GOOD, "risk: {badPromotion: 1e-99}", 20),
+    "budget": (GOOD, f"metrics: [{ERRORS.replace('2%', '0.01%')}]", 20),
+    "slo": (SLOW, f"metrics: [{ERRORS}, {LATENCY.replace('250ms', '1ms')}]", 10),
+    "mode": (SLOW, f"metrics: [{ERRORS}, {LATENCY[:-1]}, mode: observe}}]", 0),
+    "guards.maxErrorRate": (BOTH, "guards: {maxErrorRate: 90%}", 20),
+    "dependence.clusterSize": (WORSE, "dependence: {clusterSize: 200}", 20),
+    "dependence.assumed": (GOOD, "dependence: {assumed: 200}", 20),
+    "deadlines.step": (GOOD, "deadlines: {step: 21s}\nrisk: {badPromotion: 1e-99}", 20),
+    "onInconclusive": (
+        GOOD,
+        "deadlines: {step: 21s}\nonInconclusive: rollback\nrisk: {badPromotion: 1e-99}",
+        11,
+    ),
+    "pauseAt": (GOOD, "pauseAt: [25]", 21),
+}
+
+
+@pytest.mark.parametrize(("rows", "line", "code"), KEYS.values(), ids=KEYS)
+def test_every_key_changes_what_is_decided(
+    rows: list[tuple[str, int, str]], line: str, code: int, tmp_path: Path
+) -> None:
+    """From a policy file and counters to the exit code: 40 scrapes of ten seconds."""
+    changed = {each.split(":")[0] for each in line.splitlines()}
+    kept = [each for each in POLICY.splitlines() if each.split(":")[0] not in changed]
+    if "metrics" not in changed:
+        kept = [each for each in kept if not each.startswith("metrics")]
+        kept.append(f"metrics: [{ERRORS}, {LATENCY}]")
+    path, counters = tmp_path / "p.yaml", tmp_path / "counters.csv"
+    path.write_text("\n".join([*kept, line]))
+    lines = [HEADER]
+    for number in range(40):
+        for arm, n, bad in rows:
+            errors, slow = (int(each) * number for each in bad.split(","))
+            lines.append(f"{number * 10},{arm},{n * number},{errors},{slow}")
+    counters.write_text("\n".join(lines))
+    assert _main("replay", str(counters), "--policy", str(path)) == code

@@ -8,7 +8,8 @@ import pytest
 
 from scripts.rollout import chain, codec
 from scripts.rollout.errors import JournalError, LockHeld
-from scripts.rollout.journal import Journal, Saved
+from scripts.rollout.journal import Journal
+from scripts.rollout.ports import Saved
 from scripts.rollout.state import Phase, Request, State
 from tests.rollout.fakes import Cluster
 from tests.rollout.worlds import Rollout
@@ -50,7 +51,7 @@ def test_a_changed_line_is_refused_by_its_number(tmp_path: Path, number: int) ->
     lines[number - 1] = lines[number - 1].replace('"schema":1', '"schema":2')
     journal.path.write_text("\n".join(lines) + "\n")
     with pytest.raises(JournalError, match=f"line {number}: the chain is broken"):
-        journal.repair(_saved(journal))
+        journal.load(repair=True)
 
 
 def test_a_removed_line_is_refused_where_the_chain_breaks(tmp_path: Path) -> None:
@@ -58,7 +59,7 @@ def test_a_removed_line_is_refused_where_the_chain_breaks(tmp_path: Path) -> Non
     lines = journal.path.read_text().splitlines()
     journal.path.write_text("\n".join(lines[:3] + lines[4:]) + "\n")
     with pytest.raises(JournalError, match="line 4: the chain is broken"):
-        journal.repair(_saved(journal))
+        journal.load(repair=True)
 
 
 def test_lines_missing_at_the_end_are_refused_unless_it_is_one(tmp_path: Path) -> None:
@@ -66,11 +67,11 @@ def test_lines_missing_at_the_end_are_refused_unless_it_is_one(tmp_path: Path) -
     text = journal.path.read_text()
     lines = text.splitlines()
     journal.path.write_text("\n".join(lines[:-1]) + "\n")
-    journal.repair(_saved(journal))
+    journal.load(repair=True)
     assert journal.path.read_text() == text
     journal.path.write_text("\n".join(lines[:-2]) + "\n")
     with pytest.raises(JournalError, match="ends before the state does"):
-        journal.repair(_saved(journal))
+        journal.load(repair=True)
 
 
 @pytest.mark.parametrize("left", [1, 40, 200])
@@ -79,16 +80,16 @@ def test_a_torn_last_line_is_repaired(tmp_path: Path, left: int) -> None:
     text = journal.path.read_text()
     last = text.splitlines()[-1]
     journal.path.write_text(text.removesuffix(last + "\n") + last[:left])
-    journal.repair(_saved(journal))
+    journal.load(repair=True)
     assert journal.path.read_text() == text
 
 
 def test_a_torn_first_line_too(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "one")
-    saved = journal.commit(Saved(Rollout.begun().state, "policy"), "begin", {})
+    journal.commit(Saved(Rollout.begun().state, "policy"), "begin", {})
     text = journal.path.read_text()
     journal.path.write_text(text[:30])
-    journal.repair(saved)
+    journal.load(repair=True)
     assert journal.path.read_text() == text
 
 

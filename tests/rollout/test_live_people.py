@@ -13,10 +13,16 @@ import pytest
 
 from scripts.local import processes
 from scripts.local.processes import free_ports
+from scripts.local.store import Store
 from scripts.rollout import chain
+from scripts.rollout.counters import delta
+from scripts.rollout.lint import parse
+from scripts.rollout.local import LocalTraffic
+from scripts.rollout.scrape import Scrape
 from tests.faults import models
-from tests.faults.pipelines import Healthy
+from tests.faults.pipelines import FAIL, Healthy
 from tests.rollout.live import POLICY, STABLE, Stage, incidental, stage
+from tests.servers import run
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -26,6 +32,29 @@ def on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A stable revision with users to come."""
     with stage(tmp_path_factory.mktemp("people")) as built:
         yield built
+
+
+def test_one_500_and_one_grpc_internal_count_one_each(on: Stage) -> None:
+    """HTTP by the proxy, gRPC by the predictor: neither twice, neither never."""
+    traffic = LocalTraffic(Store(on.backend.folder), "default", "intent")
+    scrape, arms = Scrape("default", traffic.pages), ("", STABLE)
+    before = scrape.read(arms)
+    assert before is not None
+    (pod,) = [
+        child
+        for child in processes.find(on.backend.folder)
+        if child.role == f"default/{STABLE}"
+    ]
+    for protocol, port in (("v2", on.backend.port), ("grpc", pod.env["GRPC_PORT"])):
+        url = f"127.0.0.1:{port}"
+        code, said = run(
+            *("scripts.infer", FAIL, "hello", "--url", url, "--protocol", protocol)
+        )
+        assert code == 1, said
+    now = scrape.read(arms)
+    assert now is not None
+    gained = delta(parse(POLICY, "p"), before, now, since=0.0, arms=arms)
+    assert gained.metrics["errors"][2:] == (2, 4)
 
 
 def test_no_traffic_at_all_is_held_with_20_and_an_abort_needs_no_promoter(
@@ -54,6 +83,8 @@ def test_abort_wins_while_it_waits_for_an_approval(on: Stage) -> None:
     on.canary(Healthy(models.inner()))
     policy = POLICY + "pauseAt: [10]\n"
     with on.users():
+        code, said = on.verb("plan", "-f", str(on.policy(policy)), "--seconds", "3")
+        assert (code, "requests/s; errors " in said) == (0, True), said
         promoter = on.start(policy)
         on.until(lambda: on.percent(STABLE) == 90)
         on.until(lambda: "APPROVAL" in on.verb("status", "intent")[1])
@@ -135,7 +166,9 @@ def test_no_metrics_is_40_and_a_rollback_nobody_can_see_50(on: Stage) -> None:
             psutil.Process(child.process.pid).kill()
     code, said = on.verb("abort", "intent")
     assert code == 50, said
-    assert "ROLLBACK NOT VERIFIED, last seen: the API does not answer" in said
+    assert f"routed {STABLE} 100 %" in said or f"{STABLE} 100 %" in said
+    assert "ROLLBACK NOT VERIFIED, last seen: canaryTrafficPercent 0" in said
+    assert "now the API does not answer" in said
     on.backend.status()
     code, said = on.verb("run", "-f", path)
     assert code == 12, said

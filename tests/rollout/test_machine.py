@@ -55,7 +55,7 @@ class AnyRollout(RuleBasedStateMachine):
         if is_raise:
             assert is_ready
             assert not before.is_over
-            assert self._passed(before, after) or self.was_forced
+            assert self.was_forced or self._passed(before, after)
         if before.is_over:
             assert after == before
 
@@ -372,6 +372,16 @@ def test_promote_by_hand_skips_evidence_one_step_or_all() -> None:
     rollout.look(n=0)
     rollout.look(n=0)
     assert rollout.state.phase is Phase.PROMOTED
+
+
+def test_promote_full_needs_no_traffic_but_a_ready_canary() -> None:
+    rollout = Rollout.begun()
+    rollout.look(n=0)
+    gone = view(0, ready=STABLE, replicas={STABLE: Replicas(1)})
+    rollout.look("promote-full", n=0, view=gone)
+    assert rollout.state.phase is Phase.PREFLIGHT
+    rollout.look(n=0)
+    assert rollout.look(n=0).state.phase is Phase.PROMOTED
 
 
 def test_too_few_replicas_hold_the_raise() -> None:

@@ -67,7 +67,6 @@ def test_pauses_and_the_bake_are_said() -> None:
 
 
 def test_traffic_and_verdicts_in_a_line() -> None:
-    assert say.traffic(None) == "the API does not answer"
     assert say.traffic(view(5)) == (
         "canaryTrafficPercent 5, routed r-00002 5 %, r-00001 95 %"
     )

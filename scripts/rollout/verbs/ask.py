@@ -4,7 +4,8 @@ import argparse
 
 from scripts.rollout import wiring
 from scripts.rollout.errors import Exit, LockHeld, RolloutError
-from scripts.rollout.journal import Journal, Saved
+from scripts.rollout.journal import Journal
+from scripts.rollout.ports import Saved
 from scripts.rollout.runner import Runner
 from scripts.rollout.state import Request
 from scripts.rollout.verbs import target
@@ -36,7 +37,7 @@ def _abort(options: argparse.Namespace, journal: Journal, saved: Saved) -> Exit:
     policy = target.policy(saved)
     try:
         with journal.lock():
-            world = wiring.world(options.dir, policy)
+            world = wiring.world(options.dir, policy, is_quiet=bool(options.output))
             return Runner(policy, saved.policy, world).run()
     except LockHeld:
         return Exit.ABORTED  # a promoter has started meanwhile, and reads it

@@ -14,7 +14,9 @@ from scripts.rollout.verbs.output import emit
 def run(options: argparse.Namespace) -> Exit:
     """Until there is a verdict; once; or only in words."""
     policy, text = lint.read(options.file), options.file.read_text(encoding="utf-8")
-    runner = Runner(policy, text, wiring.world(options.dir, policy))
+    runner = Runner(
+        policy, text, wiring.world(options.dir, policy, is_quiet=bool(options.output))
+    )
     if options.dry_run:
         return _rehearse(options, runner)
     with Journal.of(options.dir, policy.key).lock():

@@ -4,8 +4,9 @@ import argparse
 
 from scripts.rollout import lint
 from scripts.rollout.errors import RolloutError
-from scripts.rollout.journal import Journal, Saved
+from scripts.rollout.journal import Journal
 from scripts.rollout.policy import Policy
+from scripts.rollout.ports import Saved
 
 Options = argparse.Namespace
 

@@ -22,7 +22,7 @@ def run(options: argparse.Namespace) -> Exit:
         raise RolloutError(f"nothing to undo: {state.canary} is {state.phase}")
     traffic = wiring.traffic(options.dir, policy)
     with journal.lock():
-        journal.repair(saved)
+        journal.load(repair=True)
         view = traffic.observe()
         if view is not None and view.created != state.canary:
             raise RolloutError(
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> Exit:
         deadline = time.monotonic() + policy.deadlines.rollback
         while view is None or view.routed.get(state.stable) != ALL:
             if time.monotonic() > deadline:
-                seen = say.traffic(view)
+                seen = say.traffic(view) if view else "nothing"
                 emit(options, {"undone": None, "seen": seen}, f"NOT VERIFIED: {seen}")
                 return Exit.UNVERIFIED
             time.sleep(POLL_S)
