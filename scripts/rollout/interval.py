@@ -37,22 +37,33 @@ class Interval:
         empty = np.zeros((4, metrics))
         return cls(np.zeros((metrics, len(MARGINS))), empty, empty, 0)
 
-    def update(self, counts: Counts, scrape: int, phi: Array) -> "Interval":
-        """Add one scrape of several (first axis)."""
-        found = (
-            *(counts.canary_bad[scrape], counts.canary_n[scrape]),
-            *(counts.stable_bad[scrape], counts.stable_n[scrape]),
-        )
-        waiting = self.waiting + np.array(found)
-        more = Interval(self.logs, self.seen, waiting, self.scrapes + 1)
-        return more.settled(phi) if more.scrapes % EVERY == 0 else more
+    def over(self, counts: Counts, phi: Array) -> "list[Interval]":
+        """After each of T scrapes (first axis)."""
+        columns = (counts.canary_bad, counts.canary_n, counts.stable_bad)
+        waiting = self.waiting + np.cumsum(
+            [*columns, counts.stable_n], axis=1
+        ).swapaxes(0, 1)
+        numbers = self.scrapes + 1 + np.arange(len(waiting))
+        (settles,) = np.nonzero(numbers % EVERY == 0)
+        base = np.concatenate([np.zeros((1, *self.seen.shape)), waiting[settles]])
+        gains = _log_e(self.seen + base[:-1], np.diff(base, axis=0), phi)
+        logs = self.logs + np.cumsum(gains, axis=0)
+        found = []
+        for t, number in enumerate(numbers):
+            k = number // EVERY - self.scrapes // EVERY
+            found.append(
+                Interval(
+                    logs[k - 1] if k else self.logs,
+                    self.seen + base[k],
+                    waiting[t] - base[k],
+                    int(number),
+                )
+            )
+        return found
 
     def settled(self, phi: Array) -> "Interval":
-        """With all that waits; bets on rates so far, shrunken to one in a hundred."""
-        bad, n = self.seen[::2], self.seen[1::2]
-        canary, stable = (bad + 0.01 * SHRINKAGE) / (n + SHRINKAGE)
-        bets = Bets(SIGNS, MARGINS, canary[:, None], stable[:, None])
-        logs = self.logs + log_e(Counts(*self.waiting), bets) / phi[:, None]
+        """With all that waits."""
+        logs = self.logs + _log_e(self.seen, self.waiting, phi)
         seen = self.seen + self.waiting
         return Interval(logs, seen, np.zeros_like(seen), self.scrapes)
 
@@ -66,3 +77,10 @@ class Interval:
         low = np.where(below, DIFFERENCES, -1.0).max(axis=-1)
         high = np.where(above, DIFFERENCES, 1.0).min(axis=-1)
         return low, high
+
+
+def _log_e(seen: Array, waiting: Array, phi: Array) -> Array:
+    """Bets what waits (..., 4, M) on the rates seen, shrunken to one in a hundred."""
+    rates = (seen[..., ::2, :] + 0.01 * SHRINKAGE) / (seen[..., 1::2, :] + SHRINKAGE)
+    bets = Bets(SIGNS, MARGINS, rates[..., 0, :, None], rates[..., 1, :, None])
+    return log_e(Counts(*np.moveaxis(waiting, -2, 0)), bets) / phi[:, None]

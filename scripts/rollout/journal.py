@@ -71,6 +71,11 @@ class Journal:
         saved = self._read()
         if saved is not None and repair:
             self._repair(saved)
+        if saved is None and self.path.exists():
+            raise JournalError(
+                f"{self._state} is gone, the journal beside it is not; put it back, or "
+                f"move {self.path} away to begin anew"
+            )
         return saved
 
     def _read(self) -> Saved | None:

@@ -87,21 +87,19 @@ def update(
         _new_epochs(judged, [time for time, _ in scrapes]),
         stable_rate,
     )
-    interval, found = judged.interval, []
-    for t, each in enumerate(evidence):
-        interval = interval.update(counts, t, judged.phi)
-        found.append(
-            Judged(
-                judged.began,
-                judged.phi,
-                judged.phi_source,
-                each,
-                interval,
-                judged.label_names,
-                Labels(labels.canary[t], labels.stable[t]),
-            )
+    intervals = judged.interval.over(counts, judged.phi)
+    return [
+        Judged(
+            judged.began,
+            judged.phi,
+            judged.phi_source,
+            evidence[t],
+            intervals[t],
+            judged.label_names,
+            Labels(labels.canary[t], labels.stable[t]),
         )
-    return found
+        for t in range(len(scrapes))
+    ]
 
 
 def _new_epochs(judged: Judged, times: Sequence[float]) -> list[bool]:

@@ -15,7 +15,7 @@ def _watch(
     for _ in range(scrapes):
         pairs = (random.binomial(200, canary), 200), (random.binomial(300, stable), 300)
         counts = Counts(*(np.array([[float(x)]]) for pair in pairs for x in pair))
-        interval = interval.update(counts, 0, phi)
+        (interval,) = interval.over(counts, phi)
         low, high = interval.bounds(0.05)
         ends.append((float(low[0]), float(high[0])))
     return ends
@@ -41,7 +41,21 @@ def test_nothing_seen_rules_nothing_out() -> None:
 def test_what_waits_is_counted_when_it_is_shown() -> None:
     one, row = np.ones(1), np.ones((1, 1))
     counts = Counts(row, 9 * row, row, 20 * row)
-    interval = Interval.begin(1).update(counts, 0, one)
+    (interval,) = Interval.begin(1).over(counts, one)
     assert interval.seen.sum() == 0
     assert interval.settled(one).seen[:, 0].tolist() == [1, 9, 1, 20]
     assert 0.0 in DIFFERENCES
+
+
+def test_many_scrapes_at_once_are_the_same_as_one_by_one() -> None:
+    random = np.random.default_rng(2)
+    rows = random.integers(1, 50, (40, 4, 2)).astype(float)
+    rows[:, 1::2] += 50
+    together = Interval.begin(2).over(Counts(*np.moveaxis(rows, 1, 0)), np.ones(2))
+    alone = Interval.begin(2)
+    for row, expected in zip(rows, together, strict=True):
+        (alone,) = alone.over(Counts(*row[:, None]), np.ones(2))
+        assert np.allclose(alone.logs, expected.logs, rtol=1e-12)
+        assert np.array_equal(alone.seen, expected.seen)
+        assert np.array_equal(alone.waiting, expected.waiting)
+        assert alone.scrapes == expected.scrapes

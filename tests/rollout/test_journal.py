@@ -100,6 +100,13 @@ def test_a_state_that_is_not_json_is_named(tmp_path: Path) -> None:
         journal.load()
 
 
+def test_a_journal_without_its_state_is_not_written_on(tmp_path: Path) -> None:
+    journal = _whole(tmp_path)
+    (journal.folder / "state.json").unlink()
+    with pytest.raises(JournalError, match="is gone, the journal beside it is not"):
+        journal.load()
+
+
 def test_only_one_promoter_holds_the_lock(tmp_path: Path) -> None:
     import os
 
