@@ -76,7 +76,9 @@ class Look:
     @property
     def may_rise(self) -> bool:
         """Whether evidence alone may raise the weight now."""
-        is_free = self.state.pause is Pause.NONE
+        state = self.state
+        is_in_time = state.now - state.began <= self.policy.deadlines.rollout
+        is_free = state.pause is Pause.NONE and is_in_time
         return self.can_rise and is_free and self.seen.delta is not None
 
     def change(self, note: str = "", /, **changes: object) -> None:

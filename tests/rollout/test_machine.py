@@ -254,6 +254,13 @@ def test_no_requests_is_no_evidence_and_ends_held() -> None:
     assert (rollout.percent, rollout.state.weight) == (5, 5)
 
 
+def test_a_gate_that_opens_after_the_rollouts_deadline_is_too_late() -> None:
+    rollout = _at(Phase.STEP, 5)
+    rollout.look()
+    rollout.look(seconds=7300)
+    assert (rollout.state.verdict, rollout.state.weight) == (Exit.HELD, 5)
+
+
 def test_held_goes_on_after_resume_with_its_evidence() -> None:
     rollout = _at(Phase.STEP, 5)
     rollout.look(seconds=5000, n=0)
