@@ -36,10 +36,11 @@ def binary() -> Path:
         if shutil.which("apt-get") is None:
             pytest.skip("no prometheus here, and no apt-get to fetch its package")
         CACHE.mkdir(parents=True, exist_ok=True)
-        fetch = ["apt-get", "download", "prometheus"]
-        got = subprocess.run(fetch, cwd=CACHE, capture_output=True, text=True)
-        if got.returncode:
-            pytest.skip(f"no prometheus here: {got.stderr.strip()[-200:]}")
+        if _apt("download", "prometheus").returncode:
+            _apt("update")
+            got = _apt("download", "prometheus")
+            if got.returncode:
+                pytest.skip(f"no prometheus here: {got.stderr.strip()[-200:]}")
         (package,) = CACHE.glob("prometheus_*.deb")
         subprocess.run(["dpkg", "-x", package.name, "."], cwd=CACHE, check=True)
         package.unlink()
@@ -57,6 +58,12 @@ def job(url: str) -> dict[str, object]:
     if parts.query:
         found["params"] = parse_qs(parts.query)
     return found
+
+
+def _apt(*args: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        ["apt-get", "-q", *args], cwd=CACHE, capture_output=True, text=True
+    )
 
 
 @contextmanager
