@@ -4,6 +4,11 @@ PORT ?= 8080
 VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
+COMPILE := $(RUN) -m uv pip compile -q pyproject.toml --generate-hashes \
+  --no-annotate --no-header --python-version 3.11
+CONTAINER ?= $(shell command -v podman || command -v docker)
+IMAGE ?= intent-classifier
+MODEL ?= v1
 MODELS := models/v1/intent_model.pkl models/v2/intent_model.pkl
 
 ##@ Start here
@@ -29,9 +34,9 @@ lint: $(INSTALLED) ## Check style
 typecheck: $(INSTALLED) ## Check types, strictly
 	$(RUN) -m mypy
 
-lock: $(INSTALLED) ## Resolve requirements.lock anew from pyproject.toml
-	$(RUN) -m uv pip compile -q pyproject.toml --all-extras --generate-hashes \
-	  --no-annotate --python-version 3.11 -o requirements.lock
+lock: $(INSTALLED) ## Resolve the lock files anew from pyproject.toml
+	$(COMPILE) --all-extras -o requirements.lock
+	$(COMPILE) -c requirements.lock -o requirements-predictor.lock
 
 clean: ## End what runs here, remove what was made here
 	if [ -x $(RUN) ]; then $(RUN) -m scripts.local down; fi
@@ -48,6 +53,12 @@ train: $(MODELS) ## Train both model versions
 
 evaluate: $(MODELS) ## Score both on the held-out texts, write MODEL_CARD.md's figures
 	$(RUN) -m training.evaluate --write-card
+
+##@ Image
+.PHONY: image
+image: models/$(MODEL)/intent_model.pkl ## Build IMAGE:MODEL by podman or docker (MODEL=v1)
+	$(CONTAINER) build --target predictor --build-arg MODEL=$(MODEL) \
+	  -t $(IMAGE):$(MODEL) .
 
 $(INSTALLED): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and \
