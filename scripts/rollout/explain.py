@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scripts.rollout.evidence import Counts, log_e
+from scripts.rollout.evidence import Bets, Counts, log_e
 from scripts.rollout.judge import Design
 from scripts.rollout.look import Rules
 from scripts.rollout.policy import Policy
@@ -111,7 +111,7 @@ def still_needed(rules: Rules, state: State, row: Row) -> float:
         *(np.full(1, each) for each in (canary * base, canary, stable * base, stable))
     )
     bets = fine.bets(rules.design(state.steps).margins)
-    here = type(bets)(
+    here = Bets(
         bets.sign,
         np.full(1, row.margin),
         bets.canary_rate[i, state.step][None],
