@@ -133,10 +133,13 @@ class Source(Part):
     interval: Annotated[SomeSeconds, Field(ge=0.2)] = 10.0
 
 
-DEFAULT_METRICS = (
-    Metric(name="errors", budget=0.005, weight=3),
-    Metric(name="latency", slo="250ms", budget=0.01, weight=3),  # type: ignore[arg-type]
-    Metric(name="labels", drift="predicted_label", tolerance=0.05, weight=1),
+DEFAULT_METRICS = tuple(
+    Metric.model_validate(metric)
+    for metric in (
+        {"name": "errors", "budget": "0.5%", "weight": 3},
+        {"name": "latency", "slo": "250ms", "budget": "1%", "weight": 3},
+        {"name": "labels", "drift": "predicted_label", "tolerance": "5%"},
+    )
 )
 
 
