@@ -10,6 +10,6 @@ The decision, pure (no clock, files or network), from the numbers outwards:
     chain, codec, replay, ahead                        the journal, and deciding again
 The shell around it:
     ports      what the loop needs; runner is the loop
-    local, scrape, prometheus, journal                 adapters, joined by wiring
+    local, kserve (kube), scrape, prometheus, journal  adapters, joined by wiring
     forecast, verbs                                    what the command line does
 """

@@ -35,8 +35,8 @@ def given(policy: Policy, rps: float, bad: dict[str, float]) -> Traffic:
 
 def seen(folder: Path, policy: Policy, seconds: float) -> Traffic:
     """Traffic as the stable has it for some seconds. Raises Unreachable."""
-    moved = wiring.traffic(folder, policy)
-    view, source = moved.observe(), wiring.metrics(policy, moved)
+    chosen = wiring.backend(folder, policy)
+    view, source = chosen.traffic.observe(), wiring.metrics(policy, chosen)
     if view is None or not view.rolledout:
         raise Unreachable(
             "the InferenceService cannot be read, or nothing is rolled out"

@@ -27,12 +27,13 @@ class Scrape:
         namespace: str,
         find: Callable[[Sequence[str]], Pages | None],
         patience_s: float = PATIENCE_S,
+        http: urllib3.PoolManager | None = None,
     ) -> None:
-        """Wait at most `patience_s` for all pages of one reading."""
+        """Wait at most `patience_s` for all pages of one reading, asked over `http`."""
         self._patience_s = patience_s
         self._namespace = namespace
         self._find = find
-        self._http = urllib3.PoolManager(num_pools=1024, retries=False)
+        self._http = http or urllib3.PoolManager(num_pools=1024, retries=False)
         self._pool = ThreadPoolExecutor(WORKERS)
         self._pending: dict[str, Future[str | None]] = {}
 

@@ -2,49 +2,73 @@
 
 import sys
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.local.store import Store
+import urllib3
+
 from scripts.rollout.errors import RolloutError
 from scripts.rollout.journal import Journal
-from scripts.rollout.local import LocalTraffic
 from scripts.rollout.policy import Policy
-from scripts.rollout.ports import Metrics
+from scripts.rollout.ports import Metrics, Pages, Traffic
 from scripts.rollout.prometheus import Prometheus
 from scripts.rollout.runner import World
 from scripts.rollout.scrape import Scrape
 
 
-def traffic(folder: Path, policy: Policy) -> LocalTraffic:
-    """What moves the traffic. Raises RolloutError."""
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """What moves traffic, where its counters are, and how those are asked for."""
+
+    traffic: Traffic
+    pages: Callable[[Sequence[str]], Pages | None]
+    is_grpc: bool
+    http: urllib3.PoolManager | None = None
+
+
+def backend(folder: Path, policy: Policy) -> Backend:
+    """The one that a policy names, imported when it is. Raises RolloutError."""
     target = policy.target
-    if target.backend != "local":
-        raise RolloutError(
-            f"target.backend: {target.backend} is not in this version, local is"
-        )
-    return LocalTraffic(Store(folder), target.namespace, target.inferenceservice)
+    if target.backend == "local":
+        from scripts.local.store import Store
+        from scripts.rollout.local import LocalTraffic
+
+        local = LocalTraffic(Store(folder), target.namespace, target.inferenceservice)
+        return Backend(local, local.pages, local.is_grpc)
+    if target.backend == "knative":
+        from scripts.rollout.kserve import KserveTraffic
+        from scripts.rollout.kube import Cluster
+
+        cluster = Cluster.here()
+        there = KserveTraffic(cluster, target.namespace, target.inferenceservice)
+        return Backend(there, there.pages, there.is_grpc, cluster.http)
+    raise RolloutError(
+        f"target.backend: {target.backend} is not in this version; local, knative are"
+    )
 
 
-def metrics(policy: Policy, traffic: LocalTraffic) -> Metrics:
+def metrics(policy: Policy, chosen: Backend) -> Metrics:
     """Where the counters come from."""
     namespace = policy.target.namespace
     if policy.source.prometheus is not None:
         url = policy.source.prometheus
-        return Prometheus(url, namespace, is_grpc=traffic.is_grpc)
-    return Scrape(namespace, traffic.pages)
+        return Prometheus(url, namespace, is_grpc=chosen.is_grpc)
+    return Scrape(namespace, chosen.pages, http=chosen.http)
 
 
 def world(folder: Path, policy: Policy, *, is_quiet: bool) -> World:
     """Everything that a runner needs; `is_quiet` keeps standard output for others."""
-    output = sys.stderr if is_quiet else sys.stdout
-    moved = traffic(folder, policy)
+    chosen, output = backend(folder, policy), sys.stderr if is_quiet else sys.stdout
+
+    def say(note: str) -> None:
+        print(time.strftime("%H:%M:%S"), note, file=output, flush=True)
+
     return World(
-        traffic=moved,
-        metrics=metrics(policy, moved),
+        traffic=chosen.traffic,
+        metrics=metrics(policy, chosen),
         journal=Journal.of(folder, policy.key),
         now=time.time,
         sleep=time.sleep,
-        say=lambda note: print(
-            time.strftime("%H:%M:%S"), note, file=output, flush=True
-        ),
+        say=say,
     )

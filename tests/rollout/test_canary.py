@@ -135,10 +135,10 @@ def test_a_backend_of_the_cluster_part_is_refused_by_name(
     tmp_path: Path, capsys: Captured
 ) -> None:
     path = tmp_path / "p.yaml"
-    path.write_text("target: {inferenceservice: intent, backend: knative}\n")
+    path.write_text("target: {inferenceservice: intent, backend: gateway}\n")
     assert _main("lint", "-f", str(path)) == 0
     assert _main("run", "-f", str(path), "--dir", str(tmp_path)) == 2
-    assert "knative is not in this version, local is" in capsys.readouterr().err
+    assert "gateway is not in this version" in capsys.readouterr().err
 
 
 def test_plan_says_steps_time_and_false_alarms(policy: str, capsys: Captured) -> None:

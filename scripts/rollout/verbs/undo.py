@@ -20,7 +20,7 @@ def run(options: argparse.Namespace) -> Exit:
     state, policy = saved.state, target.policy(saved)
     if state.phase is not Phase.PROMOTED:
         raise RolloutError(f"nothing to undo: {state.canary} is {state.phase}")
-    traffic = wiring.traffic(options.dir, policy)
+    traffic = wiring.backend(options.dir, policy).traffic
     with journal.lock():
         journal.load(repair=True)
         view = traffic.observe()
