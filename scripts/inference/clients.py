@@ -1,7 +1,7 @@
 """One way to ask for a prediction per protocol, all with the same answer."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,6 +35,13 @@ class Target:
     url: str
     host: str | None
     model: str
+
+
+def model_name(args: Sequence[str], service: str) -> str:
+    """The model that a predictor with these arguments serves; else the service's."""
+    prefix = "--model_name="
+    named = [arg.removeprefix(prefix) for arg in args if arg.startswith(prefix)]
+    return named[-1] if named else service
 
 
 def connect(protocol: str, target: Target) -> Ask:

@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlencode
 
 import requests
 
@@ -89,14 +88,8 @@ class Admin:
 
     def __init__(self, port: int) -> None:
         """Talk to the admin listener on loopback."""
-        self._url = f"http://127.0.0.1:{port}"
+        self.url = f"http://127.0.0.1:{port}"
         self._session = requests.Session()
-
-    @property
-    def metrics_url(self) -> str:
-        """The page that counts requests by cluster, and nothing else."""
-        pattern = r"^cluster\.[^.]*\.upstream_rq_(completed|retry|timeout|time|[45]xx)$"
-        return f"{self._url}/stats/prometheus?{urlencode({'filter': pattern})}"
 
     def versions(self) -> dict[str, str]:
         """The versions in force: "clusters" once warmed, "routes". Empty if down."""
@@ -140,7 +133,7 @@ class Admin:
     ) -> dict[str, Any]:
         try:
             answer = self._session.get(
-                self._url + path, params=params, timeout=ADMIN_TIMEOUT_S
+                self.url + path, params=params, timeout=ADMIN_TIMEOUT_S
             )
             return dict(answer.json())
         except requests.RequestException:

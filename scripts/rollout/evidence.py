@@ -155,12 +155,12 @@ class Worse:
         """The stable's rate so far."""
         return self.stable_bad / self.stable_n
 
-    def bets(self, tolerance: Array, stable_rate: Array | None = None) -> Bets:
-        """Each excess over the tolerance, from a stable rate (its own past if None)."""
-        base = self.stable_rate if stable_rate is None else stable_rate
-        margin = tolerance[..., None]
-        rates = np.minimum(base[..., None] + margin + EXCESSES, LARGEST_RATE)
-        return Bets(np.ones(1), margin, rates, base[..., None])
+    @staticmethod
+    def bets(tolerance: Array, stable_rate: Array) -> Bets:
+        """Each excess over the tolerance, from a stable rate."""
+        base, margin = stable_rate[..., None], tolerance[..., None]
+        rates = np.minimum(base + margin + EXCESSES, LARGEST_RATE)
+        return Bets(np.ones(1), margin, rates, base)
 
     def before(self, counts: Counts) -> "Worse":
         """What is known of the stable before each of some scrapes (first axis)."""

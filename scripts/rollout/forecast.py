@@ -8,7 +8,6 @@ import numpy as np
 
 from scripts.rollout import codec, counters, measure, plan, say, wiring
 from scripts.rollout.errors import PolicyError, Unreachable
-from scripts.rollout.measure import NOTHING
 from scripts.rollout.plan import Traffic
 from scripts.rollout.policy import Policy
 from scripts.rollout.state import Delta
@@ -51,7 +50,7 @@ def seen(folder: Path, policy: Policy, seconds: float) -> Traffic:
             raise Unreachable("no metrics")
         known.append(counters.delta(policy, before, now, since=began, arms=arms))
         before = now
-    n = sum(each.metrics.get(policy.metrics[0].name, NOTHING)[3] for each in known)
+    n = sum(each.row(policy.metrics[0].name)[3] for each in known)
     if not n:
         raise Unreachable(f"no requests in {seconds:g} s; give the traffic with --rps")
     phi, _ = measure.phi_of(policy, known)
@@ -61,10 +60,7 @@ def seen(folder: Path, policy: Policy, seconds: float) -> Traffic:
 def forecast(policy: Policy, traffic: Traffic) -> dict[str, Any]:
     """Steps, how long each takes, and how often a good canary would be lost."""
     interval, dwell = policy.source.interval, policy.dwell_s
-    steps = policy.steps
-    if steps == "auto":
-        one = measure.design(policy, (1,))
-        steps = plan.choose(one, traffic, interval, dwell)
+    steps = measure.steps(policy, traffic)
     design = measure.design(policy, steps)
     stays = plan.forecast(design, traffic, interval, dwell, skips=policy.is_auto)
     total = plan.total_s(stays)

@@ -9,9 +9,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from scripts.inference.clients import model_name
 from scripts.rollout.errors import RolloutError, Unreachable
 from scripts.rollout.kube import Cluster, Object
 from scripts.rollout.ports import Pages
+from scripts.rollout.series import PROXY_PAGE
 from scripts.rollout.state import Replicas, View, Warmed
 
 MANAGER = "intent-canary"
@@ -20,10 +22,6 @@ ROLLOUT_DURATION = "serving.knative.dev/rollout-duration"
 CONTAINER = "kserve-container"
 GATEWAY = "/api/v1/namespaces/kourier-system/pods"
 GATEWAY_LABEL = "labelSelector=app%3D3scale-kourier-gateway"
-STATS = (
-    "/stats/prometheus?filter=%5Ecluster%5C.%5B%5E.%5D%2A%5C."
-    "upstream_rq_%28completed%7Cretry%7Ctimeout%7Ctime%7C%5B45%5Dxx%29%24"
-)
 PERCENT = "canaryTrafficPercent"
 
 
@@ -50,7 +48,7 @@ class KserveTraffic:
                 f"{name}: the annotation {ROLLOUT_DURATION} moves traffic by time; "
                 "remove it first"
             )
-        self._model = _model(document)
+        self._model = model_name(_container(document).get("args", ()), name)
         self.is_grpc = _is_grpc(document)
 
     def observe(self) -> View | None:
@@ -129,7 +127,7 @@ class KserveTraffic:
             for pod in pods
             if _revision(pod) in revisions and _is_ready(pod)
         ]
-        page = f"{server}{GATEWAY}/{gateway}:9000/proxy{STATS}"
+        page = f"{server}{GATEWAY}/{gateway}:9000/proxy{PROXY_PAGE}"
         return Pages(None if self.is_grpc else page, tuple(predictors))
 
 
@@ -176,11 +174,3 @@ def _is_grpc(document: Object) -> bool:
     return any(
         port.get("name") == "h2c" for port in _container(document).get("ports", ())
     )
-
-
-def _model(document: Object) -> str:
-    """The model's name: what the predictor is told, else the InferenceService's."""
-    prefix = "--model_name="
-    args = _container(document).get("args", ())
-    named = [arg.removeprefix(prefix) for arg in args if arg.startswith(prefix)]
-    return str(named[-1] if named else document["metadata"]["name"])

@@ -6,7 +6,7 @@ Envoy's own configuration.
 
 from collections.abc import Sequence
 
-from scripts.inference.clients import Target, connect
+from scripts.inference.clients import Target, connect, model_name
 from scripts.local import manifest, processes, status
 from scripts.local.envoy import host_name
 from scripts.local.errors import LocalError
@@ -16,6 +16,7 @@ from scripts.local.store import Store
 from scripts.local.supervisor import is_running
 from scripts.rollout.errors import RolloutError, Unreachable
 from scripts.rollout.ports import Pages
+from scripts.rollout.series import PROXY_PAGE
 from scripts.rollout.state import Replicas, View, Warmed
 
 WARM_UP_TEXTS = ("hello", "where is my order?", "never again", "thanks a lot")
@@ -37,7 +38,7 @@ class LocalTraffic:
             )
         container = manifest.container(manifest.template(document))
         self.is_grpc = container.is_http2
-        self._model = _model(container.args, name)
+        self._model = model_name(container.args, name)
         self._has_tags = manifest.has_tag_routing(document)
 
     def observe(self) -> View | None:
@@ -92,7 +93,8 @@ class LocalTraffic:
             for pod in self._store.pods(self._key)
             if pod.revision in revisions and pod.is_ready and pod.metrics_url
         ]
-        return Pages(None if self.is_grpc else admin.metrics_url, tuple(urls))
+        gateway = None if self.is_grpc else admin.url + PROXY_PAGE
+        return Pages(gateway, tuple(urls))
 
     def _routed(self) -> dict[str, int] | None:
         admin = self._find_admin()
@@ -111,13 +113,6 @@ class LocalTraffic:
                 if child.role == ROLE:
                     self._admin = Admin(int(child.env["ADMIN_PORT"]))
         return self._admin
-
-
-def _model(args: Sequence[str], name: str) -> str:
-    """The model's name: what the predictor was told, else the InferenceService's."""
-    prefix = "--model_name="
-    named = [arg.removeprefix(prefix) for arg in args if arg.startswith(prefix)]
-    return named[-1] if named else name
 
 
 def _is_failure(code: str) -> bool:

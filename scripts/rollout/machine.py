@@ -120,7 +120,7 @@ def _load(look: Look, delta: Delta) -> tuple[float, float]:
     if elapsed <= 0 or view is None:
         return state.rps, state.peak_load
     name = look.policy.metrics[0].name
-    _, canary_n, _, stable_n = delta.metrics.get(name, measure.NOTHING)
+    _, canary_n, _, stable_n = delta.row(name)
     peak = state.peak_load
     for revision, n in ((state.canary, canary_n), (state.stable, stable_n)):
         ready = view.replicas.get(revision, Replicas()).ready

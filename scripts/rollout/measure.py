@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from scripts.rollout import plan
 from scripts.rollout.arrays import Array
 from scripts.rollout.dispersion import dispersion
 from scripts.rollout.drift import Labels
@@ -20,7 +21,6 @@ EPOCH_S = 60.0
 ENOUGH_BAD = 10.0
 LARGEST_PRIOR = 5000.0
 CEILING_WEIGHT = 1.0
-NOTHING = (0.0, 0.0, 0.0, 0.0)
 
 
 def design(policy: Policy, steps: Sequence[int]) -> Design:
@@ -45,6 +45,14 @@ def traffic(policy: Policy, known: Sequence[Delta], phi: Array, rps: float) -> T
     """What to expect of both arms, from what the stable showed."""
     bad, n = _known(policy, known)
     return Traffic(rps, bad / n, phi)
+
+
+def steps(policy: Policy, traffic: Traffic) -> tuple[int, ...]:
+    """Those of the policy, or with `auto` the ladder that suits the traffic."""
+    if policy.steps != "auto":
+        return policy.steps
+    one = design(policy, (1,))
+    return plan.choose(one, traffic, policy.source.interval, policy.dwell_s)
 
 
 def begin(
@@ -124,13 +132,13 @@ def phi_of(policy: Policy, known: Sequence[Delta]) -> tuple[Array, tuple[str, ..
 
 def _phi(policy: Policy, metric: Metric, known: Sequence[Delta]) -> tuple[float, str]:
     if metric.drift is None:
-        rows = [delta.metrics.get(metric.name, NOTHING) for delta in known]
+        rows = [delta.row(metric.name) for delta in known]
         bad = np.array([[row[2]] for row in rows])
         n = np.array([row[3] for row in rows])
     else:
         names = sorted({name for delta in known for name in delta.labels})
         bad = np.array(
-            [[d.labels.get(each, NOTHING)[1] for each in names] for d in known]
+            [[d.labels.get(each, (0.0, 0.0))[1] for each in names] for d in known]
         )
         n = bad.sum(axis=-1)
     if len(known) < 2 or bad.sum() < ENOUGH_BAD:
@@ -142,7 +150,7 @@ def _phi(policy: Policy, metric: Metric, known: Sequence[Delta]) -> tuple[float,
 def _known(policy: Policy, known: Sequence[Delta]) -> tuple[Array, Array]:
     """Bad and n of the stable, with a prior of one in a hundred."""
     rows = np.array(
-        [[d.metrics.get(m.name, NOTHING)[2:] for m in policy.metrics] for d in known]
+        [[d.row(m.name)[2:] for m in policy.metrics] for d in known]
     ).reshape(-1, len(policy.metrics), 2)
     bad, n = rows.sum(axis=0).T
     return bad + PRIOR_BAD, n + PRIOR_REQUESTS
@@ -171,7 +179,7 @@ def _counts(
     )
     labels = judged.labels.over(canary, stable)
     rows = np.array(
-        [[d.metrics.get(m.name, NOTHING) for m in policy.metrics] for d in deltas],
+        [[d.row(m.name) for m in policy.metrics] for d in deltas],
         dtype=float,
     )
     drifting = [m.drift is not None for m in policy.metrics]

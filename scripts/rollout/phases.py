@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Protocol
 
-from scripts.rollout import measure, plan, say
+from scripts.rollout import measure, say
 from scripts.rollout.errors import Exit
 from scripts.rollout.look import ALL, Look
 from scripts.rollout.state import Pause, Phase, WarmUp
@@ -18,12 +18,9 @@ def preflight(look: Look) -> None:
     if not _knows_enough(look):
         return
     phi, sources = measure.phi_of(policy, state.known)
-    steps = policy.steps
-    if steps == "auto":
-        expected = measure.traffic(policy, state.known, phi, _rps(look))
-        steps = plan.choose(
-            look.rules.design((1,)), expected, policy.source.interval, policy.dwell_s
-        )
+    expected = measure.traffic(policy, state.known, phi, _rps(look))
+    steps = measure.steps(policy, expected)
+    if policy.is_auto:
         chosen = f"for {expected.rps:.1f} requests/s: {say.percents(steps)}"
         look.notes.append(f"steps chosen {chosen}")
     look.notes += say.dispersions(policy, phi, sources)
@@ -39,7 +36,7 @@ def _knows_enough(look: Look) -> bool:
     """Enough scrapes of the stable, with requests for every gate's metric in them."""
     policy, known = look.policy, look.state.known
     return len(known) >= policy.scrapes_needed and all(
-        any(delta.metrics.get(metric.name, measure.NOTHING)[3] for delta in known)
+        any(delta.row(metric.name)[3] for delta in known)
         for metric in policy.metrics
         if metric.is_gate
     )
@@ -47,7 +44,7 @@ def _knows_enough(look: Look) -> bool:
 
 def _rps(look: Look) -> float:
     name, known = look.policy.metrics[0].name, look.state.known
-    seen = sum(delta.metrics.get(name, measure.NOTHING)[3] for delta in known)
+    seen = sum(delta.row(name)[3] for delta in known)
     return seen / len(known) / look.policy.source.interval
 
 

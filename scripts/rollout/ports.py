@@ -1,7 +1,7 @@
 """What the loop needs from the world; one adapter a file, none knows another."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from scripts.rollout import chain
@@ -62,10 +62,6 @@ class Saved:
     kind: str = ""
     hash: str = chain.FIRST
     line: str = ""
-
-    def with_state(self, state: State) -> "Saved":
-        """The same with another state."""
-        return replace(self, state=state)
 
 
 class Journal(Protocol):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import Any
 
-from scripts.rollout import chain, codec, counters, lint, measure, plan
+from scripts.rollout import chain, codec, counters, lint, measure
 from scripts.rollout.ahead import Ahead
 from scripts.rollout.counters import ERRORS, REQUESTS, TIMED, UP_TO
 from scripts.rollout.errors import Exit, JournalError, RolloutError
@@ -106,16 +106,9 @@ def _at_first_step(
     """As if the canary had got the first step's weight just before its first row."""
     policy = machine.rules.policy
     phi = measure.phi_of(policy, known)
-    steps = policy.steps
-    if steps == "auto":
-        seen = sum(sum(delta.metrics["errors"][1::2]) for _, delta in rest)
-        rps = seen / max(rest[-1][0] - now, 1.0) if rest else 0.0
-        steps = plan.choose(
-            machine.rules.design((1,)),
-            measure.traffic(policy, known, phi[0], rps),
-            policy.source.interval,
-            policy.dwell_s,
-        )
+    seen = sum(sum(delta.metrics["errors"][1::2]) for _, delta in rest)
+    rps = seen / max(rest[-1][0] - now, 1.0) if rest else 0.0
+    steps = measure.steps(policy, measure.traffic(policy, known, phi[0], rps))
     design = machine.rules.design(steps)
     return State(
         canary=CANARY,

@@ -63,12 +63,12 @@ def why_rolled_back(policy: Policy, design: Design, judged: Judged) -> tuple[str
     parts = design.shares * judged.evidence.against()
     largest = int(parts.argmax())
     total, needed = number(float(parts.sum())), number(1 / design.alpha)
-    if largest == len(policy.metrics):
-        row = explain.rows(policy, design, judged, 0)[0]
-        ceiling = share(design.ceiling)
-        found = f"{share(row.canary.share)} of its requests fail, more than {ceiling}"
+    rows = explain.rows(policy, design, judged, 0)
+    if largest == len(rows):
+        fails, ceiling = share(rows[0].canary.share), share(design.ceiling)
+        found = f"{fails} of its requests fail, more than {ceiling}"
         return f"guard: {found} (e = {total} of {needed})", Exit.GUARD
-    row = explain.rows(policy, design, judged, 0)[largest]
+    row = rows[largest]
     if row.distance is not None:
         found = f"its labels are {share(row.distance)} apart from the stable's"
     else:

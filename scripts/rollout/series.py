@@ -8,6 +8,7 @@ travel in trailers, which the proxy does not read. Labels only the predictor kno
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from scripts.rollout.counters import (
     ERRORS,
@@ -22,6 +23,9 @@ from scripts.rollout.ports import Reading
 
 PROXY = "envoy_cluster_upstream_rq_"
 PROXY_FAMILIES = ("completed", "retry", "timeout", "xx", "time_bucket", "time_count")
+# What of Envoy's statistics is asked for: requests by cluster, and nothing else.
+PROXY_PATTERN = r"^cluster\.[^.]*\.upstream_rq_(completed|retry|timeout|time|[45]xx)$"
+PROXY_PAGE = f"/stats/prometheus?{urlencode({'filter': PROXY_PATTERN})}"
 PREDICTOR_FAMILIES = (
     "intent_requests_total",
     "intent_request_duration_seconds_bucket",

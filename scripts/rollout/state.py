@@ -13,6 +13,8 @@ from scripts.rollout.judge import Evidence
 
 SCHEMA = 1
 
+Row = tuple[float, float, float, float]
+
 
 class Phase(StrEnum):
     """Where a rollout is."""
@@ -78,8 +80,12 @@ class Delta:
     `labels`: by predicted label, of the canary and of the stable.
     """
 
-    metrics: Mapping[str, tuple[float, float, float, float]]
+    metrics: Mapping[str, Row]
     labels: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    def row(self, metric: str) -> Row:
+        """One metric's counts, zeros where nobody counts it."""
+        return self.metrics.get(metric, (0.0, 0.0, 0.0, 0.0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scripts.rollout import measure, plan
+from scripts.rollout import measure
 from scripts.rollout.dispersion import dispersion
 from scripts.rollout.evidence import Counts
 from scripts.rollout.judge import Evidence
@@ -41,12 +41,8 @@ class Ours:
         policy = variant.policy
         self.name, self._variant = variant.name, variant
         self.interval_s = policy.source.interval
-        steps = policy.steps
-        if steps == "auto":
-            expected = Traffic(rps, np.array([ERRORS, OVER_250]), np.ones(2))
-            one = measure.design(policy, (1,))
-            steps = plan.choose(one, expected, self.interval_s, policy.dwell_s)
-        self.steps = tuple(steps)
+        expected = Traffic(rps, np.array([ERRORS, OVER_250]), np.ones(2))
+        steps = self.steps = measure.steps(policy, expected)
         self.policy = policy
         self._design = measure.design(policy, steps)
         self._weights = np.array([*steps, policy.bake.percent])

@@ -4,12 +4,11 @@ import json
 import os
 import signal
 import socket
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import requests
 import yaml
 
 from scripts.inference.clients import Answer, Target, connect
-from scripts.inference.load import send
+from scripts.inference.load import steady
 from scripts.local import processes
 from scripts.local.processes import ROOT
 from tests.contract.backends import (
@@ -70,31 +69,12 @@ def _eventually(condition: Callable[[], bool], timeout_s: float = 30) -> None:
         time.sleep(0.05)
 
 
-@contextmanager
-def _steady_load(backend: Local, rate: float = 60) -> Iterator[list[Answer]]:
+def _steady_load(
+    backend: Local, rate: float = 60
+) -> AbstractContextManager[list[Answer]]:
     """Requests at a steady rate for as long as the block runs; its answers."""
-    answers: list[Answer] = []
-    stop = threading.Event()
     target = Target(f"http://127.0.0.1:{backend.port}", None, "intent")
-
-    def pump() -> None:
-        while not stop.is_set():
-            send(
-                partial(connect, "v1", target),
-                ["hello"],
-                total=int(rate / 2),
-                rate=rate,
-                concurrency=3,
-                on_answer=answers.append,
-            )
-
-    thread = threading.Thread(target=pump)
-    thread.start()
-    try:
-        yield answers
-    finally:
-        stop.set()
-        thread.join()
+    return steady(partial(connect, "v1", target), ["hello"], rate, concurrency=3)
 
 
 def _codes(answers: list[Answer]) -> Counter[str]:

@@ -2,6 +2,7 @@
 
 import argparse
 import time
+from dataclasses import replace
 
 from scripts.rollout import say, wiring
 from scripts.rollout.errors import Exit, RolloutError
@@ -42,7 +43,7 @@ def run(options: argparse.Namespace) -> Exit:
             phase=Phase.ABORTED, verdict=Exit.ABORTED, reason=reason, weight=0
         )
         body = {"reason": reason, "routed": dict(view.routed)}
-        journal.commit(saved.with_state(undone), "undo", body)
+        journal.commit(replace(saved, state=undone), "undo", body)
     content = {"undone": state.canary, "stable": state.stable}
     emit(options, content, f"{state.stable} has all traffic again")
     return Exit.PROMOTED
