@@ -8,6 +8,7 @@ COMPILE := $(RUN) -m uv pip compile -q pyproject.toml --generate-hashes \
   --no-annotate --no-header --python-version 3.11
 CONTAINER ?= $(shell command -v podman || command -v docker)
 IMAGE ?= intent-classifier
+PROMOTER ?= intent-canary:latest
 MODEL ?= v1
 MODELS := models/v1/intent_model.pkl models/v2/intent_model.pkl
 
@@ -36,7 +37,8 @@ typecheck: $(INSTALLED) ## Check types, strictly
 
 lock: $(INSTALLED) ## Resolve the lock files anew from pyproject.toml
 	$(COMPILE) --all-extras -o requirements.lock
-	$(COMPILE) -c requirements.lock -o requirements-predictor.lock
+	for part in predictor promoter; do \
+	  $(COMPILE) -c requirements.lock --extra $$part -o requirements-$$part.lock; done
 
 clean: ## End what runs here, remove what was made here
 	if [ -x $(RUN) ]; then $(RUN) -m scripts.local down; fi
@@ -55,10 +57,13 @@ evaluate: $(MODELS) ## Score both on the held-out texts, write MODEL_CARD.md's f
 	$(RUN) -m training.evaluate --write-card
 
 ##@ Image
-.PHONY: image
-image: models/$(MODEL)/intent_model.pkl ## Build IMAGE:MODEL by podman or docker (MODEL=v1)
+.PHONY: image image-promoter
+image: models/$(MODEL)/intent_model.pkl ## Build IMAGE:MODEL by podman or docker
 	$(CONTAINER) build --target predictor --build-arg MODEL=$(MODEL) \
 	  -t $(IMAGE):$(MODEL) .
+
+image-promoter: ## Build the promoter's image, PROMOTER
+	$(CONTAINER) build --target promoter -t $(PROMOTER) .
 
 $(INSTALLED): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and \

@@ -123,6 +123,15 @@ def test_adapters_know_ports_and_never_each_other() -> None:
     assert arrows == []
 
 
+def test_local_mode_is_known_to_its_adapter_only_which_the_promoters_image_lacks() -> (
+    None
+):
+    knowing = {
+        name for name, m in _imports("scripts/rollout") if _is_in(m, "scripts.local")
+    }
+    assert knowing == {"scripts.rollout.local", "scripts.rollout.wiring"}
+
+
 @pytest.mark.parametrize("name", PURE)
 def test_a_pure_module_has_neither_clock_nor_files_nor_network(name: str) -> None:
     outside = ("os", "time", "pathlib", "socket", "subprocess", "urllib3", "requests")

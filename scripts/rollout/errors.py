@@ -5,6 +5,7 @@ RolloutError         2   usage: a line that says what to do
 ├── JournalError     2   a journal that cannot be trusted or understood
 ├── LockHeld        31   somebody else promotes this InferenceService
 └── Unreachable     40   metrics or the API do not answer; traffic is as it was
+    └── Refused     40   the API answers, and refuses
 """
 
 from enum import IntEnum
@@ -50,3 +51,12 @@ class Unreachable(RolloutError):
     """Something outside did not answer."""
 
     code = Exit.UNREACHABLE
+
+
+class Refused(Unreachable):
+    """An API answered with an error; `status` is HTTP's."""
+
+    def __init__(self, said: str, status: int) -> None:
+        """Say what it said."""
+        super().__init__(said)
+        self.status = status

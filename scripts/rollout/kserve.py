@@ -6,29 +6,32 @@ observed its newest generation; never from `Ready`.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from scripts.inference.clients import model_name
-from scripts.rollout.errors import RolloutError, Unreachable
+from scripts.rollout import pods
+from scripts.rollout.errors import Refused, RolloutError, Unreachable
 from scripts.rollout.kube import Cluster, Object
 from scripts.rollout.ports import Pages
 from scripts.rollout.series import PROXY_PAGE
-from scripts.rollout.state import Replicas, View, Warmed
+from scripts.rollout.state import View, Warmed
 
-MANAGER = "intent-canary"
 REVISION = "serving.knative.dev/revision"
 ROLLOUT_DURATION = "serving.knative.dev/rollout-duration"
-CONTAINER = "kserve-container"
-GATEWAY = "/api/v1/namespaces/kourier-system/pods"
-GATEWAY_LABEL = "labelSelector=app%3D3scale-kourier-gateway"
+GATEWAYS = (
+    "/api/v1/namespaces/kourier-system/pods?labelSelector=app%3D3scale-kourier-gateway"
+)
+GATEWAY_PORT, QUEUE_PORT = 9000, 9091
 PERCENT = "canaryTrafficPercent"
 
 
 class KserveTraffic:
     """One InferenceService of a cluster."""
 
-    def __init__(self, cluster: Cluster, namespace: str, name: str) -> None:
+    def __init__(
+        self, cluster: Cluster, namespace: str, name: str, counts: str
+    ) -> None:
         """Raises RolloutError in a state from which no rollout is safe."""
         self._cluster, self._namespace, self._name = cluster, namespace, name
         self._service = (
@@ -39,9 +42,11 @@ class KserveTraffic:
             f"/apis/serving.knative.dev/v1/namespaces/{namespace}"
             f"/services/{name}-predictor"
         )
-        self._pods = f"/api/v1/namespaces/{namespace}/pods"
-        self._mine = f"labelSelector=serving.kserve.io%2Finferenceservice%3D{name}"
-        document = cluster.get(self._service)
+        self._pods_path = (
+            f"/api/v1/namespaces/{namespace}/pods"
+            f"?labelSelector=serving.kserve.io%2Finferenceservice%3D{name}"
+        )
+        document = _applied(cluster, self._service, name)
         annotations = document["metadata"].get("annotations", {})
         if ROLLOUT_DURATION in annotations:
             raise RolloutError(
@@ -49,19 +54,18 @@ class KserveTraffic:
                 "remove it first"
             )
         self._model = model_name(_container(document).get("args", ()), name)
-        self.is_grpc = _is_grpc(document)
+        self.counts = "grpc" if _is_grpc(document) else counts
 
     def observe(self) -> View | None:
         """As KServe reports the revisions, as Knative routes, as the pods are."""
         try:
             document = self._cluster.get(self._service)
             service = self._cluster.get(self._routes)
-            pods = self._cluster.get(f"{self._pods}?{self._mine}")["items"]
-            return self._view(document, service, pods)
+            return self._view(document, service, self._pods())
         except Unreachable:
             return None
 
-    def _view(self, document: Object, service: Object, pods: list[Object]) -> View:
+    def _view(self, document: Object, service: Object, mine: list[Object]) -> View:
         predictor = (
             document.get("status", {}).get("components", {}).get("predictor", {})
         )
@@ -71,9 +75,10 @@ class KserveTraffic:
             created=created,
             ready=ready,
             rolledout=predictor.get("latestRolledoutRevision", ""),
+            previous=predictor.get("previousRolledoutRevision", ""),
             percent=document["spec"]["predictor"].get(PERCENT),
             routed=_routed(service),
-            replicas=_replicas(pods),
+            replicas=pods.replicas(mine, _revision),
             failure="" if created == ready else self._failure(created),
         )
 
@@ -93,42 +98,52 @@ class KserveTraffic:
             "metadata": {"resourceVersion": version},
             "spec": {"predictor": {PERCENT: percent}},
         }
-        self._cluster.patch(self._service, change, MANAGER)
+        self._cluster.patch(self._service, change)
 
     def warm_up(self, requests: int) -> Warmed:
         """Ask the canary's pods, past the gateway, where no user comes."""
-        predictor = self._cluster.get(self._service)["status"]["components"][
-            "predictor"
-        ]
-        newest = predictor["latestReadyRevision"]
-        pods = self._cluster.get(f"{self._pods}?{self._mine}")["items"]
-        names = [pod["metadata"]["name"] for pod in pods if _revision(pod) == newest]
-        tensor = {"name": "text", "datatype": "BYTES", "shape": [1], "data": ["hello"]}
-        failed = 0
-        for number in range(requests):
-            pod = names[number % len(names)]
-            path = f"{self._pods}/{pod}:8080/proxy/v2/models/{self._model}/infer"
-            failed += not self._cluster.answers(path, {"inputs": [tensor]})
-        return Warmed(requests, failed)
+        status = self._cluster.get(self._service)["status"]
+        newest = status["components"]["predictor"]["latestReadyRevision"]
+        mine = [pod for pod in self._pods() if _revision(pod) == newest]
+        return pods.warm_up(self._cluster, mine, self._model, requests)
 
     def pages(self, revisions: Sequence[str]) -> Pages | None:
-        """Pages through the API server's proxy: the gateway's, and each pod's."""
-        server = self._cluster.server
+        """Pages of every gateway, and of each ready pod of these revisions."""
+        cluster, counts = self._cluster, self.counts
         try:
-            gateways = self._cluster.get(f"{GATEWAY}?{GATEWAY_LABEL}")["items"]
-            pods = self._cluster.get(f"{self._pods}?{self._mine}")["items"]
+            proxies = cluster.get(GATEWAYS)["items"] if counts == "gateway" else []
+            mine = self._pods()
         except Unreachable:
             return None
-        if not gateways:
+        if counts == "gateway" and not proxies:
             return None
-        gateway = gateways[0]["metadata"]["name"]
-        predictors = [
-            f"{server}{self._pods}/{pod['metadata']['name']}:8080/proxy/metrics"
-            for pod in pods
-            if _revision(pod) in revisions and _is_ready(pod)
-        ]
-        page = f"{server}{GATEWAY}/{gateway}:9000/proxy{PROXY_PAGE}"
-        return Pages(None if self.is_grpc else page, tuple(predictors))
+        both = [pod for pod in mine if _revision(pod) in revisions]
+        queued = both if counts == "queue-proxy" else []
+        return Pages(
+            gateways=pods.urls(cluster, proxies, GATEWAY_PORT, PROXY_PAGE),
+            queues=pods.urls(cluster, queued, QUEUE_PORT),
+            predictors=pods.urls(cluster, both),
+            with_http=counts == "predictor",
+        )
+
+    def _pods(self) -> list[Object]:
+        found: list[Object] = self._cluster.get(self._pods_path)["items"]
+        return found
+
+
+def _applied(cluster: Cluster, path: str, name: str) -> Object:
+    try:
+        document = cluster.get(path)
+    except Refused as error:
+        if error.status == 404:
+            raise RolloutError(f"{error}; apply {name} first") from error
+        raise
+    mode = document.get("status", {}).get("deploymentMode", "Knative")
+    if mode not in ("Knative", "Serverless"):
+        raise RolloutError(
+            f"{name}: deployed in {mode} mode; use target.backend: standard or gateway"
+        )
+    return document
 
 
 def _routed(service: Object) -> dict[str, int]:
@@ -142,28 +157,8 @@ def _routed(service: Object) -> dict[str, int]:
     return dict(found)
 
 
-def _replicas(pods: list[Object]) -> Mapping[str, Replicas]:
-    found: dict[str, Replicas] = {}
-    for pod in pods:
-        before = found.get(_revision(pod), Replicas())
-        restarts = sum(
-            status["restartCount"]
-            for status in pod["status"].get("containerStatuses", ())
-            if status["name"] == CONTAINER
-        )
-        found[_revision(pod)] = Replicas(
-            before.ready + _is_ready(pod), before.restarts + restarts
-        )
-    return found
-
-
 def _revision(pod: Object) -> str:
     return str(pod["metadata"]["labels"].get(REVISION, ""))
-
-
-def _is_ready(pod: Object) -> bool:
-    conditions = pod["status"].get("conditions", ())
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
 
 def _container(document: Object) -> Any:

@@ -12,20 +12,28 @@ from typing import Any
 import urllib3
 import yaml
 
-from scripts.rollout.errors import RolloutError, Unreachable
+from scripts.rollout.errors import Refused, RolloutError, Unreachable
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 TIMEOUT_S = 10.0
+MANAGER = "intent-canary"
+JSON = {"Content-Type": "application/json"}
 Object = dict[str, Any]
 
 
 class Cluster:
     """One API server."""
 
-    def __init__(self, server: str, http: urllib3.PoolManager) -> None:
-        """Ask `server` over `http`, which knows how to be trusted."""
+    def __init__(
+        self, server: str, http: urllib3.PoolManager, *, is_inside: bool = False
+    ) -> None:
+        """Ask `server` over `http`, which knows how to be trusted.
+
+        `is_inside`: pods can be asked directly, past the API server.
+        """
         self.server = server.rstrip("/")
         self.http = http
+        self.is_inside = is_inside
 
     @classmethod
     def here(cls) -> "Cluster":
@@ -34,57 +42,59 @@ class Cluster:
         if Path(path).is_file():
             return cls._of_file(Path(path))
         if ACCOUNT.is_dir():
-            token = (ACCOUNT / "token").read_text(encoding="utf-8").strip()
-            http = urllib3.PoolManager(
-                num_pools=4,
-                maxsize=64,
-                retries=False,
-                ca_certs=str(ACCOUNT / "ca.crt"),
-                headers={"Authorization": f"Bearer {token}"},
-            )
-            return cls("https://kubernetes.default.svc", http)
+            http = _pool(None, ca_certs=str(ACCOUNT / "ca.crt"))
+            return cls("https://kubernetes.default.svc", http, is_inside=True)
         raise RolloutError(f"no cluster: {path} is not there; set KUBECONFIG")
 
     @classmethod
     def _of_file(cls, path: Path) -> "Cluster":
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-        context = _named(config, "context", config["current-context"])
-        cluster = _named(config, "cluster", context["cluster"])
-        user = _named(config, "user", context["user"])
-        headers = {}
-        if "token" in user:
-            headers["Authorization"] = f"Bearer {user['token']}"
-        http = urllib3.PoolManager(
-            num_pools=4,
-            maxsize=64,
-            retries=False,
+        try:
+            config = yaml.safe_load(path.read_text(encoding="utf-8"))
+            context = _named(config, "context", config["current-context"])
+            cluster = _named(config, "cluster", context["cluster"])
+            user = _named(config, "user", context["user"])
+            server = cluster["server"]
+        except (yaml.YAMLError, KeyError, TypeError, StopIteration) as error:
+            raise RolloutError(f"{path}: not a kubeconfig: {error!r}") from error
+        if "exec" in user or "auth-provider" in user:
+            raise RolloutError(
+                f"{path}: user {context['user']} logs in by a plugin, which is not "
+                "supported; use --in-cluster, or the config of a ServiceAccount"
+            )
+        http = _pool(
+            user.get("token"),
             ca_certs=_file(cluster, "certificate-authority"),
             cert_file=_file(user, "client-certificate"),
             key_file=_file(user, "client-key"),
-            headers=headers,
         )
-        return cls(cluster["server"], http)
+        return cls(server, http)
 
     def get(self, path: str) -> Object:
         """An object or list. Raises Unreachable."""
         return self._ask("GET", path)
 
-    def patch(self, path: str, change: Object, manager: str) -> Object:
-        """A merge patch in the name of a field manager. Raises Unreachable."""
-        kind = {"Content-Type": "application/merge-patch+json"}
-        return self._ask("PATCH", f"{path}?fieldManager={manager}", change, kind)
+    def create(self, path: str, content: Object) -> Object:
+        """A new object. Raises Unreachable."""
+        return self._ask("POST", path, content, JSON)
 
-    def answers(self, path: str, body: Object) -> bool:
-        """Whether a pod behind the proxy answers a POST with less than 500."""
+    def patch(self, path: str, change: Object) -> Object:
+        """A merge patch in this project's name. Raises Unreachable."""
+        kind = {"Content-Type": "application/merge-patch+json"}
+        return self._ask("PATCH", f"{path}?fieldManager={MANAGER}", change, kind)
+
+    def pod_url(self, pod: Object, port: int, path: str) -> str:
+        """Where to ask a pod: itself, or through the API server's proxy."""
+        if self.is_inside:
+            return f"http://{pod['status']['podIP']}:{port}{path}"
+        name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
+        pods = f"{self.server}/api/v1/namespaces/{namespace}/pods"
+        return f"{pods}/{name}:{port}/proxy{path}"
+
+    def answers(self, url: str, body: Object) -> bool:
+        """Whether a pod answers a POST with less than 500."""
         try:
-            answer = self.http.request(
-                "POST",
-                self.server + path,
-                body=json.dumps(body),
-                headers={**self.http.headers, "Content-Type": "application/json"},
-                timeout=TIMEOUT_S,
-            )
-        except urllib3.exceptions.HTTPError:
+            answer = self._send("POST", url, body, JSON)
+        except Unreachable:
             return False
         return bool(answer.status < 500)
 
@@ -95,21 +105,44 @@ class Cluster:
         body: Object | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Object:
+        sent = {**self._account(), **(headers or {})}
+        answer = self._send(method, self.server + path, body, sent)
         try:
-            answer = self.http.request(
-                method,
-                self.server + path,
-                body=None if body is None else json.dumps(body),
-                headers={**self.http.headers, **(headers or {})},
-                timeout=TIMEOUT_S,
-            )
             content: Object = answer.json()
-        except (urllib3.exceptions.HTTPError, ValueError) as error:
+        except ValueError as error:
             raise Unreachable(f"{self.server}: {error}") from error
         if answer.status >= 400:
             reason = content.get("message", answer.status)
-            raise Unreachable(f"{method} {path}: {reason}")
+            raise Refused(f"{method} {path}: {reason}", answer.status)
         return content
+
+    def _account(self) -> Mapping[str, str]:
+        """A pod's own token, which is renewed; pods that are asked never see it."""
+        if not self.is_inside:
+            return {}
+        token = (ACCOUNT / "token").read_text(encoding="utf-8").strip()
+        return {"Authorization": f"Bearer {token}"}
+
+    def _send(
+        self, method: str, url: str, body: Object | None, headers: Mapping[str, str]
+    ) -> urllib3.BaseHTTPResponse:
+        try:
+            return self.http.request(
+                method,
+                url,
+                body=None if body is None else json.dumps(body),
+                headers={**self.http.headers, **headers},
+                timeout=TIMEOUT_S,
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise Unreachable(f"{self.server}: {error}") from error
+
+
+def _pool(token: str | None, **trust: str | None) -> urllib3.PoolManager:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return urllib3.PoolManager(
+        num_pools=64, maxsize=64, retries=False, headers=headers, **trust
+    )
 
 
 def _named(config: Object, kind: str, name: str) -> Object:

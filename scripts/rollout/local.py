@@ -25,8 +25,10 @@ WARM_UP_TEXTS = ("hello", "where is my order?", "never again", "thanks a lot")
 class LocalTraffic:
     """One InferenceService of a state folder."""
 
-    def __init__(self, store: Store, namespace: str, name: str) -> None:
+    def __init__(self, store: Store, namespace: str, name: str, counts: str) -> None:
         """Raises RolloutError where nothing of that name was applied."""
+        if counts == "queue-proxy":
+            raise RolloutError("source.counts: there is no queue-proxy in local mode")
         self._store, self._namespace, self._name = store, namespace, name
         self._key = f"{namespace}.{name}"
         self._admin: Admin | None = None
@@ -37,7 +39,7 @@ class LocalTraffic:
                 "apply it first: python -m scripts.local apply -f FILE"
             )
         container = manifest.container(manifest.template(document))
-        self.is_grpc = container.is_http2
+        self.counts = "grpc" if container.is_http2 else counts
         self._model = model_name(container.args, name)
         self._has_tags = manifest.has_tag_routing(document)
 
@@ -62,6 +64,7 @@ class LocalTraffic:
                 for pod in self._store.pods(self._key)
             },
             failure=status.message(current) if is_failed else "",
+            previous=state.previous_rolledout,
         )
 
     def set_percent(self, percent: int | None) -> None:
@@ -77,7 +80,7 @@ class LocalTraffic:
             return Warmed(0, 0)
         host = f"{LATEST}-{host_name(self._name, self._namespace)}"
         url = f"127.0.0.1:{self._store.gateway_port()}"
-        protocol = "grpc" if self.is_grpc else "v2"
+        protocol = "grpc" if self.counts == "grpc" else "v2"
         ask = connect(protocol, Target(url, host, self._model))
         answers = [ask(WARM_UP_TEXTS[i % len(WARM_UP_TEXTS)]) for i in range(requests)]
         failed = [each for each in answers if _is_failure(each.code)]
@@ -93,8 +96,11 @@ class LocalTraffic:
             for pod in self._store.pods(self._key)
             if pod.revision in revisions and pod.is_ready and pod.metrics_url
         ]
-        gateway = None if self.is_grpc else admin.url + PROXY_PAGE
-        return Pages(gateway, tuple(urls))
+        return Pages(
+            gateways=(admin.url + PROXY_PAGE,) if self.counts == "gateway" else (),
+            predictors=tuple(urls),
+            with_http=self.counts == "predictor",
+        )
 
     def _routed(self) -> dict[str, int] | None:
         admin = self._find_admin()

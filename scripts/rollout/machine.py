@@ -24,23 +24,10 @@ from scripts.rollout.state import (
 
 
 def begin(policy: Policy, view: View, now: float) -> State:
-    """Pin the canary and the stable. Raises RolloutError where there is no canary."""
-    name = policy.target.inferenceservice
-    if not view.rolledout:
-        raise RolloutError(
-            f"{name}: no revision is rolled out yet; apply a first version and wait "
-            "until it is Ready"
-        )
-    if view.created == view.rolledout:
-        raise RolloutError(
-            f"{name}: no canary beside {view.rolledout}; apply the new version with "
-            "canaryTrafficPercent: 0"
-        )
-    if view.percent is None or view.percent == ALL:
-        raise RolloutError(
-            f"{name}: canaryTrafficPercent is {view.percent or 'absent'}, so KServe "
-            f"promotes {view.created} as soon as it is ready; patch it to 0 first"
-        )
+    """Pin the canary and the stable. Raises RolloutError where that is not safe."""
+    danger = unsafe(view)
+    if danger:
+        raise RolloutError(f"{policy.target.inferenceservice}: {danger}")
     return State(
         canary=view.created,
         stable=view.rolledout,
@@ -51,6 +38,45 @@ def begin(policy: Policy, view: View, now: float) -> State:
         was_ready=now,
         last_restarts=view.replicas.get(view.created, Replicas()).restarts,
     )
+
+
+def unsafe(view: View) -> str:
+    """Why no rollout may begin from here, and what to do; "" where one may.
+
+    At 0 % a canary that is not ready yet is safe: nothing reaches what came before it.
+    """
+    if not view.rolledout:
+        return (
+            "no revision is rolled out yet; apply a first version and wait until it is "
+            "Ready"
+        )
+    if view.percent is not None and not 0 <= view.percent <= ALL:
+        return (
+            f"canaryTrafficPercent is {view.percent}, expected 0 to 100: KServe takes "
+            "it and Knative refuses it; patch it to 0 first"
+        )
+    if view.created == view.rolledout:
+        return (
+            f"no canary beside {view.rolledout}; apply the new version with "
+            "canaryTrafficPercent: 0"
+        )
+    if view.percent is None or view.percent == ALL:
+        return (
+            f"canaryTrafficPercent is {view.percent or 'absent'}, so KServe promotes "
+            f"{view.created} as soon as it is ready; patch it to 0 first"
+        )
+    if view.percent and view.rolledout == view.previous:
+        return (
+            f"canaryTrafficPercent {view.percent} after a promotion took KServe back "
+            f"to {view.rolledout}, as a manifest that still has it does; remove it "
+            f"there and here to keep {view.created}, or patch it to 0 to judge it anew"
+        )
+    if view.percent and view.ready not in (view.created, view.rolledout):
+        return (
+            f"{view.percent} % go to {view.ready} until {view.created} is ready; patch "
+            "canaryTrafficPercent to 0 first"
+        )
+    return ""
 
 
 class Machine:

@@ -126,10 +126,14 @@ class Deadlines(Part):
 
 
 class Source(Part):
-    """Where the counters come from, and how often."""
+    """Where the counters come from, and how often.
+
+    `counts`: who counts HTTP requests: the gateway's Envoy, Knative's queue-proxy, or
+    the predictor itself; without it the gateway where the backend has one that counts.
+    """
 
     prometheus: Annotated[str, Field(pattern=r"^https?://")] | None = None
-    scrape: Literal["pods"] = "pods"
+    counts: Literal["gateway", "queue-proxy", "predictor"] | None = None
     interval: Annotated[SomeSeconds, Field(ge=0.2)] = 10.0
 
 
@@ -191,6 +195,12 @@ class Policy(Part):
         if self.dependence.cluster_size == "auto":
             return self.dependence.scrapes
         return SCRAPES_FOR_STEPS if self.is_auto else 1
+
+    @property
+    def counts(self) -> str:
+        """Who counts HTTP requests."""
+        has_envoy = self.target.backend in ("local", "knative")
+        return self.source.counts or ("gateway" if has_envoy else "predictor")
 
     @property
     def key(self) -> str:

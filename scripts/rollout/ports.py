@@ -14,10 +14,20 @@ Reading = Mapping[str, Mapping[str, Sample]]
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Where to read: the gateway's page (None where it does not count), predictors'."""
+    """Where to read: proxies that count requests, if any do, and predictors.
 
-    gateway: str | None
-    predictors: tuple[str, ...]
+    `with_http`: the predictors count HTTP too, because nobody before them does.
+    """
+
+    gateways: tuple[str, ...] = ()
+    queues: tuple[str, ...] = ()
+    predictors: tuple[str, ...] = ()
+    with_http: bool = False
+
+    @property
+    def counting(self) -> tuple[str, ...]:
+        """Those without which requests are not counted."""
+        return self.gateways or self.queues or self.predictors
 
 
 class Traffic(Protocol):

@@ -19,11 +19,11 @@ MOST_POINTS = 5000
 class Prometheus:
     """Asks for both arms' counters; adding up and comparing happens elsewhere."""
 
-    def __init__(self, url: str, namespace: str, *, is_grpc: bool) -> None:
-        """Ask the server at `url`; the proxy does not count where all is gRPC."""
+    def __init__(self, url: str, namespace: str, counts: str) -> None:
+        """Ask the server at `url`; `counts` says who counts requests."""
         self._url = url.rstrip("/")
         self._namespace = namespace
-        self._is_grpc = is_grpc
+        self._counts = counts
         self._http = urllib3.PoolManager(retries=False)
 
     def read(self, revisions: Sequence[str]) -> Reading | None:
@@ -65,7 +65,16 @@ class Prometheus:
         names = "|".join(series.PREDICTOR_FAMILIES[:-1])
         wanted = "|".join(revisions)
         queries = [f'{{__name__=~"{names}",revision=~"{wanted}"}}']
-        if not self._is_grpc:
+        if self._counts == "queue-proxy":
+            info = f'{series.QUEUE_INFO}{{kn_revision_name=~"{wanted}"}}'
+            names = f"({series.QUEUE}|{series.QUEUE_119})(bucket|count)"
+            old = f"{series.QUEUE_118}(count|latencies_bucket|latencies_count)"
+            queries += [
+                info,
+                f'{{__name__=~"{names}"}} and on (job, instance) {info}',
+                f'{{__name__=~"{old}",revision_name=~"{wanted}"}}',
+            ]
+        if self._counts == "gateway":
             names = "|".join(series.proxy_names())
             clusters = "|".join(f"{self._namespace}/{each}" for each in revisions)
             queries.append(f'{{__name__=~"{names}",envoy_cluster_name=~"{clusters}"}}')
@@ -73,18 +82,25 @@ class Prometheus:
 
     def _reading(self, rows: Iterable[tuple[Mapping[str, str], float]]) -> Reading:
         """Group by instance what Prometheus has flattened."""
-        pages: dict[tuple[str, str], list[Series]] = {}
+        pages: dict[tuple[str, str, str], list[Series]] = {}
         for labels, value in rows:
             each = Series(labels["__name__"], labels, value)
             instance = labels.get("pod") or labels.get("instance", "")
-            pages.setdefault((instance, labels.get("revision", "")), []).append(each)
-        found: list[Reading] = []
-        for (instance, revision), lines in pages.items():
-            if revision:
-                found.append(series.from_predictor(lines, instance))
-            else:
-                found.append(series.from_proxy(lines, self._namespace, instance))
+            key = (_kind(each), instance, labels.get("revision", ""))
+            pages.setdefault(key, []).append(each)
+        found = [self._page(key[0], key[1], lines) for key, lines in pages.items()]
         return reduce(merged, found, {})
+
+    def _page(self, kind: str, instance: str, lines: list[Series]) -> Reading:
+        """Two kinds of one pod are two instances."""
+        name = f"{kind} {instance}"
+        match kind:
+            case "gateway":
+                return series.from_proxy(lines, self._namespace, name)
+            case "queue-proxy":
+                return series.from_queue(lines, name)
+        is_last = self._counts == "predictor"
+        return series.from_predictor(lines, name, with_http=is_last)
 
     def _ask(self, what: str, fields: Mapping[str, str]) -> list[dict[str, Any]]:
         url = f"{self._url}/api/v1/{what}"
@@ -103,3 +119,9 @@ class Prometheus:
             reason = content.get("error") if isinstance(content, dict) else "no answer"
             raise Unreachable(f"{self._url}: {reason}")
         return list(content["data"]["result"])
+
+
+def _kind(each: Series) -> str:
+    if "envoy_cluster_name" in each.labels:
+        return "gateway"
+    return "queue-proxy" if each.name in series.QUEUE_FAMILIES else "predictor"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from scripts.rollout import codec, counters, machine, records
-from scripts.rollout.errors import Exit, PolicyError, Unreachable
+from scripts.rollout.errors import Exit, PolicyError, RolloutError, Unreachable
 from scripts.rollout.look import ALL
 from scripts.rollout.machine import Machine
 from scripts.rollout.policy import Policy
@@ -91,6 +91,7 @@ class Runner:
                 self._go_on(saved)
                 return None
             if view is None or view.created == state.canary:
+                _still_holds(state, view)
                 world.say(f"{state.phase} before: {state.reason}")
                 return state.verdict
         if view is None:
@@ -235,3 +236,11 @@ class Runner:
         if is_settling or state.phase is Phase.WARMUP:
             return min(SETTLE_S, interval)
         return interval
+
+
+def _still_holds(state: State, view: View | None) -> None:
+    """Raises RolloutError where a percent has come back after the promotion."""
+    if view is None or state.phase is not Phase.PROMOTED:
+        return
+    if view.percent not in (None, ALL):
+        raise RolloutError(machine.unsafe(view) or f"{state.canary} was undone by hand")

@@ -1,4 +1,4 @@
-"""Metrics read straight from pages: the gateway's, and every predictor's.
+"""Metrics read straight from pages: gateways', queue-proxies' and predictors'.
 
 All pages at once. One that is slow does not hold up the others, and is not asked again
 before it has answered or failed.
@@ -38,24 +38,24 @@ class Scrape:
         self._pending: dict[str, Future[str | None]] = {}
 
     def read(self, revisions: Sequence[str]) -> Reading | None:
-        """Everything that answers; None where the gateway, or nobody, does."""
+        """Everything that answers; None where nobody who counts requests does."""
         pages = self._find(revisions)
         if pages is None:
             return None
-        texts = self._get_all([pages.gateway or "", *pages.predictors])
-        found = []
-        if pages.gateway is not None:
-            page = texts[pages.gateway]
-            if page is None:
-                return None
-            lines = series.parse(page, series.proxy_names())
-            found.append(series.from_proxy(lines, self._namespace, "gateway"))
-        for url in pages.predictors:
-            page = texts[url]
-            if page is not None:
-                lines = series.parse(page, series.PREDICTOR_FAMILIES)
-                found.append(series.from_predictor(lines, url))
-        return _only(reduce(merged, found), revisions) if found else None
+        texts = self._get_all([*pages.gateways, *pages.queues, *pages.predictors])
+        if not any(url in texts for url in pages.counting):
+            return None
+        found = [self._reading(pages, url, text) for url, text in texts.items()]
+        return _only(reduce(merged, found), revisions)
+
+    def _reading(self, pages: Pages, url: str, text: str) -> Reading:
+        if url in pages.gateways:
+            lines = series.parse(text, series.proxy_names())
+            return series.from_proxy(lines, self._namespace, url)
+        if url in pages.queues:
+            return series.from_queue(series.parse(text, series.QUEUE_FAMILIES), url)
+        lines = series.parse(text, series.PREDICTOR_FAMILIES)
+        return series.from_predictor(lines, url, with_http=pages.with_http)
 
     def history(
         self, revision: str, seconds: float, step: float
@@ -64,15 +64,15 @@ class Scrape:
         del revision, seconds, step
         return []
 
-    def _get_all(self, urls: Sequence[str]) -> dict[str, str | None]:
-        for url in filter(None, urls):
+    def _get_all(self, urls: Sequence[str]) -> dict[str, str]:
+        """What answers in time."""
+        for url in urls:
             if url not in self._pending:
                 self._pending[url] = self._pool.submit(self._get, url)
-        asked = {url: self._pending[url] for url in urls if url}
+        asked = {url: self._pending[url] for url in urls}
         wait(asked.values(), timeout=self._patience_s)
-        texts: dict[str, str | None] = {}
-        for url, future in asked.items():
-            texts[url] = future.result() if future.done() else None
+        answers = {u: f.result() if f.done() else None for u, f in asked.items()}
+        texts = {url: text for url, text in answers.items() if text is not None}
         self._pending = {u: f for u, f in self._pending.items() if not f.done()}
         return texts
 

@@ -1,8 +1,9 @@
 """Which series say what: one source for each metric and protocol. Pure.
 
-HTTP is counted by the proxy: a 5xx, a timeout or a refused connection counts there
-although the predictor never saw it. gRPC is counted by the predictor: its errors
-travel in trailers, which the proxy does not read. Labels only the predictor knows.
+HTTP is counted by the gateway's Envoy: a 5xx, a timeout or a refused connection counts
+there although the predictor never saw it; elsewhere by Knative's queue-proxy, or by the
+predictor. gRPC is counted by the predictor: its errors travel in trailers, which no
+proxy reads. Labels only the predictor knows.
 """
 
 import re
@@ -21,6 +22,7 @@ from scripts.rollout.counters import (
 )
 from scripts.rollout.ports import Reading
 
+MS = 1000.0
 PROXY = "envoy_cluster_upstream_rq_"
 PROXY_FAMILIES = ("completed", "retry", "timeout", "xx", "time_bucket", "time_count")
 # What of Envoy's statistics is asked for: requests by cluster, and nothing else.
@@ -33,12 +35,21 @@ PREDICTOR_FAMILIES = (
     "intent_predictions_total",
     "process_start_time_seconds",
 )
+# queue-proxy's names: from Knative 1.21 on; of 1.19 and 1.20, whose durations are cut
+# to whole seconds (pkg/queue/request_metric.go) and not read; up to 1.18, in ms.
+QUEUE = "kn_serving_invocation_duration_seconds_"
+QUEUE_119 = "kn_queueproxy_app_duration_seconds_"
+QUEUE_118 = "revision_app_request_"
+QUEUE_REQUESTS = (f"{QUEUE}count", f"{QUEUE_119}count", f"{QUEUE_118}count")
+QUEUE_TIMED = (f"{QUEUE}count", f"{QUEUE_118}latencies_count")
+QUEUE_EDGES = {f"{QUEUE}bucket": 1.0, f"{QUEUE_118}latencies_bucket": MS}
+QUEUE_INFO = "target_info"
+QUEUE_FAMILIES = {*QUEUE_REQUESTS, *QUEUE_TIMED, *QUEUE_EDGES, QUEUE_INFO}
 # gRPC codes that are the server's doing; the others are the caller's.
 OURS = ("UNKNOWN", "DEADLINE_EXCEEDED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS")
 LINE = re.compile(r"^([a-z_]+)(?:\{(.*)\})? (\S+)", re.MULTILINE)
 PAIR = re.compile(r'([a-zA-Z_]+)="((?:[^"\\]|\\.)*)"')
 ESCAPED = {r"\\": "\\", r"\"": '"', r"\n": "\n"}
-MS = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +106,31 @@ def from_proxy(series: Iterable[Series], namespace: str, instance: str) -> Readi
     return found
 
 
-def from_predictor(series: Iterable[Series], instance: str) -> Reading:
-    """gRPC requests and predicted labels, of the one revision behind a page."""
+def from_queue(series: Iterable[Series], instance: str) -> Reading:
+    """HTTP requests of the one revision behind a queue-proxy's page."""
+    sample: dict[str, float] = {}
+    revision = ""
+    for each in series:
+        labels = each.labels
+        revision = labels.get("kn_revision_name", labels.get("revision_name", revision))
+        if each.name in QUEUE_REQUESTS:
+            code = labels.get("http_response_status_code") or labels["response_code"]
+            _add(sample, REQUESTS, each.value)
+            _add(sample, ERRORS, each.value * code.startswith("5"))
+        if each.name in QUEUE_TIMED:
+            _add(sample, TIMED, each.value)
+        if each.name in QUEUE_EDGES:
+            _up_to(sample, each, QUEUE_EDGES[each.name])
+    return {revision: {instance: sample}} if revision else {}
+
+
+def from_predictor(
+    series: Iterable[Series], instance: str, *, with_http: bool = False
+) -> Reading:
+    """gRPC requests and predicted labels, of the one revision behind a page.
+
+    `with_http` counts HTTP too, for where nobody does before the predictor.
+    """
     sample: dict[str, float] = {}
     revision = ""
     for each in series:
@@ -106,11 +140,12 @@ def from_predictor(series: Iterable[Series], instance: str) -> Reading:
                 sample[STARTED] = each.value
             case "intent_predictions_total":
                 _add(sample, LABEL + each.labels["label"], each.value)
-            case _ if each.labels["protocol"] != "grpc":
+            case _ if each.labels["protocol"] != "grpc" and not with_http:
                 pass
             case "intent_requests_total":
+                code = each.labels["code"]
                 _add(sample, REQUESTS, each.value)
-                _add(sample, ERRORS, each.value * (each.labels["code"] in OURS))
+                _add(sample, ERRORS, each.value * (code[0] == "5" or code in OURS))
             case "intent_request_duration_seconds_count":
                 _add(sample, TIMED, each.value)
             case "intent_request_duration_seconds_bucket":

@@ -61,6 +61,7 @@ class View:
 
     `percent` is canaryTrafficPercent, None where the field is absent. `routed` is the
     percent of each revision. `failure` says why the newest can never be ready.
+    `previous` had all traffic before `rolledout`; equal where KServe went back to it.
     """
 
     created: str
@@ -70,6 +71,7 @@ class View:
     routed: Mapping[str, int]
     replicas: Mapping[str, Replicas]
     failure: str = ""
+    previous: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ class Backend:
 
     traffic: Traffic
     pages: Callable[[Sequence[str]], Pages | None]
-    is_grpc: bool
+    counts: str
     http: urllib3.PoolManager | None = None
 
 
@@ -34,15 +34,19 @@ def backend(folder: Path, policy: Policy) -> Backend:
         from scripts.local.store import Store
         from scripts.rollout.local import LocalTraffic
 
-        local = LocalTraffic(Store(folder), target.namespace, target.inferenceservice)
-        return Backend(local, local.pages, local.is_grpc)
+        local = LocalTraffic(
+            Store(folder), target.namespace, target.inferenceservice, policy.counts
+        )
+        return Backend(local, local.pages, local.counts)
     if target.backend == "knative":
         from scripts.rollout.kserve import KserveTraffic
         from scripts.rollout.kube import Cluster
 
         cluster = Cluster.here()
-        there = KserveTraffic(cluster, target.namespace, target.inferenceservice)
-        return Backend(there, there.pages, there.is_grpc, cluster.http)
+        there = KserveTraffic(
+            cluster, target.namespace, target.inferenceservice, policy.counts
+        )
+        return Backend(there, there.pages, there.counts, cluster.http)
     raise RolloutError(
         f"target.backend: {target.backend} is not in this version; local, knative are"
     )
@@ -53,7 +57,7 @@ def metrics(policy: Policy, chosen: Backend) -> Metrics:
     namespace = policy.target.namespace
     if policy.source.prometheus is not None:
         url = policy.source.prometheus
-        return Prometheus(url, namespace, is_grpc=chosen.is_grpc)
+        return Prometheus(url, namespace, chosen.counts)
     return Scrape(namespace, chosen.pages, http=chosen.http)
 
 

@@ -58,6 +58,8 @@ def test_the_shipped_policy_says_what_the_defaults_are(capsys: Captured) -> None
     shipped, defaults = read(SHIPPED).model_dump(), parse(shortest, "p").model_dump()
     assert (shipped.pop("carry_from"), shipped.pop("dwell")) == (1, 30)
     assert (defaults.pop("carry_from"), defaults.pop("dwell")) == (None, None)
+    assert shipped["source"].pop("counts") == "gateway"
+    assert defaults["source"].pop("counts") is None
     assert shipped == defaults
     assert _main("lint", "-f", str(SHIPPED)) == 0
     assert "nothing to complain about" in capsys.readouterr().out

@@ -7,7 +7,7 @@ import pytest
 from scripts.rollout import series
 from scripts.rollout.counters import delta, merged
 from scripts.rollout.ports import Reading
-from scripts.rollout.series import Series, from_predictor, from_proxy, parse
+from scripts.rollout.series import Series, from_predictor, from_proxy, from_queue, parse
 from scripts.rollout.state import Delta
 from tests.rollout.worlds import policy
 
@@ -118,6 +118,46 @@ def test_one_500_and_one_grpc_internal_count_one_each() -> None:
     now = {"canary": merged(predictor, proxy)["r-2"]}
     zero: Reading = {"canary": {name: {} for name in now["canary"]}}
     assert _errors(zero, now) == (2, 30, 0, 0)
+
+
+def test_a_predictor_counts_http_where_nobody_does_before_it() -> None:
+    lines = list(parse(PAGE, series.PREDICTOR_FAMILIES))
+    sample = from_predictor(lines, "pod", with_http=True)["r-2"]["pod"]
+    assert (sample["requests"], sample["errors"]) == (17, 8)
+
+
+NEWEST = """
+kn_serving_invocation_duration_seconds_bucket{le="0.25",http_response_status_code=""} 8
+kn_serving_invocation_duration_seconds_count{http_response_status_code="200"} 8
+kn_serving_invocation_duration_seconds_count{http_response_status_code="500"} 2
+target_info{kn_revision_name="r-2",service_name="queue"} 1
+"""
+MIDDLE = """
+kn_queueproxy_app_duration_seconds_bucket{le="0.25",http_response_status_code=""} 9
+kn_queueproxy_app_duration_seconds_count{http_response_status_code="200"} 8
+kn_queueproxy_app_duration_seconds_count{http_response_status_code="500"} 2
+target_info{kn_revision_name="r-2"} 1
+"""
+OLDEST = """
+revision_app_request_count{response_code="200",revision_name="r-2"} 8
+revision_app_request_count{response_code="500",revision_name="r-2"} 2
+revision_app_request_latencies_bucket{revision_name="r-2",le="250"} 8
+revision_app_request_latencies_count{revision_name="r-2"} 10
+"""
+COUNTED = {"requests": 10, "errors": 2}
+TIMED = {"timed": 10, "le:0.25": 8}
+
+
+@pytest.mark.parametrize(
+    ("page", "sample"),
+    [(NEWEST, COUNTED | TIMED), (MIDDLE, COUNTED), (OLDEST, COUNTED | TIMED)],
+    ids=["from 1.21", "1.19 and 1.20, which cut times to seconds", "to 1.18, in ms"],
+)
+def test_queue_proxy_is_read_under_all_its_names(
+    page: str, sample: dict[str, float]
+) -> None:
+    found = from_queue(parse(page, series.QUEUE_FAMILIES), "pod")
+    assert found == {"r-2": {"pod": sample}}
 
 
 def test_a_page_is_read_as_prometheus_writes_it() -> None:

@@ -14,8 +14,9 @@ import urllib3
 import yaml
 
 from scripts.local.processes import ROOT, free_ports
+from scripts.rollout import kube
 from scripts.rollout.errors import RolloutError, Unreachable
-from scripts.rollout.kserve import GATEWAY, KserveTraffic
+from scripts.rollout.kserve import GATEWAYS, KserveTraffic
 from scripts.rollout.kube import Cluster
 from scripts.rollout.state import Replicas, Warmed
 
@@ -23,7 +24,13 @@ RECORDED = json.loads((ROOT / "tests" / "data" / "kserve_objects.json").read_tex
 SERVING = "/apis/serving.kserve.io/v1beta1/namespaces/default/inferenceservices/intent"
 KNATIVE = "/apis/serving.knative.dev/v1/namespaces/default"
 PODS = "/api/v1/namespaces/default/pods"
+GATEWAY = GATEWAYS.partition("?")[0]
 FIRST, NEWEST = "intent-predictor-00001", "intent-predictor-00003"
+
+
+def _gateway(name: str) -> dict[str, Any]:
+    ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+    return {"metadata": {"name": name, "namespace": "kourier-system"}, "status": ready}
 
 
 class Api(ThreadingHTTPServer):
@@ -38,8 +45,9 @@ class Api(ThreadingHTTPServer):
             SERVING: recorded["inferenceservice"],
             f"{KNATIVE}/services/intent-predictor": recorded["service"],
             PODS: recorded["pods"],
-            GATEWAY: {"items": [{"metadata": {"name": "gateway-1"}}]},
+            GATEWAY: {"items": [_gateway("gateway-1"), _gateway("gateway-2")]},
         }
+        self.headers: list[dict[str, str]] = []
         self.sent: list[tuple[str, str, str, Any]] = []
         self.refuses: dict[str, int] = {}
         super().__init__(("127.0.0.1", 0), Handler)
@@ -55,6 +63,7 @@ class Handler(BaseHTTPRequestHandler):
         size = int(self.headers.get("Content-Length", 0))
         body = json.loads(self.rfile.read(size)) if size else None
         kind = self.headers.get("Content-Type", "")
+        self.server.headers.append(dict(self.headers))
         self.server.sent.append((self.command, self.path, kind, body))
         path = self.path.partition("?")[0]
         status = self.server.refuses.get(self.command, 200)
@@ -91,8 +100,8 @@ def cluster(api: Api) -> Cluster:
     return Cluster(api.url, urllib3.PoolManager(retries=False))
 
 
-def _traffic(cluster: Cluster) -> KserveTraffic:
-    return KserveTraffic(cluster, "default", "intent")
+def _traffic(cluster: Cluster, counts: str = "gateway") -> KserveTraffic:
+    return KserveTraffic(cluster, "default", "intent", counts)
 
 
 def test_a_view_is_what_routes_and_what_the_pods_are(cluster: Cluster) -> None:
@@ -187,14 +196,15 @@ def test_traffic_that_moves_by_time_is_refused(api: Api, cluster: Cluster) -> No
         _traffic(cluster)
 
 
-def test_pages_are_those_of_the_gateway_and_of_ready_pods(
+def test_pages_are_those_of_all_gateways_and_of_ready_pods(
     api: Api, cluster: Cluster
 ) -> None:
     traffic = _traffic(cluster)
     pages = traffic.pages([FIRST, NEWEST])
     assert pages is not None
-    assert pages.gateway is not None
-    assert pages.gateway.startswith(f"{api.url}{GATEWAY}/gateway-1:9000/proxy/stats")
+    assert [url.partition("?")[0] for url in pages.gateways] == [
+        f"{api.url}{GATEWAY}/gateway-{n}:9000/proxy/stats/prometheus" for n in (1, 2)
+    ]
     assert len(pages.predictors) == 2
     assert all(url.endswith(":8080/proxy/metrics") for url in pages.predictors)
     api.objects[PODS]["items"][0]["status"]["conditions"][0]["status"] = "False"
@@ -210,7 +220,54 @@ def test_grpc_is_not_counted_at_the_gateway(api: Api, cluster: Cluster) -> None:
     container["ports"][0]["name"] = "h2c"
     pages = _traffic(cluster).pages([FIRST])
     assert pages is not None
-    assert pages.gateway is None
+    assert pages.gateways == ()
+    assert not pages.with_http
+
+
+def test_where_no_gateway_counts_the_queue_proxies_or_the_predictors_do(
+    cluster: Cluster,
+) -> None:
+    queues = _traffic(cluster, "queue-proxy").pages([FIRST])
+    assert queues is not None
+    assert queues.gateways == ()
+    assert [url.rpartition(":")[2] for url in queues.queues] == ["9091/proxy/metrics"]
+    last = _traffic(cluster, "predictor").pages([FIRST])
+    assert last is not None
+    assert (last.gateways, last.queues, last.with_http) == ((), (), True)
+
+
+def test_inside_the_cluster_pods_are_asked_directly_and_without_the_token(
+    api: Api,
+    cluster: Cluster,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "token").write_text("secret\n")
+    monkeypatch.setattr(kube, "ACCOUNT", tmp_path)
+    inside = Cluster(api.url, cluster.http, is_inside=True)
+    for pod in (*api.objects[GATEWAY]["items"], *api.objects[PODS]["items"]):
+        pod["status"]["podIP"] = "10.0.0.9"
+    pages = _traffic(inside).pages([FIRST])
+    assert pages is not None
+    assert pages.gateways[0].startswith("http://10.0.0.9:9000/stats/prometheus?")
+    assert "Authorization" in api.headers[-1]
+    assert inside.answers(f"{api.url}/v2/models/intent/infer", {})
+    assert "Authorization" not in api.headers[-1]
+
+
+@pytest.mark.parametrize("mode", ["Standard", "RawDeployment"])
+def test_another_deployment_mode_is_refused_with_the_way_out(
+    api: Api, cluster: Cluster, mode: str
+) -> None:
+    api.objects[SERVING]["status"]["deploymentMode"] = mode
+    with pytest.raises(RolloutError, match="standard or gateway"):
+        _traffic(cluster)
+
+
+def test_what_was_never_applied_is_named(api: Api, cluster: Cluster) -> None:
+    del api.objects[SERVING]
+    with pytest.raises(RolloutError, match="apply intent first"):
+        _traffic(cluster)
 
 
 def test_warm_up_goes_to_the_canarys_pods_past_the_gateway(

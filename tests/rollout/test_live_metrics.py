@@ -19,11 +19,10 @@ GONE_S = 60.0
 
 
 def _pages(on: Stage, canary: str) -> list[str]:
-    traffic = LocalTraffic(Store(on.backend.folder), "default", "intent")
+    traffic = LocalTraffic(Store(on.backend.folder), "default", "intent", "gateway")
     pages = traffic.pages((STABLE, canary))
     assert pages is not None
-    assert pages.gateway is not None
-    return [pages.gateway, *pages.predictors]
+    return [*pages.gateways, *pages.predictors]
 
 
 def test_prometheus_gone_for_a_minute_holds_traffic_and_then_it_goes_on(

@@ -36,7 +36,7 @@ def on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 def test_one_500_and_one_grpc_internal_count_one_each(on: Stage) -> None:
     """HTTP by the proxy, gRPC by the predictor: neither twice, neither never."""
-    traffic = LocalTraffic(Store(on.backend.folder), "default", "intent")
+    traffic = LocalTraffic(Store(on.backend.folder), "default", "intent", "gateway")
     scrape, arms = Scrape("default", traffic.pages), ("", STABLE)
     before = scrape.read(arms)
     assert before is not None

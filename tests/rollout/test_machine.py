@@ -425,11 +425,21 @@ def test_dispersion_is_learned_before_the_first_step_or_said_to_be_assumed() -> 
         (view(0, created=STABLE), "no canary beside r-00001"),
         (view(100, rolledout=STABLE), "canaryTrafficPercent is 100"),
         (view(None, rolledout=STABLE), "canaryTrafficPercent is absent"),
+        (view(150, rolledout=STABLE), "is 150, expected 0 to 100"),
+        (view(-1, rolledout=STABLE), "is -1, expected 0 to 100"),
+        (view(10, previous=STABLE), "after a promotion took KServe back to r-00001"),
+        (view(20, created="r-00003"), "20 % go to r-00002 until r-00003 is ready"),
     ],
 )
-def test_nothing_begins_without_a_canary(seen: View, said: str) -> None:
+def test_nothing_begins_from_a_state_that_is_not_safe(seen: View, said: str) -> None:
     with pytest.raises(RolloutError, match=said):
         begin(policy(), seen, 0.0)
+
+
+@pytest.mark.parametrize("ready", [STABLE, CANARY])
+def test_a_canary_that_is_not_ready_is_safe_at_0(ready: str) -> None:
+    pending = view(0, created="r-00003", ready=ready, previous=STABLE)
+    assert begin(policy(), pending, 0.0).canary == "r-00003"
 
 
 def test_a_canary_applied_with_a_percent_is_set_to_zero_first() -> None:

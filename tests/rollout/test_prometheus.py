@@ -75,20 +75,20 @@ def _recorded(kind: str) -> str:
 def test_what_is_no_answer_is_silence(kind: str) -> None:
     text = "<html>" if kind == "html" else _recorded(kind)
     with served(text) as page:
-        server = Prometheus(page.url.removesuffix("/metrics"), "default", is_grpc=False)
+        server = Prometheus(page.url.removesuffix("/metrics"), "default", "gateway")
         assert server.read(ARMS) is None
 
 
 def test_an_error_is_told_where_history_is_wanted() -> None:
     with served(_recorded("error")) as page:
-        server = Prometheus(page.url.removesuffix("/metrics"), "default", is_grpc=False)
+        server = Prometheus(page.url.removesuffix("/metrics"), "default", "gateway")
         with pytest.raises(Unreachable, match="parse error"):
             server.history("r-1", 60, 10)
 
 
 def test_a_recorded_answer_is_one_sample_an_instance() -> None:
     with served(_recorded("predictors")) as page:
-        server = Prometheus(page.url.removesuffix("/metrics"), "default", is_grpc=True)
+        server = Prometheus(page.url.removesuffix("/metrics"), "default", "grpc")
         reading = server.read(ARMS)
     assert reading is not None
     assert _bare(reading) == {
@@ -99,7 +99,7 @@ def test_a_recorded_answer_is_one_sample_an_instance() -> None:
 
 def test_nobody_there_is_silence() -> None:
     (port,) = free_ports(1)
-    server = Prometheus(f"http://127.0.0.1:{port}", "default", is_grpc=False)
+    server = Prometheus(f"http://127.0.0.1:{port}", "default", "gateway")
     assert server.read(ARMS) is None
 
 
@@ -110,9 +110,9 @@ def test_a_real_one_says_what_the_pages_say_now_and_before(tmp_path: Path) -> No
         served(_page("r-2", 6)) as two,
         scraping(tmp_path, [gateway.url, one.url, two.url]) as server,
     ):
-        pages = Pages(gateway.url, (one.url, two.url))
+        pages = Pages((gateway.url,), predictors=(one.url, two.url))
         direct = Scrape("default", lambda _: pages).read(ARMS)
-        prometheus = Prometheus(server.url, "default", is_grpc=False)
+        prometheus = Prometheus(server.url, "default", "gateway")
         _until(lambda: _bare(prometheus.read(ARMS) or {}) == _bare(direct))
         one.text = _page("r-1", 50)
         _until(lambda: "50" in str(prometheus.read(ARMS)))

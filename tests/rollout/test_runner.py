@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from scripts.rollout import journal
-from scripts.rollout.errors import Exit, JournalError, PolicyError, Unreachable
+from scripts.rollout.errors import (
+    Exit,
+    JournalError,
+    PolicyError,
+    RolloutError,
+    Unreachable,
+)
 from scripts.rollout.state import Phase, Request, View
 from tests.rollout.fakes import Cluster
 from tests.rollout.worlds import view
@@ -181,3 +187,13 @@ def test_a_rehearsal_writes_and_does_nothing(tmp_path: Path) -> None:
     assert decision.state.phase is Phase.PREFLIGHT
     assert not cluster.journal.folder.exists()
     assert cluster.observe() == view(0)
+
+
+def test_a_percent_that_came_back_after_the_promotion_is_refused(
+    tmp_path: Path,
+) -> None:
+    cluster = Cluster(tmp_path)
+    assert cluster.runner().run() is Exit.PROMOTED
+    cluster.set_percent(10)
+    with pytest.raises(RolloutError, match="undone by hand"):
+        cluster.runner().run()

@@ -64,11 +64,24 @@ def _predictor(revision: str, label: int) -> str:
 
 def test_gateway_and_predictors_are_one_reading() -> None:
     with served(GATEWAY) as gateway, served(_predictor("r-1", 3)) as predictor:
-        pages = Pages(gateway.url, (predictor.url,))
+        pages = Pages((gateway.url,), predictors=(predictor.url,))
         reading = Scrape("default", lambda _: pages).read(["r-1"])
     assert reading == {
-        "r-1": {"gateway": {"requests": 5}, predictor.url: {"label:x": 3}}
+        "r-1": {gateway.url: {"requests": 5}, predictor.url: {"label:x": 3}}
     }
+
+
+def test_several_gateways_add_up_and_one_that_is_away_is_not_silence() -> None:
+    with served(GATEWAY) as one, served(GATEWAY) as other:
+        pages = Pages((one.url, other.url))
+        reading = Scrape("default", lambda _: pages).read(["r-1"])
+    assert reading == {
+        "r-1": {one.url: {"requests": 5}, other.url: {"requests": 5}},
+    }
+    (port,) = free_ports(1)
+    with served(GATEWAY) as one:
+        partly = Pages((one.url, f"http://127.0.0.1:{port}/metrics"))
+        assert Scrape("default", lambda _: partly).read(["r-1"]) is not None
 
 
 def test_two_hundred_pages_are_read_at_once() -> None:
@@ -76,7 +89,7 @@ def test_two_hundred_pages_are_read_at_once() -> None:
         found = [
             stack.enter_context(served(_predictor(f"r-{i % 2}", i))) for i in range(200)
         ]
-        pages = Pages(None, tuple(page.url for page in found))
+        pages = Pages(predictors=tuple(page.url for page in found))
         reading = Scrape("default", lambda _: pages).read(["r-0", "r-1"])
         assert reading is not None
         assert sum(map(len, reading.values())) == 200
@@ -85,11 +98,11 @@ def test_two_hundred_pages_are_read_at_once() -> None:
 
 def test_a_page_that_hangs_is_not_asked_again_before_it_has_answered() -> None:
     with served(GATEWAY) as gateway, served(_predictor("r-1", 3)) as slow:
-        pages = Pages(gateway.url, (slow.url,))
+        pages = Pages((gateway.url,), predictors=(slow.url,))
         scrape = Scrape("default", lambda _: pages, patience_s=0.2)
         slow.seconds = 1.0
         for _ in range(3):
-            assert scrape.read(["r-1"]) == {"r-1": {"gateway": {"requests": 5}}}
+            assert scrape.read(["r-1"]) == {"r-1": {gateway.url: {"requests": 5}}}
         assert slow.asked == 1
         time.sleep(0.8)
         reading = scrape.read(["r-1"])
@@ -101,9 +114,9 @@ def test_no_gateway_is_silence_and_a_missing_pod_is_not() -> None:
     (port,) = free_ports(1)
     gone = f"http://127.0.0.1:{port}/metrics"
     with served(GATEWAY) as gateway:
-        lost = Pages(gone, ())
+        lost = Pages((gone,))
         assert Scrape("default", lambda _: lost).read(["r-1"]) is None
-        partly = Pages(gateway.url, (gone,))
+        partly = Pages((gateway.url,), predictors=(gone,))
         assert Scrape("default", lambda _: partly).read(["r-1"]) is not None
     assert Scrape("default", lambda _: None).read(["r-1"]) is None
-    assert Scrape("default", lambda _: Pages(None, ())).read(["r-1"]) is None
+    assert Scrape("default", lambda _: Pages()).read(["r-1"]) is None
