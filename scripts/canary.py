@@ -62,6 +62,15 @@ def _parser() -> argparse.ArgumentParser:
         "--bad", type=_shares, default={}, help="bad shares: errors=0.5%%,latency=1%%"
     )
     run.add_argument("--once", action="store_true", help="look and act a single time")
+    run.add_argument(
+        "--journal", help="also append every entry here; - for standard output"
+    )
+    run.add_argument(
+        "--write-manifest",
+        type=Path,
+        metavar="FILE",
+        help="after the promotion, remove canaryTrafficPercent from this manifest",
+    )
     run.add_argument("--dry-run", action="store_true", help="say what a look would do")
 
     status = _named(verbs, "status", "where the rollout is")
@@ -124,6 +133,9 @@ def _named(
     parser = _verb(verbs, name, told, module)
     parser.add_argument("name", help="the InferenceService")
     parser.add_argument("-n", dest="namespace", default="default")
+    parser.add_argument(
+        "--cluster", action="store_true", help="on the cluster that kubectl would ask"
+    )
     return parser
 
 

@@ -25,9 +25,14 @@ def link(previous: str, content: dict[str, Any]) -> tuple[str, str]:
     return f'{HEAD}{digest}",{rest}', digest
 
 
-def verified(lines: Iterable[str], previous: str = FIRST) -> Iterator[dict[str, Any]]:
-    """The contents in order. Raises JournalError with the number of a broken line."""
-    for number, line in enumerate(lines, 1):
+def verified(
+    lines: Iterable[str], previous: str = FIRST, first: int = 1
+) -> Iterator[dict[str, Any]]:
+    """The contents in order. Raises JournalError with the number of a broken line.
+
+    `previous` is the hash of what came before line number `first`.
+    """
+    for number, line in enumerate(lines, first):
         digest, rest = line[START:END], line[END + 2 :].rstrip("\n")
         if not line.startswith(HEAD) or _digest(previous, rest) != digest:
             raise JournalError(
@@ -36,6 +41,11 @@ def verified(lines: Iterable[str], previous: str = FIRST) -> Iterator[dict[str, 
             )
         previous = digest
         yield orjson.loads("{" + rest)
+
+
+def is_first(line: str) -> bool:
+    """Whether a chain begins with this line."""
+    return line.startswith('"seq":1,', END + 2)
 
 
 def _digest(previous: str, rest: str) -> str:

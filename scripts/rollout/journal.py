@@ -23,20 +23,24 @@ from scripts.rollout.state import SCHEMA, Request
 LOCK_TRIES, LOCK_PAUSE_S = 3, 0.05
 
 
-class Journal:
+class FileJournal:
     """The files of one InferenceService's rollouts."""
 
     def __init__(self, folder: Path) -> None:
         """Use `folder`; it is made when something is first written."""
-        self.folder = folder
+        self.folder, self.name = folder, folder.name
         self.path = folder / "journal.jsonl"
         self._state = folder / "state.json"
         self._requests = folder / "requests.jsonl"
 
     @classmethod
-    def of(cls, folder: Path, key: str) -> "Journal":
+    def of(cls, folder: Path, key: str) -> "FileJournal":
         """That of a target, below a state folder."""
         return cls(folder.resolve() / "rollouts" / key)
+
+    def __str__(self) -> str:
+        """Where it is."""
+        return str(self.folder)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -47,7 +51,7 @@ class Journal:
                 file.seek(0)
                 holder = file.read().strip() or "unknown"
                 raise LockHeld(
-                    f"another promoter, process {holder}, works on {self.folder.name}; "
+                    f"another promoter, process {holder}, works on {self.name}; "
                     "use status, or end it first"
                 )
             file.truncate(0)
@@ -85,14 +89,7 @@ class Journal:
             return None
         except ValueError as error:
             raise JournalError(f"{self._state}: not JSON: {error}") from error
-        schema = content.get("state", {}).get("schema")
-        if schema != SCHEMA:
-            raise JournalError(
-                f"{self._state}: written by another version (schema {schema}, this one "
-                f"knows {SCHEMA}); end the rollout with that version first"
-            )
-        saved: Saved = codec.decode(Saved, content)
-        return saved
+        return decoded(content, str(self._state))
 
     def _repair(self, saved: Saved) -> None:
         """Cut a torn line off, check the chain, append what the state is ahead."""
@@ -118,16 +115,14 @@ class Journal:
 
     def commit(self, saved: Saved, kind: str, body: dict[str, Any]) -> Saved:
         """Put state and line on disk, in this order, before anything is done."""
-        content = {"seq": saved.seq + 1, "kind": kind, "schema": SCHEMA, **body}
-        line, digest = chain.link(saved.hash, content)
-        after = replace(saved, seq=saved.seq + 1, kind=kind, hash=digest, line=line)
+        after = following(saved, kind, body)
         self.folder.mkdir(parents=True, exist_ok=True)
         temporary = self._state.with_suffix(".new")
         with temporary.open("w", encoding="utf-8") as file:
             json.dump(codec.encode(after), file, allow_nan=False)
             _sync(file)
         temporary.replace(self._state)
-        self._append(line)
+        self._append(after.line)
         return after
 
     def _append(self, line: str) -> None:
@@ -150,6 +145,25 @@ class Journal:
         except FileNotFoundError:
             return []
         return [codec.decode(Request, json.loads(line)) for line in lines[after:]]
+
+
+def decoded(content: dict[str, Any], name: str) -> Saved:
+    """What a commit wrote to the place `name`. Raises JournalError."""
+    schema = content.get("state", {}).get("schema")
+    if schema != SCHEMA:
+        raise JournalError(
+            f"{name}: written by another version (schema {schema}, this one knows "
+            f"{SCHEMA}); end the rollout with that version first"
+        )
+    saved: Saved = codec.decode(Saved, content)
+    return saved
+
+
+def following(saved: Saved, kind: str, body: dict[str, Any]) -> Saved:
+    """With the journal line that comes next."""
+    content = {"seq": saved.seq + 1, "kind": kind, "schema": SCHEMA, **body}
+    line, digest = chain.link(saved.hash, content)
+    return replace(saved, seq=saved.seq + 1, kind=kind, hash=digest, line=line)
 
 
 def _has_locked(file: TextIO) -> bool:

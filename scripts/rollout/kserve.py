@@ -12,7 +12,7 @@ from typing import Any
 from scripts.inference.clients import model_name
 from scripts.rollout import pods
 from scripts.rollout.errors import Refused, RolloutError, Unreachable
-from scripts.rollout.kube import Cluster, Object
+from scripts.rollout.kube import Cluster, Object, service_path
 from scripts.rollout.ports import Pages
 from scripts.rollout.series import PROXY_PAGE
 from scripts.rollout.state import View, Warmed
@@ -34,10 +34,7 @@ class KserveTraffic:
     ) -> None:
         """Raises RolloutError in a state from which no rollout is safe."""
         self._cluster, self._namespace, self._name = cluster, namespace, name
-        self._service = (
-            f"/apis/serving.kserve.io/v1beta1/namespaces/{namespace}"
-            f"/inferenceservices/{name}"
-        )
+        self._service = service_path(namespace, name)
         self._routes = (
             f"/apis/serving.knative.dev/v1/namespaces/{namespace}"
             f"/services/{name}-predictor"

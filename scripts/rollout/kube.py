@@ -111,10 +111,12 @@ class Cluster:
             content: Object = answer.json()
         except ValueError as error:
             raise Unreachable(f"{self.server}: {error}") from error
-        if answer.status >= 400:
-            reason = content.get("message", answer.status)
-            raise Refused(f"{method} {path}: {reason}", answer.status)
-        return content
+        if answer.status < 400:
+            return content
+        said = f"{method} {path}: {content.get('message', answer.status)}"
+        if answer.status >= 500 or answer.status == 429:
+            raise Unreachable(said)
+        raise Refused(said, answer.status)
 
     def _account(self) -> Mapping[str, str]:
         """A pod's own token, which is renewed; pods that are asked never see it."""
@@ -136,6 +138,23 @@ class Cluster:
             )
         except urllib3.exceptions.HTTPError as error:
             raise Unreachable(f"{self.server}: {error}") from error
+
+
+def service_path(namespace: str, name: str) -> str:
+    """Of an InferenceService."""
+    group = "/apis/serving.kserve.io/v1beta1"
+    return f"{group}/namespaces/{namespace}/inferenceservices/{name}"
+
+
+def reference(service: Object) -> dict[str, str]:
+    """What names an object elsewhere."""
+    metadata = service["metadata"]
+    return {
+        "apiVersion": service["apiVersion"],
+        "kind": service["kind"],
+        "name": metadata["name"],
+        "uid": metadata["uid"],
+    }
 
 
 def _pool(token: str | None, **trust: str | None) -> urllib3.PoolManager:

@@ -1,6 +1,7 @@
 """What the loop needs from the world; one adapter a file, none knows another."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -85,3 +86,18 @@ class Journal(Protocol):
 
     def requests(self, after: int) -> list[Request]:
         """What people asked for, but the first `after` of it."""
+
+
+class Shared(Journal, Protocol):
+    """A journal that people and other promoters meet at."""
+
+    name: str
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Be the only promoter until the block ends. Raises LockHeld."""
+
+    def is_locked(self) -> bool:
+        """Whether a promoter works here now."""
+
+    def ask(self, request: Request) -> None:
+        """Leave a request for the promoter."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import Any
 
+import orjson
+
 from scripts.rollout import chain, codec, counters, lint, measure
 from scripts.rollout.ahead import Ahead
 from scripts.rollout.counters import ERRORS, REQUESTS, TIMED, UP_TO
@@ -39,29 +41,60 @@ CANARY, STABLE = "canary", "stable"
 class Replay:
     """What was decided, and when, and the code that the run would have had.
 
-    `lines`: first and last line of the journal that were verified, 0 for CSV.
+    `lines`: first and last entry of the journal that were verified, 0 for CSV. `code`
+    is None where a part of a journal holds no beginning to decide from.
     """
 
     notes: tuple[tuple[float, str], ...]
-    code: Exit
+    code: Exit | None
     lines: tuple[int, int]
 
 
 def journal(lines: Iterable[str], policy: Policy | None) -> Replay:
-    """The last rollout of a journal. Raises JournalError where it does not hold."""
-    records = list(enumerate(chain.verified(lines), 1))
-    begins = [number for number, each in records if each["kind"] == "begin"]
-    if not begins:
-        raise JournalError("no rollout begins in this journal")
-    begin = records[begins[-1] - 1][1]
-    looks = [(n, each) for n, each in records[begins[-1] :] if each["kind"] == "look"]
+    """The last rollout of a journal, or of a part of one, which a restart may begin.
+
+    Raises JournalError where it does not hold.
+    """
+    records, span = _verified(list(lines))
+    begin = _beginning(records)
+    if begin is None:
+        return Replay((), None, span)
+    looks = [
+        (each["seq"], each)
+        for each in records
+        if each["kind"] == "look" and each["seq"] > begin["seq"]
+    ]
     state: State = codec.decode(State, begin["state"])
-    span = (1, len(records))
     if policy is None:
         own = lint.parse(begin["policy"], "the journal's policy")
         return _ended(_again(Machine(own), state, looks), state, span)
     seen = [codec.decode(Observation, each["seen"]) for _, each in looks]
     return _ended(_follow(Machine(policy), state, seen), state, span)
+
+
+def _verified(lines: list[str]) -> tuple[list[dict[str, Any]], tuple[int, int]]:
+    """All entries, and which are verified: the first of a part is taken as it is.
+
+    A promoter that goes on tells the last entry once more. A copy may hold older chains
+    before the last.
+    """
+    lines = [line for line, _ in groupby(lines)]
+    begins = [i for i, line in enumerate(lines) if chain.is_first(line)]
+    lines = lines[begins[-1] if begins else 0 :]
+    first = orjson.loads(lines[0])
+    if first["seq"] == 1:
+        records = list(chain.verified(lines))
+        return records, (1, len(records))
+    rest = chain.verified(lines[1:], first["hash"], first["seq"] + 1)
+    records = [first, *rest]
+    return records, (first["seq"] + 1, records[-1]["seq"])
+
+
+def _beginning(records: list[dict[str, Any]]) -> dict[str, Any] | None:
+    begins = [each for each in records if each["kind"] == "begin"]
+    restarts = [each for each in records if each["kind"] == "restart"]
+    found = begins[-1:] or restarts[:1]
+    return found[0] if found else None
 
 
 def _again(

@@ -11,7 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from scripts.rollout import codec, counters, machine, records
-from scripts.rollout.errors import Exit, PolicyError, RolloutError, Unreachable
+from scripts.rollout.errors import (
+    Exit,
+    PolicyError,
+    Refused,
+    RolloutError,
+    Unreachable,
+)
 from scripts.rollout.look import ALL
 from scripts.rollout.machine import Machine
 from scripts.rollout.policy import Policy
@@ -100,7 +106,7 @@ class Runner:
         return None
 
     def _begin(self, view: View, before: Saved | None) -> None:
-        journal, say = self._world.journal, self._world.say
+        say = self._world.say
         fresh = self._fresh(view)
         state = fresh.state
         if before is not None:
@@ -109,7 +115,7 @@ class Runner:
         if view.percent:
             say(f"canaryTrafficPercent {view.percent} -> 0 until the first step")
         body = {"policy": self._text, "state": codec.encode(state)}
-        self._saved = journal.commit(fresh, "begin", body)
+        self._commit(fresh, "begin", body)
 
     def _fresh(self, view: View) -> Saved:
         """A rollout that begins; what people asked of an earlier one is not for it."""
@@ -129,8 +135,12 @@ class Runner:
         if saved.kind == "look":
             for action in records.actions(saved.line):
                 self._act(action)
-        body = {"time": self._world.now()}
-        self._saved = self._world.journal.commit(self.saved, "restart", body)
+        body = {
+            "time": self._world.now(),
+            "policy": self._text,
+            "state": codec.encode(self.saved.state),
+        }
+        self._commit(self.saved, "restart", body)
 
     def look(self) -> Decision:
         """Observe, decide, write down, act, read back."""
@@ -145,7 +155,7 @@ class Runner:
             requests=self.saved.requests + len(seen.requests),
         )
         body = records.look(self._machine.rules, seen, decision)
-        self._saved = self._world.journal.commit(saved, "look", body)
+        self._commit(saved, "look", body)
         for note in decision.notes:
             self._world.say(note)
         for action in decision.actions:
@@ -212,7 +222,22 @@ class Runner:
                 saved = replace(self.saved, warmed=warmed)
                 done = {"warmed": codec.encode(warmed)}
         body = {"action": records.encoded(action), **done}
-        self._saved = self._world.journal.commit(saved, "act", body)
+        self._commit(saved, "act", body)
+
+    def _commit(self, saved: Saved, kind: str, body: dict[str, Any]) -> None:
+        """Write it down, however long that is not possible: nothing else is, too."""
+        is_told = False
+        while True:
+            try:
+                self._saved = self._world.journal.commit(saved, kind, body)
+                return
+            except Refused:
+                raise
+            except Unreachable as error:
+                if not is_told:
+                    self._world.say(f"waiting for the journal: {error}")
+                is_told = True
+                self._world.sleep(SETTLE_S)
 
     def _set_percent(self, percent: int | None) -> dict[str, Any]:
         world, canary = self._world, self.saved.state.canary

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.rollout.journal import Journal
+from scripts.rollout.journal import FileJournal
 from scripts.rollout.ports import Reading
 from scripts.rollout.runner import Runner, World
 from scripts.rollout.state import View, Warmed
@@ -24,7 +24,7 @@ class Cluster:
     def __init__(self, folder: Path, bad: float = 0.0) -> None:
         """The canary fails a share `bad` of its requests."""
         self.folder, self.bad = folder, bad
-        self.journal = Journal(folder / "rollout")
+        self.journal = FileJournal(folder / "rollout")
         self.said: list[str] = []
         self._world = folder / "world.json"
         if not self._world.exists():

@@ -133,14 +133,15 @@ def test_run_needs_something_to_roll_out(
     assert "apply it first" in capsys.readouterr().err
 
 
-def test_a_backend_of_the_cluster_part_is_refused_by_name(
-    tmp_path: Path, capsys: Captured
+def test_a_cluster_that_is_not_there_is_said_in_a_line(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     path = tmp_path / "p.yaml"
     path.write_text("target: {inferenceservice: intent, backend: gateway}\n")
     assert _main("lint", "-f", str(path)) == 0
     assert _main("run", "-f", str(path), "--dir", str(tmp_path)) == 2
-    assert "gateway is not in this version" in capsys.readouterr().err
+    assert "none is not there; set KUBECONFIG" in capsys.readouterr().err
 
 
 def test_plan_says_steps_time_and_false_alarms(policy: str, capsys: Captured) -> None:

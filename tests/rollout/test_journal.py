@@ -8,20 +8,20 @@ import pytest
 
 from scripts.rollout import chain, codec
 from scripts.rollout.errors import JournalError, LockHeld
-from scripts.rollout.journal import Journal
+from scripts.rollout.journal import FileJournal
 from scripts.rollout.ports import Saved
 from scripts.rollout.state import Phase, Request, State
 from tests.rollout.fakes import Cluster
 from tests.rollout.worlds import Rollout
 
 
-def _whole(folder: Path) -> Journal:
+def _whole(folder: Path) -> FileJournal:
     cluster = Cluster(folder)
     cluster.runner().run()
     return cluster.journal
 
 
-def _saved(journal: Journal) -> Saved:
+def _saved(journal: FileJournal) -> Saved:
     saved = journal.load()
     assert saved is not None
     return saved
@@ -85,7 +85,7 @@ def test_a_torn_last_line_is_repaired(tmp_path: Path, left: int) -> None:
 
 
 def test_a_torn_first_line_too(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "one")
+    journal = FileJournal(tmp_path / "one")
     journal.commit(Saved(Rollout.begun().state, "policy"), "begin", {})
     text = journal.path.read_text()
     journal.path.write_text(text[:30])
@@ -110,7 +110,7 @@ def test_a_journal_without_its_state_is_not_written_on(tmp_path: Path) -> None:
 def test_only_one_promoter_holds_the_lock(tmp_path: Path) -> None:
     import os
 
-    journal = Journal(tmp_path / "default.intent")
+    journal = FileJournal(tmp_path / "default.intent")
     with journal.lock():
         assert journal.is_locked()
         with pytest.raises(LockHeld, match=f"process {os.getpid()}"), journal.lock():
@@ -119,7 +119,7 @@ def test_only_one_promoter_holds_the_lock(tmp_path: Path) -> None:
 
 
 def test_requests_are_kept_in_order(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+    journal = FileJournal(tmp_path)
     assert journal.requests(0) == []
     for verb in ("pause", "resume"):
         journal.ask(Request(verb, "why"))
@@ -132,7 +132,7 @@ def test_no_number_that_json_has_not_gets_into_a_line() -> None:
 
 
 def test_the_last_commit_is_what_is_loaded(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+    journal = FileJournal(tmp_path)
     state = Rollout.begun().state
     saved = journal.commit(
         Saved(state, "policy", {"r": {"a": {"n": 0.1}}}), "begin", {}

@@ -4,8 +4,7 @@ import argparse
 
 from scripts.rollout import wiring
 from scripts.rollout.errors import Exit, LockHeld, RolloutError
-from scripts.rollout.journal import Journal
-from scripts.rollout.ports import Saved
+from scripts.rollout.ports import Saved, Shared
 from scripts.rollout.runner import Runner
 from scripts.rollout.state import Request
 from scripts.rollout.verbs import target
@@ -33,11 +32,12 @@ def run(options: argparse.Namespace) -> Exit:
     return Exit.PROMOTED
 
 
-def _abort(options: argparse.Namespace, journal: Journal, saved: Saved) -> Exit:
+def _abort(options: argparse.Namespace, journal: Shared, saved: Saved) -> Exit:
     policy = target.policy(saved)
     try:
         with journal.lock():
-            world = wiring.world(options.dir, policy, is_quiet=bool(options.output))
+            quiet = bool(options.output)
+            world = wiring.world(options.dir, policy, journal, is_quiet=quiet)
             return Runner(policy, saved.policy, world).run()
     except LockHeld:
         return Exit.ABORTED  # a promoter has started meanwhile, and reads it

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from scripts.rollout import lint, replay, say
+from scripts.rollout import chain, lint, replay, say
 from scripts.rollout.errors import Exit, RolloutError
 from scripts.rollout.verbs.output import emit
 
@@ -14,21 +14,25 @@ def run(options: argparse.Namespace) -> Exit:
     """Print each decision; end with the exit code that the run would have had."""
     policy = lint.read(options.policy) if options.policy else None
     lines = _lines(options.file)
-    if lines and lines[0].startswith("{"):
-        found = replay.journal(lines, policy)
+    entries = [line for line in lines if line.startswith(chain.HEAD)]
+    if entries:
+        found = replay.journal(entries, policy)
     elif policy is None:
         raise RolloutError("counters as CSV need --policy FILE")
     else:
         found = replay.counts(lines, policy)
     for at, note in found.notes:
         emit(options, {"time": at, "note": note}, f"{at:.1f} {note}")
-    ended: dict[str, Any] = {"verdict": found.code.name, "exitCode": int(found.code)}
-    said = say.verdict(found.code)
+    code = Exit.PROMOTED if found.code is None else found.code
+    ended: dict[str, Any] = {"verdict": code.name, "exitCode": int(code)}
+    said = say.verdict(code)
+    if found.code is None:
+        ended, said = {}, "no rollout begins here, so nothing was decided again"
     if found.lines[1]:
         ended["verifiedLines"] = list(found.lines)
         said += f"; lines {found.lines[0]} to {found.lines[1]} verified"
     emit(options, ended, said)
-    return found.code
+    return code
 
 
 def _lines(file: str) -> list[str]:

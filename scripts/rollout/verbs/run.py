@@ -1,10 +1,11 @@
 """`run`: take the canary through its rollout."""
 
 import argparse
+import signal
 
-from scripts.rollout import lint, say, wiring
-from scripts.rollout.errors import Exit
-from scripts.rollout.journal import Journal
+from scripts.rollout import lint, manifest, say, wiring
+from scripts.rollout.errors import Exit, RolloutError
+from scripts.rollout.policy import Policy
 from scripts.rollout.records import so_far
 from scripts.rollout.runner import Runner
 from scripts.rollout.state import SetPercent
@@ -14,15 +15,47 @@ from scripts.rollout.verbs.output import emit
 def run(options: argparse.Namespace) -> Exit:
     """Until there is a verdict; once; or only in words."""
     policy, text = lint.read(options.file), options.file.read_text(encoding="utf-8")
-    runner = Runner(
-        policy, text, wiring.world(options.dir, policy, is_quiet=bool(options.output))
+    kept = wiring.journal(
+        options.dir, policy.key, on_cluster=wiring.is_on_cluster(policy)
     )
+    quiet = bool(options.output)
+    world = wiring.world(
+        options.dir, policy, kept, is_quiet=quiet, copy=options.journal
+    )
+    runner = Runner(policy, text, world)
     if options.dry_run:
         return _rehearse(options, runner)
-    with Journal.of(options.dir, policy.key).lock():
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _without_percent(options, policy)
+    with kept.lock():
         code = runner.run(once=options.once)
+    if code is Exit.PROMOTED:
+        world.say(_close_the_trap(options, policy))
     emit(options, {"verdict": code.name, "exitCode": int(code)}, say.verdict(code))
     return code
+
+
+def _without_percent(options: argparse.Namespace, policy: Policy) -> str:
+    """The manifest as it is to be after the promotion, "" where none was named."""
+    if options.write_manifest is None:
+        return ""
+    text = options.write_manifest.read_text(encoding="utf-8")
+    try:
+        return manifest.without_percent(text, policy.target.inferenceservice)
+    except RolloutError as error:
+        raise RolloutError(f"{options.write_manifest}: {error}") from error
+
+
+def _close_the_trap(options: argparse.Namespace, policy: Policy) -> str:
+    """Applied again with its percent, a promoted version would lose the rest."""
+    changed = _without_percent(options, policy)
+    if not changed:
+        return (
+            f"remove {manifest.FIELD} from its manifest before that is applied again: "
+            "after a promotion it means back (run --write-manifest FILE does it)"
+        )
+    options.write_manifest.write_text(changed, encoding="utf-8")
+    return f"{options.write_manifest}: {manifest.FIELD} is gone"
 
 
 def _rehearse(options: argparse.Namespace, runner: Runner) -> Exit:

@@ -2,25 +2,28 @@
 
 import argparse
 
-from scripts.rollout import lint
+from scripts.rollout import lint, wiring
 from scripts.rollout.errors import RolloutError
-from scripts.rollout.journal import Journal
 from scripts.rollout.policy import Policy
-from scripts.rollout.ports import Saved
+from scripts.rollout.ports import Saved, Shared
 
 Options = argparse.Namespace
 
 
-def journal(options: Options) -> Journal:
+def journal(options: Options) -> Shared:
     """Where it is written down."""
-    return Journal.of(options.dir, f"{options.namespace}.{options.name}")
+    key = f"{options.namespace}.{options.name}"
+    return wiring.journal(options.dir, key, on_cluster=options.cluster)
 
 
-def loaded(journal: Journal) -> Saved:
+def loaded(journal: Shared) -> Saved:
     """Its last commit. Raises RolloutError where there is none."""
     saved = journal.load()
     if saved is None:
-        raise RolloutError(f"no rollout of {journal.folder.name} in {journal.folder}")
+        raise RolloutError(
+            f"no rollout of {journal.name} in {journal}; one that runs on a cluster is "
+            "found with --cluster"
+        )
     return saved
 
 

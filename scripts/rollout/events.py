@@ -1,0 +1,58 @@
+"""Kubernetes Events on the InferenceService: decisions where kubectl shows them."""
+
+import json
+import sys
+from datetime import UTC, datetime
+
+from scripts.rollout.errors import Unreachable
+from scripts.rollout.kube import MANAGER, Cluster, reference, service_path
+from scripts.rollout.ports import Saved
+from scripts.rollout.state import Phase
+
+NORMAL = (Phase.PREFLIGHT, Phase.WARMUP, Phase.STEP, Phase.BAKE, Phase.PROMOTING)
+TIME = "%Y-%m-%dT%H:%M:%SZ"
+
+
+class Events:
+    """Tells what a journal's entries say; an Event that is lost changes nothing."""
+
+    def __init__(self, cluster: Cluster, namespace: str, service: str) -> None:
+        """About one InferenceService."""
+        self._cluster, self._namespace, self._service = cluster, namespace, service
+        self._path = f"/api/v1/namespaces/{namespace}/events"
+        self._object: dict[str, str] = {}
+
+    def __call__(self, saved: Saved) -> None:
+        """One Event for the notes of a look, or for a beginning."""
+        state, entry = saved.state, json.loads(saved.line)
+        notes = entry.get("notes", [])
+        if saved.kind == "begin":
+            notes = [f"canary {state.canary} beside stable {state.stable}"]
+        if not notes:
+            return
+        is_normal = state.phase in (*NORMAL, Phase.PROMOTED)
+        try:
+            self._tell(state.phase, "; ".join(notes), is_normal=is_normal)
+        except Unreachable as error:
+            print(f"no Event: {error}", file=sys.stderr)
+
+    def _tell(self, reason: str, message: str, *, is_normal: bool) -> None:
+        now = datetime.now(UTC).strftime(TIME)
+        content = {
+            "metadata": {"generateName": f"{self._service}-rollout-"},
+            "involvedObject": self._involved(),
+            "reason": reason,
+            "message": message[:1024],
+            "type": "Normal" if is_normal else "Warning",
+            "source": {"component": MANAGER},
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+        }
+        self._cluster.create(self._path, content)
+
+    def _involved(self) -> dict[str, str]:
+        if not self._object:
+            found = self._cluster.get(service_path(self._namespace, self._service))
+            self._object = {"namespace": self._namespace, **reference(found)}
+        return self._object
