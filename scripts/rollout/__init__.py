@@ -5,11 +5,13 @@ The decision, pure (no clock, files or network), from the numbers outwards:
     judge      all evidence of a rollout, many rollouts at once
     values, policy, lint                                              the policy file
     state, measure, plan, look, asked, watch, phases, machine         what to do next
-    explain, say, show, records                                       numbers and words
+    explain, say, show, records, manifest                             numbers and words
     counters, series                                   from metrics pages to counts
     chain, codec, replay, ahead                        the journal, and deciding again
 The shell around it:
     ports      what the loop needs; runner is the loop
-    local, kserve (kube), scrape, prometheus, journal  adapters, joined by wiring
+    local; kserve, gateway, standard (kube, pods, httproute)   adapters of traffic,
+    scrape, prometheus; journal, configmap (lease), events     all joined by wiring
+    audit      who else hears what a journal is told
     forecast, verbs                                    what the command line does
 """

@@ -16,7 +16,7 @@ from typing import Any
 from scripts.rollout import chain, codec
 from scripts.rollout.errors import LockHeld, Refused, Unreachable
 from scripts.rollout.journal import decoded, following
-from scripts.rollout.kube import Cluster, Object, reference, service_path
+from scripts.rollout.kube import Cluster, Object, reference
 from scripts.rollout.lease import Lease
 from scripts.rollout.ports import Saved
 from scripts.rollout.state import Request
@@ -27,22 +27,23 @@ TRIES = 10
 
 
 class ConfigMapJournal:
-    """The ConfigMap and the Lease `<InferenceService>-rollout`."""
+    """The ConfigMap and the Lease `<name>-rollout` of what is rolled out."""
 
     def __init__(
-        self, cluster: Cluster, namespace: str, service: str, holder: str
+        self, cluster: Cluster, namespace: str, name: str, holder: str, owner: str
     ) -> None:
-        """Write and lock on behalf of `holder`."""
-        self.name = f"{namespace}.{service}"
-        self._cluster, self._namespace, self._service = cluster, namespace, service
+        """Write and lock on behalf of `holder`; what begins belongs to `owner`."""
+        self.name = f"{namespace}.{name}"
+        self._cluster, self._object = cluster, f"{name}-rollout"
         self._folder = f"/api/v1/namespaces/{namespace}/configmaps"
-        self._path = f"{self._folder}/{service}-rollout"
-        self._lease = Lease(cluster, namespace, f"{service}-rollout", holder)
+        self._path = f"{self._folder}/{self._object}"
+        self._owner = owner
+        self._lease = Lease(cluster, namespace, self._object, holder)
         self._found: Object | None = None
 
     def __str__(self) -> str:
         """Where it is."""
-        return f"ConfigMap {self._namespace}/{self._service}-rollout"
+        return f"ConfigMap {self._object}"
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -57,7 +58,7 @@ class ConfigMapJournal:
     def load(self, *, repair: bool = False) -> Saved | None:
         """The last commit, None before the first; one write is never half done."""
         del repair
-        self._found = self._read()
+        self._found = self._cluster.find(self._path)
         if self._found is None:
             return None
         packed = base64.b64decode(self._found["binaryData"][STATE])
@@ -74,7 +75,7 @@ class ConfigMapJournal:
             except Refused as error:
                 if error.status != 409:
                     raise
-            self._found = self._read()
+            self._found = self._cluster.find(self._path)
             now = self._found["data"]["hash"] if self._found else chain.FIRST
             if now == after.hash:
                 return after
@@ -115,12 +116,9 @@ class ConfigMapJournal:
         }
 
     def _owned(self) -> Object:
-        """Metadata of an object that goes when its InferenceService goes."""
-        owner = self._cluster.get(service_path(self._namespace, self._service))
-        return {
-            "name": f"{self._service}-rollout",
-            "ownerReferences": [reference(owner)],
-        }
+        """Metadata of an object that goes when what is rolled out goes."""
+        owner = reference(self._cluster.get(self._owner))
+        return {"name": self._object, "ownerReferences": [owner]}
 
     def ask(self, request: Request) -> None:
         """Leave a request for the promoter. Raises Unreachable."""
@@ -143,16 +141,8 @@ class ConfigMapJournal:
         """All but the first `after`; none while nobody answers, and they stay there."""
         self._lease.renew()
         try:
-            found = self._read()
+            found = self._cluster.find(self._path)
         except Unreachable:
             return []
         lines = found["data"].get(REQUESTS, "").splitlines() if found else []
         return [codec.decode(Request, json.loads(line)) for line in lines[after:]]
-
-    def _read(self) -> Object | None:
-        try:
-            return self._cluster.get(self._path)
-        except Refused as error:
-            if error.status == 404:
-                return None
-            raise

@@ -5,7 +5,7 @@ import sys
 from datetime import UTC, datetime
 
 from scripts.rollout.errors import Unreachable
-from scripts.rollout.kube import MANAGER, Cluster, reference, service_path
+from scripts.rollout.kube import MANAGER, Cluster, reference
 from scripts.rollout.ports import Saved
 from scripts.rollout.state import Phase
 
@@ -16,9 +16,9 @@ TIME = "%Y-%m-%dT%H:%M:%SZ"
 class Events:
     """Tells what a journal's entries say; an Event that is lost changes nothing."""
 
-    def __init__(self, cluster: Cluster, namespace: str, service: str) -> None:
-        """About one InferenceService."""
-        self._cluster, self._namespace, self._service = cluster, namespace, service
+    def __init__(self, cluster: Cluster, namespace: str, subject: str) -> None:
+        """About the InferenceService or HTTPRoute at the path `subject`."""
+        self._cluster, self._namespace, self._subject = cluster, namespace, subject
         self._path = f"/api/v1/namespaces/{namespace}/events"
         self._object: dict[str, str] = {}
 
@@ -38,9 +38,10 @@ class Events:
 
     def _tell(self, reason: str, message: str, *, is_normal: bool) -> None:
         now = datetime.now(UTC).strftime(TIME)
+        involved = self._involved()
         content = {
-            "metadata": {"generateName": f"{self._service}-rollout-"},
-            "involvedObject": self._involved(),
+            "metadata": {"generateName": f"{involved['name']}-rollout-"},
+            "involvedObject": involved,
             "reason": reason,
             "message": message[:1024],
             "type": "Normal" if is_normal else "Warning",
@@ -53,6 +54,6 @@ class Events:
 
     def _involved(self) -> dict[str, str]:
         if not self._object:
-            found = self._cluster.get(service_path(self._namespace, self._service))
+            found = self._cluster.get(self._subject)
             self._object = {"namespace": self._namespace, **reference(found)}
         return self._object

@@ -9,9 +9,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from scripts.inference.clients import model_name
 from scripts.rollout import pods
-from scripts.rollout.errors import Refused, RolloutError, Unreachable
+from scripts.rollout.errors import RolloutError, Unreachable
 from scripts.rollout.kube import Cluster, Object, service_path
 from scripts.rollout.ports import Pages
 from scripts.rollout.series import PROXY_PAGE
@@ -19,9 +18,7 @@ from scripts.rollout.state import View, Warmed
 
 REVISION = "serving.knative.dev/revision"
 ROLLOUT_DURATION = "serving.knative.dev/rollout-duration"
-GATEWAYS = (
-    "/api/v1/namespaces/kourier-system/pods?labelSelector=app%3D3scale-kourier-gateway"
-)
+GATEWAYS = "kourier-system", {"app": "3scale-kourier-gateway"}
 GATEWAY_PORT, QUEUE_PORT = 9000, 9091
 PERCENT = "canaryTrafficPercent"
 
@@ -39,10 +36,6 @@ class KserveTraffic:
             f"/apis/serving.knative.dev/v1/namespaces/{namespace}"
             f"/services/{name}-predictor"
         )
-        self._pods_path = (
-            f"/api/v1/namespaces/{namespace}/pods"
-            f"?labelSelector=serving.kserve.io%2Finferenceservice%3D{name}"
-        )
         document = _applied(cluster, self._service, name)
         annotations = document["metadata"].get("annotations", {})
         if ROLLOUT_DURATION in annotations:
@@ -50,7 +43,6 @@ class KserveTraffic:
                 f"{name}: the annotation {ROLLOUT_DURATION} moves traffic by time; "
                 "remove it first"
             )
-        self._model = model_name(_container(document).get("args", ()), name)
         self.counts = "grpc" if _is_grpc(document) else counts
 
     def observe(self) -> View | None:
@@ -102,13 +94,13 @@ class KserveTraffic:
         status = self._cluster.get(self._service)["status"]
         newest = status["components"]["predictor"]["latestReadyRevision"]
         mine = [pod for pod in self._pods() if _revision(pod) == newest]
-        return pods.warm_up(self._cluster, mine, self._model, requests)
+        return pods.warm_up(self._cluster, mine, self._name, requests)
 
     def pages(self, revisions: Sequence[str]) -> Pages | None:
         """Pages of every gateway, and of each ready pod of these revisions."""
         cluster, counts = self._cluster, self.counts
         try:
-            proxies = cluster.get(GATEWAYS)["items"] if counts == "gateway" else []
+            proxies = pods.of(cluster, *GATEWAYS) if counts == "gateway" else []
             mine = self._pods()
         except Unreachable:
             return None
@@ -124,17 +116,13 @@ class KserveTraffic:
         )
 
     def _pods(self) -> list[Object]:
-        found: list[Object] = self._cluster.get(self._pods_path)["items"]
-        return found
+        return pods.of(self._cluster, self._namespace, {pods.OWNER: self._name})
 
 
 def _applied(cluster: Cluster, path: str, name: str) -> Object:
-    try:
-        document = cluster.get(path)
-    except Refused as error:
-        if error.status == 404:
-            raise RolloutError(f"{error}; apply {name} first") from error
-        raise
+    document = cluster.find(path)
+    if document is None:
+        raise RolloutError(f"InferenceService {name} not found; apply it first")
     mode = document.get("status", {}).get("deploymentMode", "Knative")
     if mode not in ("Knative", "Serverless"):
         raise RolloutError(

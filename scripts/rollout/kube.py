@@ -73,6 +73,15 @@ class Cluster:
         """An object or list. Raises Unreachable."""
         return self._ask("GET", path)
 
+    def find(self, path: str) -> Object | None:
+        """An object, None where there is none. Raises Unreachable."""
+        try:
+            return self.get(path)
+        except Refused as error:
+            if error.status != 404:
+                raise
+            return None
+
     def create(self, path: str, content: Object) -> Object:
         """A new object. Raises Unreachable."""
         return self._ask("POST", path, content, JSON)

@@ -39,7 +39,7 @@ class Lease:
             yield
         finally:
             with suppress(Unreachable):  # then it ends by itself
-                self._write(self._read(), holder="")
+                self._write(self._cluster.find(self._path), holder="")
             self._renewed = 0.0
 
     def renew(self) -> None:
@@ -47,14 +47,14 @@ class Lease:
         if not self._renewed or time.monotonic() - self._renewed < RENEW_S:
             return
         with suppress(Unreachable):  # nobody else can take it meanwhile
-            found = self._read()
+            found = self._cluster.find(self._path)
             if found is not None and _holder(found) != self._holder:
                 raise self._is_held(found)
             self._write(found)
 
     def is_held(self) -> bool:
         """Whether anybody holds it now, by this machine's clock."""
-        found = self._read()
+        found = self._cluster.find(self._path)
         if found is None or not _holder(found):
             return False
         renewed = datetime.strptime(found["spec"]["renewTime"], TIME)
@@ -63,10 +63,10 @@ class Lease:
 
     def _free(self) -> Object | None:
         """As it is once nobody else holds it any more."""
-        found = self._read()
+        found = self._cluster.find(self._path)
         deadline = time.monotonic() + DURATION_S
         while found is not None and _holder(found) not in ("", self._holder):
-            now = self._read()
+            now = self._cluster.find(self._path)
             if now is None:
                 return None
             if now["spec"]["renewTime"] != found["spec"]["renewTime"]:
@@ -75,14 +75,6 @@ class Lease:
                 return now
             time.sleep(POLL_S)
         return found
-
-    def _read(self) -> Object | None:
-        try:
-            return self._cluster.get(self._path)
-        except Refused as error:
-            if error.status == 404:
-                return None
-            raise
 
     def _write(self, found: Object | None, holder: str | None = None) -> None:
         """In one step from what was found: of two writers one is refused."""
@@ -102,7 +94,7 @@ class Lease:
                 self._cluster.patch(self._path, content)
         except Refused as error:
             if error.status == 409:
-                raise self._is_held(self._read()) from error
+                raise self._is_held(self._cluster.find(self._path)) from error
             raise
         self._renewed = time.monotonic()
 

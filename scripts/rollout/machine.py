@@ -27,7 +27,7 @@ def begin(policy: Policy, view: View, now: float) -> State:
     """Pin the canary and the stable. Raises RolloutError where that is not safe."""
     danger = unsafe(view)
     if danger:
-        raise RolloutError(f"{policy.target.inferenceservice}: {danger}")
+        raise RolloutError(f"{policy.target.name}: {danger}")
     return State(
         canary=view.created,
         stable=view.rolledout,
@@ -57,8 +57,7 @@ def unsafe(view: View) -> str:
         )
     if view.created == view.rolledout:
         return (
-            f"no canary beside {view.rolledout}; apply the new version with "
-            "canaryTrafficPercent: 0"
+            f"no canary beside {view.rolledout}; apply the new version with 0 percent"
         )
     if view.percent is None or view.percent == ALL:
         return (

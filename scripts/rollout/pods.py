@@ -1,10 +1,13 @@
 """A revision's pods: how many are ready, how often restarted, where to ask them."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from urllib.parse import quote
 
+from scripts.inference.clients import model_name
 from scripts.rollout.kube import Cluster, Object
 from scripts.rollout.state import Replicas, Warmed
 
+OWNER = "serving.kserve.io/inferenceservice"
 CONTAINER = "kserve-container"
 METRICS_PORT = 8080
 TENSOR = {"name": "text", "datatype": "BYTES", "shape": [1], "data": ["hello"]}
@@ -19,19 +22,22 @@ def is_ready(pod: Object) -> bool:
 def replicas(
     pods: Iterable[Object], revision: Callable[[Object], str]
 ) -> Mapping[str, Replicas]:
-    """By revision; only the model's own container counts as restarted."""
-    found: dict[str, Replicas] = {}
+    """By revision."""
+    by_revision: dict[str, list[Object]] = {}
     for pod in pods:
-        before = found.get(revision(pod), Replicas())
-        restarts = sum(
-            status["restartCount"]
-            for status in pod["status"].get("containerStatuses", ())
-            if status["name"] == CONTAINER
-        )
-        found[revision(pod)] = Replicas(
-            before.ready + is_ready(pod), before.restarts + restarts
-        )
-    return found
+        by_revision.setdefault(revision(pod), []).append(pod)
+    return {name: total(found) for name, found in by_revision.items()}
+
+
+def total(pods: list[Object]) -> Replicas:
+    """Of one revision; only the model's own container counts as restarted."""
+    restarts = sum(
+        status["restartCount"]
+        for pod in pods
+        for status in pod["status"].get("containerStatuses", ())
+        if status["name"] == CONTAINER
+    )
+    return Replicas(sum(map(is_ready, pods)), restarts)
 
 
 def urls(
@@ -44,11 +50,34 @@ def urls(
     return tuple(cluster.pod_url(pod, port, path) for pod in pods if is_ready(pod))
 
 
-def warm_up(cluster: Cluster, pods: list[Object], model: str, requests: int) -> Warmed:
-    """Ask ready pods in turns, past the gateway, where no user comes."""
+def of(cluster: Cluster, namespace: str, labels: Mapping[str, str]) -> list[Object]:
+    """Pods with these labels. Raises Unreachable."""
+    selector = quote(",".join(f"{key}={value}" for key, value in labels.items()))
+    path = f"/api/v1/namespaces/{namespace}/pods?labelSelector={selector}"
+    found: list[Object] = cluster.get(path)["items"]
+    return found
+
+
+def warm_up(
+    cluster: Cluster, pods: Iterable[Object], service: str, requests: int
+) -> Warmed:
+    """Ask those that are ready in turns, past the gateway, where no user comes.
+
+    The model is the one that their arguments name, else called as `service` is.
+    """
+    ready = [pod for pod in pods if is_ready(pod)]
+    if not ready:
+        return Warmed(0, 0)
+    path = f"/v2/models/{model_name(_args(ready[0]), service)}/infer"
     failed = 0
-    for number in range(requests if pods else 0):
-        pod = pods[number % len(pods)]
-        url = cluster.pod_url(pod, METRICS_PORT, f"/v2/models/{model}/infer")
+    for number in range(requests):
+        url = cluster.pod_url(ready[number % len(ready)], METRICS_PORT, path)
         failed += not cluster.answers(url, {"inputs": [TENSOR]})
-    return Warmed(requests if pods else 0, failed)
+    return Warmed(requests, failed)
+
+
+def _args(pod: Object) -> Sequence[str]:
+    containers = pod["spec"]["containers"]
+    named = [each for each in containers if each["name"] == CONTAINER]
+    args: Sequence[str] = (named or containers)[0].get("args", ())
+    return args

@@ -34,11 +34,26 @@ class Part(BaseModel):
 
 
 class Target(Part):
-    """Which InferenceService, and what moves its traffic."""
+    """Which InferenceService or HTTPRoute, and what moves its traffic."""
 
-    inferenceservice: Name
+    inferenceservice: Name | None = None
+    route: Name | None = None
     namespace: Name = "default"
     backend: Literal["local", "knative", "gateway", "standard"] = "local"
+
+    @property
+    def name(self) -> str:
+        """Of what is rolled out."""
+        return str(self.route or self.inferenceservice)
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> "Target":
+        wanted, other = "inferenceservice", "route"
+        if self.backend == "gateway":
+            wanted, other = other, wanted
+        if getattr(self, wanted) is None or getattr(self, other) is not None:
+            raise ValueError(f"backend {self.backend}: expected {wanted}, no {other}")
+        return self
 
 
 class Bake(Part):
@@ -205,4 +220,4 @@ class Policy(Part):
     @property
     def key(self) -> str:
         """Namespace and name of what is rolled out."""
-        return f"{self.target.namespace}.{self.target.inferenceservice}"
+        return f"{self.target.namespace}.{self.target.name}"

@@ -17,13 +17,15 @@ Reading = Mapping[str, Mapping[str, Sample]]
 class Pages:
     """Where to read: proxies that count requests, if any do, and predictors.
 
-    `with_http`: the predictors count HTTP too, because nobody before them does.
+    `with_http`: the predictors count HTTP too, because nobody before them does. `arms`:
+    whose a predictor's page is, where it does not say so itself.
     """
 
     gateways: tuple[str, ...] = ()
     queues: tuple[str, ...] = ()
     predictors: tuple[str, ...] = ()
     with_http: bool = False
+    arms: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def counting(self) -> tuple[str, ...]:
@@ -42,6 +44,15 @@ class Traffic(Protocol):
 
     def warm_up(self, requests: int) -> Warmed:
         """Ask the canary by its tag, where no user comes."""
+
+
+class Counted(Traffic, Protocol):
+    """Traffic that can be counted, and by whom: `counts` as in `Policy.counts`."""
+
+    counts: str
+
+    def pages(self, revisions: Sequence[str]) -> Pages | None:
+        """Where the counters of these revisions are, None where that is not known."""
 
 
 class Metrics(Protocol):

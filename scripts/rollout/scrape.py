@@ -55,7 +55,8 @@ class Scrape:
         if url in pages.queues:
             return series.from_queue(series.parse(text, series.QUEUE_FAMILIES), url)
         lines = series.parse(text, series.PREDICTOR_FAMILIES)
-        return series.from_predictor(lines, url, with_http=pages.with_http)
+        found = series.from_predictor(lines, url, with_http=pages.with_http)
+        return {pages.arms.get(url, name): found[name] for name in found}
 
     def history(
         self, revision: str, seconds: float, step: float

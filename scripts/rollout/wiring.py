@@ -4,64 +4,67 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import urllib3
 
+from scripts.rollout import httproute, kube
 from scripts.rollout.audit import Heard, copy_to
+from scripts.rollout.configmap import ConfigMapJournal
 from scripts.rollout.errors import RolloutError
+from scripts.rollout.events import Events
+from scripts.rollout.gateway import GatewayTraffic
 from scripts.rollout.journal import FileJournal
+from scripts.rollout.kserve import KserveTraffic
+from scripts.rollout.kube import Cluster
 from scripts.rollout.policy import Policy
-from scripts.rollout.ports import Journal, Metrics, Pages, Shared, Traffic
+from scripts.rollout.ports import Counted, Journal, Metrics, Shared
 from scripts.rollout.prometheus import Prometheus
 from scripts.rollout.runner import World
 from scripts.rollout.scrape import Scrape
+from scripts.rollout.standard import StandardTraffic
+
+ON_CLUSTER: Mapping[str, Callable[[Cluster, str, str, str], Counted]] = {
+    "knative": KserveTraffic,
+    "gateway": GatewayTraffic,
+    "standard": StandardTraffic,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """What moves traffic, where its counters are, and how those are asked for."""
+    """What moves traffic, and how its pages are asked for."""
 
-    traffic: Traffic
-    pages: Callable[[Sequence[str]], Pages | None]
-    counts: str
+    traffic: Counted
     http: urllib3.PoolManager | None = None
 
 
 def backend(folder: Path, policy: Policy) -> Backend:
-    """The one that a policy names, imported when it is. Raises RolloutError."""
+    """The one that a policy names. Raises RolloutError.
+
+    Local mode is imported when it is meant: the promoter's image does without it.
+    """
     target = policy.target
-    if target.backend == "local":
+    where = target.namespace, target.name, policy.counts
+    if is_on_cluster(policy):
+        cluster = Cluster.here()
+        return Backend(ON_CLUSTER[target.backend](cluster, *where), cluster.http)
+    try:
         from scripts.local.store import Store
         from scripts.rollout.local import LocalTraffic
-
-        local = LocalTraffic(
-            Store(folder), target.namespace, target.inferenceservice, policy.counts
-        )
-        return Backend(local, local.pages, local.counts)
-    if target.backend == "knative":
-        from scripts.rollout.kserve import KserveTraffic
-        from scripts.rollout.kube import Cluster
-
-        cluster = Cluster.here()
-        there = KserveTraffic(
-            cluster, target.namespace, target.inferenceservice, policy.counts
-        )
-        return Backend(there, there.pages, there.counts, cluster.http)
-    raise RolloutError(
-        f"target.backend: {target.backend} is not in this version; local, knative are"
-    )
+    except ModuleNotFoundError as error:
+        raise RolloutError(f"target.backend: local needs {error.name}") from error
+    return Backend(LocalTraffic(Store(folder), *where))
 
 
 def metrics(policy: Policy, chosen: Backend) -> Metrics:
     """Where the counters come from."""
-    namespace = policy.target.namespace
+    namespace, traffic = policy.target.namespace, chosen.traffic
     if policy.source.prometheus is not None:
-        url = policy.source.prometheus
-        return Prometheus(url, namespace, chosen.counts)
-    return Scrape(namespace, chosen.pages, http=chosen.http)
+        return Prometheus(policy.source.prometheus, namespace, traffic.counts)
+    return Scrape(namespace, traffic.pages, http=chosen.http)
 
 
 def is_on_cluster(policy: Policy) -> bool:
@@ -69,27 +72,36 @@ def is_on_cluster(policy: Policy) -> bool:
     return policy.target.backend != "local"
 
 
-def journal(folder: Path, key: str, *, on_cluster: bool) -> Shared:
-    """Where the rollouts of a target are written down. Raises RolloutError."""
+def subject(policy: Policy) -> str:
+    """What is rolled out on a cluster, as a path of its API server."""
+    find = kube.service_path if policy.target.route is None else httproute.route_path
+    return find(policy.target.namespace, policy.target.name)
+
+
+def journal(folder: Path, key: str, *, on_cluster: bool, owner: str = "") -> Shared:
+    """Where the rollouts of a target are written down; whoever begins one says whose.
+
+    Raises RolloutError.
+    """
     if not on_cluster:
         return FileJournal.of(folder, key)
-    from scripts.rollout.configmap import ConfigMapJournal
-    from scripts.rollout.kube import Cluster
-
     namespace, _, name = key.partition(".")
     holder = os.environ.get("ROLLOUT_HOLDER", f"{socket.gethostname()}/{os.getpid()}")
-    return ConfigMapJournal(Cluster.here(), namespace, name, holder)
+    return ConfigMapJournal(Cluster.here(), namespace, name, holder, owner)
+
+
+def journal_of(folder: Path, policy: Policy) -> Shared:
+    """Where a policy's rollouts are written down. Raises RolloutError."""
+    if not is_on_cluster(policy):
+        return journal(folder, policy.key, on_cluster=False)
+    return journal(folder, policy.key, on_cluster=True, owner=subject(policy))
 
 
 def heard(folder: Path, policy: Policy, kept: Journal, copy: str | None) -> Journal:
     """The journal; on a cluster with Events, and with a copy of the whole chain."""
     if not is_on_cluster(policy):
         return Heard(kept, copy_to(copy)) if copy else kept
-    from scripts.rollout.events import Events
-    from scripts.rollout.kube import Cluster
-
-    target = policy.target
-    events = Events(Cluster.here(), target.namespace, target.inferenceservice)
+    events = Events(Cluster.here(), policy.target.namespace, subject(policy))
     whole = copy_to(copy or folder / "clusters" / policy.key / "journal.jsonl")
     return Heard(kept, whole, [events])
 

@@ -85,7 +85,7 @@ def test_a_wrong_policy_is_usage_with_every_fault(
     assert _main("run", "-f", str(path)) == 2
     said = capsys.readouterr().err
     assert "p.yaml:2: dwel: unknown key; did you mean dwell?" in said
-    assert "p.yaml:1: target.inferenceservice: missing" in said
+    assert "target: backend local: expected inferenceservice, no route" in said
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_cluster_that_is_not_there_is_said_in_a_line(
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     path = tmp_path / "p.yaml"
-    path.write_text("target: {inferenceservice: intent, backend: gateway}\n")
+    path.write_text("target: {route: intent, backend: gateway}\n")
     assert _main("lint", "-f", str(path)) == 0
     assert _main("run", "-f", str(path), "--dir", str(tmp_path)) == 2
     assert "none is not there; set KUBECONFIG" in capsys.readouterr().err

@@ -24,7 +24,7 @@ RECORDED = json.loads((ROOT / "tests" / "data" / "kserve_objects.json").read_tex
 SERVING = "/apis/serving.kserve.io/v1beta1/namespaces/default/inferenceservices/intent"
 KNATIVE = "/apis/serving.knative.dev/v1/namespaces/default"
 PODS = "/api/v1/namespaces/default/pods"
-GATEWAY = GATEWAYS.partition("?")[0]
+GATEWAY = f"/api/v1/namespaces/{GATEWAYS[0]}/pods"
 FIRST, NEWEST = "intent-predictor-00001", "intent-predictor-00003"
 
 
@@ -266,7 +266,7 @@ def test_another_deployment_mode_is_refused_with_the_way_out(
 
 def test_what_was_never_applied_is_named(api: Api, cluster: Cluster) -> None:
     del api.objects[SERVING]
-    with pytest.raises(RolloutError, match="apply intent first"):
+    with pytest.raises(RolloutError, match="intent not found; apply it first"):
         _traffic(cluster)
 
 

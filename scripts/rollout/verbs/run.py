@@ -9,15 +9,29 @@ from scripts.rollout.policy import Policy
 from scripts.rollout.records import so_far
 from scripts.rollout.runner import Runner
 from scripts.rollout.state import SetPercent
+from scripts.rollout.verbs import job
 from scripts.rollout.verbs.output import emit
+
+PERCENT_TRAP = (
+    f"remove {manifest.FIELD} from its manifest before that is applied again: after a "
+    "promotion it means back (run --write-manifest FILE does it)"
+)
+TRAPS = {
+    "local": PERCENT_TRAP,
+    "knative": PERCENT_TRAP,
+    "gateway": "write these weights into the route's manifest before that is applied "
+    "again: the old ones mean back",
+    "standard": "make the canary the predictor in its manifest before that is applied "
+    "again: the old one means back",
+}
 
 
 def run(options: argparse.Namespace) -> Exit:
     """Until there is a verdict; once; or only in words."""
     policy, text = lint.read(options.file), options.file.read_text(encoding="utf-8")
-    kept = wiring.journal(
-        options.dir, policy.key, on_cluster=wiring.is_on_cluster(policy)
-    )
+    if options.in_cluster:
+        return job.start(options, policy, text, options.root)
+    kept = wiring.journal_of(options.dir, policy)
     quiet = bool(options.output)
     world = wiring.world(
         options.dir, policy, kept, is_quiet=quiet, copy=options.journal
@@ -39,9 +53,14 @@ def _without_percent(options: argparse.Namespace, policy: Policy) -> str:
     """The manifest as it is to be after the promotion, "" where none was named."""
     if options.write_manifest is None:
         return ""
+    if TRAPS[policy.target.backend] is not PERCENT_TRAP:
+        raise RolloutError(
+            f"--write-manifest removes {manifest.FIELD}, which target.backend "
+            f"{policy.target.backend} does not have"
+        )
     text = options.write_manifest.read_text(encoding="utf-8")
     try:
-        return manifest.without_percent(text, policy.target.inferenceservice)
+        return manifest.without_percent(text, policy.target.name)
     except RolloutError as error:
         raise RolloutError(f"{options.write_manifest}: {error}") from error
 
@@ -50,10 +69,7 @@ def _close_the_trap(options: argparse.Namespace, policy: Policy) -> str:
     """Applied again with its percent, a promoted version would lose the rest."""
     changed = _without_percent(options, policy)
     if not changed:
-        return (
-            f"remove {manifest.FIELD} from its manifest before that is applied again: "
-            "after a promotion it means back (run --write-manifest FILE does it)"
-        )
+        return TRAPS[policy.target.backend]
     options.write_manifest.write_text(changed, encoding="utf-8")
     return f"{options.write_manifest}: {manifest.FIELD} is gone"
 
