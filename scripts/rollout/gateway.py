@@ -82,7 +82,9 @@ class GatewayTraffic:
     def warm_up(self, requests: int) -> Warmed:
         """Ask the canary's pods, past the gateway."""
         _, canary = self._arms(self._cluster.get(self._path))
-        return pods.warm_up(self._cluster, self._pods(canary), canary, requests)
+        found = self._pods(canary)
+        model = pods.model_of(found, canary)
+        return pods.warm_up(self._cluster, found, model, requests)
 
     def pages(self, revisions: Sequence[str]) -> Pages | None:
         """Pages of every ready pod behind these Services."""

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from scripts.inference.clients import model_name
 from scripts.rollout import pods
 from scripts.rollout.errors import RolloutError, Unreachable
 from scripts.rollout.kube import Cluster, Object, service_path
@@ -19,7 +20,8 @@ from scripts.rollout.state import View, Warmed
 REVISION = "serving.knative.dev/revision"
 ROLLOUT_DURATION = "serving.knative.dev/rollout-duration"
 GATEWAYS = "kourier-system", {"app": "3scale-kourier-gateway"}
-GATEWAY_PORT, QUEUE_PORT = 9000, 9091
+ACTIVATOR = "knative-serving", {"app": "activator"}
+GATEWAY_PORT, QUEUE_PORT, ACTIVATOR_PORT = 9000, 9091, 8012
 PERCENT = "canaryTrafficPercent"
 
 
@@ -60,6 +62,8 @@ class KserveTraffic:
         )
         created = predictor.get("latestCreatedRevision", "")
         ready = predictor.get("latestReadyRevision", "")
+        replicas = pods.replicas(mine, _revision)
+        has_pods = created in replicas and replicas[created].ready > 0
         return View(
             created=created,
             ready=ready,
@@ -67,18 +71,28 @@ class KserveTraffic:
             previous=predictor.get("previousRolledoutRevision", ""),
             percent=document["spec"]["predictor"].get(PERCENT),
             routed=_routed(service),
-            replicas=pods.replicas(mine, _revision),
+            replicas=replicas,
             failure="" if created == ready else self._failure(created),
+            is_idle=created == ready and not has_pods and self._is_idle(created),
         )
 
     def _failure(self, revision: str) -> str:
         """Why a revision can never be ready, "" while it still may."""
+        ready = self._condition(revision, "Ready")
+        if ready.get("status") != "False":
+            return ""
+        return str(ready.get("message") or ready.get("reason"))
+
+    def _is_idle(self, revision: str) -> bool:
+        """Whether it was scaled to zero because nobody asked."""
+        active = self._condition(revision, "Active")
+        return active.get("status") == "False" and active.get("reason") == "NoTraffic"
+
+    def _condition(self, revision: str, kind: str) -> Object:
         path = f"/apis/serving.knative.dev/v1/namespaces/{self._namespace}/revisions"
         status = self._cluster.get(f"{path}/{revision}").get("status", {})
-        for condition in status.get("conditions", ()):
-            if condition["type"] == "Ready" and condition["status"] == "False":
-                return str(condition.get("message") or condition.get("reason"))
-        return ""
+        found = (c for c in status.get("conditions", ()) if c["type"] == kind)
+        return next(found, {})
 
     def set_percent(self, percent: int | None) -> None:
         """Patch one field, on the version that was just read. Raises Unreachable."""
@@ -90,11 +104,23 @@ class KserveTraffic:
         self._cluster.patch(self._service, change)
 
     def warm_up(self, requests: int) -> Warmed:
-        """Ask the canary's pods, past the gateway, where no user comes."""
-        status = self._cluster.get(self._service)["status"]
-        newest = status["components"]["predictor"]["latestReadyRevision"]
+        """Ask the canary's pods, past the gateway, where no user comes.
+
+        One that is scaled to zero is woken as Knative does it: by its activator.
+        """
+        document = self._cluster.get(self._service)
+        newest = document["status"]["components"]["predictor"]["latestReadyRevision"]
+        model = model_name(_container(document).get("args", ()), self._name)
         mine = [pod for pod in self._pods() if _revision(pod) == newest]
-        return pods.warm_up(self._cluster, mine, self._name, requests)
+        if any(map(pods.is_ready, mine)):
+            return pods.warm_up(self._cluster, mine, model, requests)
+        headers = {
+            "Knative-Serving-Namespace": self._namespace,
+            "Knative-Serving-Revision": newest,
+        }
+        activators = pods.of(self._cluster, *ACTIVATOR)
+        door = ACTIVATOR_PORT, headers
+        return pods.warm_up(self._cluster, activators, model, requests, *door)
 
     def pages(self, revisions: Sequence[str]) -> Pages | None:
         """Pages of every gateway, and of each ready pod of these revisions."""

@@ -15,7 +15,7 @@ import yaml
 from scripts.rollout.errors import Refused, RolloutError, Unreachable
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-TIMEOUT_S = 10.0
+TIMEOUT_S, COLD_START_S = 10.0, 60.0
 MANAGER = "intent-canary"
 JSON = {"Content-Type": "application/json"}
 Object = dict[str, Any]
@@ -99,10 +99,10 @@ class Cluster:
         pods = f"{self.server}/api/v1/namespaces/{namespace}/pods"
         return f"{pods}/{name}:{port}/proxy{path}"
 
-    def answers(self, url: str, body: Object) -> bool:
-        """Whether a pod answers a POST with less than 500."""
+    def answers(self, url: str, body: Object, headers: Mapping[str, str]) -> bool:
+        """Whether a pod answers a POST with less than 500, after a cold start too."""
         try:
-            answer = self._send("POST", url, body, JSON)
+            answer = self._send("POST", url, body, {**JSON, **headers}, COLD_START_S)
         except Unreachable:
             return False
         return bool(answer.status < 500)
@@ -135,7 +135,12 @@ class Cluster:
         return {"Authorization": f"Bearer {token}"}
 
     def _send(
-        self, method: str, url: str, body: Object | None, headers: Mapping[str, str]
+        self,
+        method: str,
+        url: str,
+        body: Object | None,
+        headers: Mapping[str, str],
+        timeout_s: float = TIMEOUT_S,
     ) -> urllib3.BaseHTTPResponse:
         try:
             return self.http.request(
@@ -143,7 +148,7 @@ class Cluster:
                 url,
                 body=None if body is None else json.dumps(body),
                 headers={**self.http.headers, **headers},
-                timeout=TIMEOUT_S,
+                timeout=timeout_s,
             )
         except urllib3.exceptions.HTTPError as error:
             raise Unreachable(f"{self.server}: {error}") from error

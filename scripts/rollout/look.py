@@ -65,8 +65,9 @@ class Look:
     def is_ready(self) -> bool:
         """Whether the canary is the newest ready revision and can answer."""
         view = self.view
-        is_newest = view is not None and view.ready == self.state.canary
-        return is_newest and self.replicas.ready > 0
+        if view is None or view.ready != self.state.canary:
+            return False
+        return self.replicas.ready > 0 or view.is_idle
 
     @property
     def can_rise(self) -> bool:

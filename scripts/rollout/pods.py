@@ -1,6 +1,7 @@
 """A revision's pods: how many are ready, how often restarted, where to ask them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from urllib.parse import quote
 
 from scripts.inference.clients import model_name
@@ -9,7 +10,7 @@ from scripts.rollout.state import Replicas, Warmed
 
 OWNER = "serving.kserve.io/inferenceservice"
 CONTAINER = "kserve-container"
-METRICS_PORT = 8080
+SERVING_PORT = 8080
 TENSOR = {"name": "text", "datatype": "BYTES", "shape": [1], "data": ["hello"]}
 
 
@@ -43,7 +44,7 @@ def total(pods: list[Object]) -> Replicas:
 def urls(
     cluster: Cluster,
     pods: Iterable[Object],
-    port: int = METRICS_PORT,
+    port: int = SERVING_PORT,
     path: str = "/metrics",
 ) -> tuple[str, ...]:
     """A page of every pod that is ready."""
@@ -59,25 +60,28 @@ def of(cluster: Cluster, namespace: str, labels: Mapping[str, str]) -> list[Obje
 
 
 def warm_up(
-    cluster: Cluster, pods: Iterable[Object], service: str, requests: int
+    cluster: Cluster,
+    pods: Iterable[Object],
+    model: str,
+    requests: int,
+    port: int = SERVING_PORT,
+    headers: Mapping[str, str] = MappingProxyType({}),
 ) -> Warmed:
-    """Ask those that are ready in turns, past the gateway, where no user comes.
-
-    The model is the one that their arguments name, else called as `service` is.
-    """
+    """Ask those that are ready in turns, past the gateway, where no user comes."""
     ready = [pod for pod in pods if is_ready(pod)]
     if not ready:
         return Warmed(0, 0)
-    path = f"/v2/models/{model_name(_args(ready[0]), service)}/infer"
-    failed = 0
+    path, failed = f"/v2/models/{model}/infer", 0
     for number in range(requests):
-        url = cluster.pod_url(ready[number % len(ready)], METRICS_PORT, path)
-        failed += not cluster.answers(url, {"inputs": [TENSOR]})
+        url = cluster.pod_url(ready[number % len(ready)], port, path)
+        failed += not cluster.answers(url, {"inputs": [TENSOR]}, headers)
     return Warmed(requests, failed)
 
 
-def _args(pod: Object) -> Sequence[str]:
-    containers = pod["spec"]["containers"]
-    named = [each for each in containers if each["name"] == CONTAINER]
-    args: Sequence[str] = (named or containers)[0].get("args", ())
-    return args
+def model_of(pods: Iterable[Object], service: str) -> str:
+    """The model that the arguments of these pods name, else called as `service` is."""
+    for pod in pods:
+        containers = pod["spec"]["containers"]
+        named = [each for each in containers if each["name"] == CONTAINER]
+        return model_name((named or containers)[0].get("args", ()), service)
+    return service

@@ -111,7 +111,8 @@ class StandardTraffic:
         canary = self._service(entry["predictor"])
         found = pods.of(self._cluster, self._namespace, self._mine())
         mine = [pod for pod in found if _service_of(pod) == canary]
-        return pods.warm_up(self._cluster, mine, self._name, requests)
+        model = pods.model_of(mine, self._name)
+        return pods.warm_up(self._cluster, mine, model, requests)
 
     def pages(self, revisions: Sequence[str]) -> Pages | None:
         """Pages of every ready pod of these."""

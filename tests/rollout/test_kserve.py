@@ -45,6 +45,7 @@ class Api(ThreadingHTTPServer):
             SERVING: recorded["inferenceservice"],
             f"{KNATIVE}/services/intent-predictor": recorded["service"],
             PODS: recorded["pods"],
+            f"{KNATIVE}/revisions/{NEWEST}": {"status": {}},
             GATEWAY: {"items": [_gateway("gateway-1"), _gateway("gateway-2")]},
         }
         self.headers: list[dict[str, str]] = []
@@ -251,7 +252,7 @@ def test_inside_the_cluster_pods_are_asked_directly_and_without_the_token(
     assert pages is not None
     assert pages.gateways[0].startswith("http://10.0.0.9:9000/stats/prometheus?")
     assert "Authorization" in api.headers[-1]
-    assert inside.answers(f"{api.url}/v2/models/intent/infer", {})
+    assert inside.answers(f"{api.url}/v2/models/intent/infer", {}, {})
     assert "Authorization" not in api.headers[-1]
 
 
@@ -281,6 +282,30 @@ def test_warm_up_goes_to_the_canarys_pods_past_the_gateway(
     assert posts[0].endswith(":8080/proxy/v2/models/intent/infer")
     api.refuses["POST"] = 500
     assert traffic.warm_up(2) == Warmed(2, 2)
+
+
+def test_a_canary_that_is_scaled_to_zero_is_idle_and_woken_by_the_activator(
+    api: Api, cluster: Cluster
+) -> None:
+    pods = api.objects[PODS]["items"]
+    pods[:] = [pod for pod in pods if NEWEST not in pod["metadata"]["name"]]
+    active = {"type": "Active", "status": "False", "reason": "NoTraffic"}
+    path = f"{KNATIVE}/revisions/{NEWEST}"
+    api.objects[path] = {"status": {"conditions": [active]}}
+    api.objects["/api/v1/namespaces/knative-serving/pods"] = {
+        "items": [_gateway("activator-1")]
+    }
+    traffic = _traffic(cluster)
+    view = traffic.observe()
+    assert view is not None
+    assert view.is_idle
+    assert traffic.warm_up(2) == Warmed(2, 0)
+    assert "/activator-1:8012/proxy/v2/models/intent/infer" in api.sent[-1][1]
+    assert api.headers[-1]["Knative-Serving-Revision"] == NEWEST
+    active["reason"] = "Deploying"
+    view = traffic.observe()
+    assert view is not None
+    assert not view.is_idle
 
 
 def _config(path: Path, url: str, user: dict[str, str]) -> None:

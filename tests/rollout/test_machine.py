@@ -418,6 +418,13 @@ def test_dispersion_is_learned_before_the_first_step_or_said_to_be_assumed() -> 
     assert "labels: outcomes in clusters of 1 (5 scrapes" in notes[2]
 
 
+def test_a_canary_that_is_scaled_to_zero_is_warmed_up_and_not_missed() -> None:
+    asleep = view(0, is_idle=True, replicas={STABLE: Replicas(1)})
+    assert WarmUp(3) in Rollout.begun().look(view=asleep).actions
+    gone = replace(asleep, is_idle=False)
+    assert WarmUp(3) not in Rollout.begun().look(view=gone).actions
+
+
 @pytest.mark.parametrize(
     ("seen", "said"),
     [
