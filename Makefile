@@ -10,15 +10,19 @@ CONTAINER ?= $(shell command -v podman || command -v docker)
 IMAGE ?= intent-classifier
 PROMOTER ?= intent-canary:latest
 MODEL ?= v1
+CLUSTER ?= $(wildcard ../shared/cluster)
 MODELS := models/v1/intent_model.pkl models/v2/intent_model.pkl
 
 ##@ Start here
-.PHONY: demo test help
+.PHONY: demo test e2e e2e-images help
 demo: $(MODELS) ## Split, promotion by evidence, rollback (PORT=8080)
 	$(RUN) -m scripts.demo --port $(PORT)
 
 test: $(MODELS) ## Run every test
 	$(RUN) -m pytest -n 2 --dist loadfile
+
+e2e: $(MODELS) ## Test on a cluster: CLUSTER=folder, or KUBECONFIG=file
+	$(RUN) -m tests.e2e $(if $(KUBECONFIG),,$(or $(CLUSTER),$(error no CLUSTER)))
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {print "\n" substr($$0, 5)} \
@@ -61,6 +65,9 @@ evaluate: $(MODELS) ## Score both on the held-out texts, write MODEL_CARD.md's f
 image: models/$(MODEL)/intent_model.pkl ## Build IMAGE:MODEL by podman or docker
 	$(CONTAINER) build --target predictor --build-arg MODEL=$(MODEL) \
 	  -t $(IMAGE):$(MODEL) .
+
+e2e-images: $(MODELS) ## Build those of make e2e, under the manifests' names
+	$(RUN) -m tests.e2e.images $(CONTAINER) build
 
 image-promoter: ## Build the promoter's image, PROMOTER
 	$(CONTAINER) build --target promoter -t $(PROMOTER) .

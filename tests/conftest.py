@@ -7,6 +7,12 @@ import pytest
 from tests.servers import MODELS, Server, predictor
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """--backend cluster: on the cluster that kubectl asks (make e2e)."""
+    where = ("local", "cluster")
+    parser.addoption("--backend", choices=where, default="local", help="of contract/")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _trained() -> None:
     missing = [each for each in ("v1", "v2") if not (MODELS / each).is_dir()]

@@ -1,4 +1,4 @@
-"""Where the scenarios run: today this machine; a cluster fits the same Protocol."""
+"""Where the scenarios run: on this machine, or on a cluster (tests/e2e/site.py)."""
 
 import io
 import json
@@ -24,7 +24,16 @@ Object = dict[str, Any]
 
 
 class Backend(Protocol):
-    """An InferenceService `intent` somewhere, and a gateway in front of it."""
+    """An InferenceService `intent` somewhere, and a gateway in front of it.
+
+    `host` is its address at the gateway `url`. `target` is it in a policy, `journal`
+    where the audit of its rollouts lies.
+    """
+
+    host: str
+    url: str
+    target: str
+    journal: Path
 
     def apply(self, document: Object) -> None:
         """What `kubectl apply -f` does."""
@@ -35,18 +44,26 @@ class Backend(Protocol):
     def status(self) -> Object:
         """The InferenceService's status."""
 
-    def ask(self, host: str = HOST) -> requests.Response:
+    def ask(self, host: str) -> requests.Response:
         """One prediction through the gateway."""
+
+    def flags(self, verb: str) -> list[str]:
+        """What the promotion script needs to find it."""
 
 
 class Local:
     """Local mode in a folder of its own."""
 
+    host = HOST
+    target = "{inferenceservice: intent}"
+
     def __init__(self, folder: Path) -> None:
         """Keep state below `folder`; the gateway takes a free port."""
         self.folder = folder / "state"
+        self.journal = self.folder / "rollouts" / "default.intent" / "journal.jsonl"
         self._manifests = folder
         (self.port,) = processes.free_ports(1)
+        self.url = f"http://127.0.0.1:{self.port}"
         self._session = requests.Session()
 
     def run(self, *args: str) -> tuple[int, str]:
@@ -84,10 +101,15 @@ class Local:
         assert code == 0, printed
         return dict(json.loads(printed)["status"])
 
-    def ask(self, host: str = HOST) -> requests.Response:
+    def flags(self, verb: str) -> list[str]:
+        """The state folder, for every verb."""
+        del verb
+        return ["--dir", str(self.folder)]
+
+    def ask(self, host: str) -> requests.Response:
         """Ask the gateway in the name of `host`."""
         return self._session.post(
-            f"http://127.0.0.1:{self.port}/predict",
+            f"{self.url}/predict",
             json={"text": "hello"},
             headers={"Host": host},
             timeout=10,
@@ -166,8 +188,8 @@ def settles(
         time.sleep(0.1)
 
 
-def answered(backend: Backend, count: int = 40, host: str = HOST) -> Counter[str]:
+def answered(backend: Backend, count: int = 40, tag: str = "") -> Counter[str]:
     """Which revisions answer, by number; anything but 200 fails."""
-    answers = [backend.ask(host) for _ in range(count)]
+    answers = [backend.ask(tag + backend.host) for _ in range(count)]
     assert {answer.status_code for answer in answers} == {200}
     return Counter(answer.headers["x-revision"][-1] for answer in answers)

@@ -162,7 +162,7 @@ def test_a_killed_gateway_comes_back_as_it_was(canary: Local) -> None:
 
     def answers() -> bool:
         try:
-            return canary.ask().ok
+            return canary.ask(HOST).ok
         except requests.ConnectionError:
             return False
 

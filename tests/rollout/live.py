@@ -10,13 +10,13 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from scripts.inference.clients import Answer, Target, connect
 from scripts.inference.load import steady
 from scripts.local.manifest import PROGRESS_DEADLINE
 from scripts.local.processes import ROOT
-from tests.contract.backends import Local, intent, local, settles
+from tests.contract.backends import Backend, Local, intent, local, settles
 from tests.faults import models, pipelines
 
 RPS = 60.0
@@ -24,7 +24,6 @@ SLO_MS = 250.0
 DATA = ROOT / "training" / "data" / "intents.csv"
 STABLE = "intent-predictor-00001"
 POLICY = """
-target: {inferenceservice: intent}
 steps: [10, 50]
 dwell: 1s
 bake: {duration: 2s}
@@ -39,6 +38,9 @@ source: {interval: 500ms}
 """
 
 
+Somewhere = TypeVar("Somewhere", bound=Backend)
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """How a run ended, what it said, how long it took, what users met meanwhile."""
@@ -50,14 +52,13 @@ class Verdict:
     answers: int
 
 
-class Stage:
-    """Local mode with a stable revision; canaries come and go."""
+class Stage(Generic[Somewhere]):
+    """Somewhere with a stable revision; canaries come and go."""
 
-    def __init__(self, backend: Local, folder: Path) -> None:
+    def __init__(self, backend: Somewhere, folder: Path) -> None:
         """Keep models and policies below `folder`."""
         self.backend = backend
         self.folder = folder
-        self.journal = backend.folder / "rollouts" / "default.intent" / "journal.jsonl"
 
     def apply(self, model: Path, percent: int | None = 0, **annotations: str) -> str:
         """Apply `model` as the newest revision; its name."""
@@ -98,8 +99,8 @@ class Stage:
 
     def command(self, *args: str) -> list[str]:
         """The command line of a verb."""
-        folder = ["--dir", str(self.backend.folder)]
-        return [sys.executable, "-m", "scripts.canary", *args, *folder]
+        flags = self.backend.flags(args[0])
+        return [sys.executable, "-m", "scripts.canary", *args, *flags]
 
     def verb(self, *args: str) -> tuple[int, str]:
         """Run a verb to its end: exit code, and what it printed."""
@@ -122,7 +123,7 @@ class Stage:
     def policy(self, text: str = POLICY) -> Path:
         """A policy file."""
         path = self.folder / "rollout.yaml"
-        path.write_text(text)
+        path.write_text(f"target: {self.backend.target}\n{text}")
         return path
 
     def run(self, policy: str = POLICY, rps: float = RPS) -> Verdict:
@@ -136,15 +137,19 @@ class Stage:
 
     def users(self, rps: float = RPS) -> AbstractContextManager[list[Answer]]:
         """Requests at a steady rate until the block ends, and their answers."""
-        url = f"http://127.0.0.1:{self.backend.port}"
-        ask = partial(connect, "v2", Target(url, None, "intent"))
+        there = Target(self.backend.url, self.backend.host, "intent")
+        ask = partial(connect, "v2", there)
         return steady(ask, texts(), rps, concurrency=8)
 
     def records(self, kind: str = "look") -> list[dict[str, Any]]:
         """Lines of the journal, of the newest rollout."""
-        lines = [json.loads(line) for line in self.journal.read_text().splitlines()]
+        text = self.backend.journal.read_text()
+        lines = [json.loads(line) for line in text.splitlines()]
         begins = [i for i, each in enumerate(lines) if each["kind"] == "begin"]
         return [each for each in lines[begins[-1] :] if each["kind"] == kind]
+
+
+LocalStage = Stage[Local]
 
 
 def incidental(folder: Path) -> pipelines.Healthy:
@@ -160,7 +165,7 @@ def texts() -> list[str]:
 
 
 @contextmanager
-def stage(folder: Path) -> Iterator[Stage]:
+def stage(folder: Path) -> Iterator[LocalStage]:
     """A stable revision of the good pipeline, rolled out in full.
 
     While the file `incident` exists, one in eight of its answers is a 500.

@@ -13,23 +13,23 @@ from tests.faults.pipelines import (
     OneClass,
     Slow,
 )
-from tests.rollout.live import POLICY, STABLE, Stage, stage
+from tests.rollout.live import POLICY, STABLE, LocalStage, stage
 
 pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture(scope="module")
-def on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStage]:
     """A stable revision with users to come."""
     with stage(tmp_path_factory.mktemp("faults")) as built:
         yield built
 
 
-def _is_back(on: Stage) -> bool:
+def _is_back(on: LocalStage) -> bool:
     return on.percent(STABLE) == 100
 
 
-def test_ten_percent_errors_are_rolled_back_on_evidence(on: Stage) -> None:
+def test_ten_percent_errors_are_rolled_back_on_evidence(on: LocalStage) -> None:
     on.canary(Failing(models.inner(), every=10))
     verdict = on.run()
     print(verdict)
@@ -40,7 +40,7 @@ def test_ten_percent_errors_are_rolled_back_on_evidence(on: Stage) -> None:
 
 
 def test_only_errors_cost_no_user_an_answer_as_the_warm_up_meets_them(
-    on: Stage,
+    on: LocalStage,
 ) -> None:
     on.canary(Failing(models.inner(), every=1))
     verdict = on.run()
@@ -51,7 +51,9 @@ def test_only_errors_cost_no_user_an_answer_as_the_warm_up_meets_them(
     assert _is_back(on)
 
 
-def test_only_errors_are_caught_within_a_scrape_without_a_warm_up(on: Stage) -> None:
+def test_only_errors_are_caught_within_a_scrape_without_a_warm_up(
+    on: LocalStage,
+) -> None:
     on.canary(Failing(models.inner(), every=1))
     verdict = on.run(POLICY.replace("warmup: 5", "warmup: 0"))
     print(verdict)
@@ -60,7 +62,7 @@ def test_only_errors_are_caught_within_a_scrape_without_a_warm_up(on: Stage) -> 
     assert _is_back(on)
 
 
-def test_a_sleeping_canary_is_rolled_back_for_its_latency(on: Stage) -> None:
+def test_a_sleeping_canary_is_rolled_back_for_its_latency(on: LocalStage) -> None:
     on.canary(Slow(models.inner()))
     verdict = on.run()
     print(verdict)
@@ -70,7 +72,9 @@ def test_a_sleeping_canary_is_rolled_back_for_its_latency(on: Stage) -> None:
     assert _is_back(on)
 
 
-def test_one_class_for_everything_is_rolled_back_for_its_labels(on: Stage) -> None:
+def test_one_class_for_everything_is_rolled_back_for_its_labels(
+    on: LocalStage,
+) -> None:
     on.canary(OneClass(models.inner()))
     verdict = on.run()
     print(verdict)
@@ -79,7 +83,7 @@ def test_one_class_for_everything_is_rolled_back_for_its_labels(on: Stage) -> No
     assert _is_back(on)
 
 
-def test_a_canary_that_is_never_ready_is_given_up(on: Stage) -> None:
+def test_a_canary_that_is_never_ready_is_given_up(on: LocalStage) -> None:
     on.canary(NeverReady(models.inner()), deadline="10s")
     verdict = on.run()
     print(verdict)
@@ -89,7 +93,7 @@ def test_a_canary_that_is_never_ready_is_given_up(on: Stage) -> None:
     assert _is_back(on)
 
 
-def test_a_crash_loop_is_rolled_back_by_its_restarts(on: Stage) -> None:
+def test_a_crash_loop_is_rolled_back_by_its_restarts(on: LocalStage) -> None:
     on.canary(CrashLooping(models.inner()))
     verdict = on.run()
     print(verdict)
@@ -98,7 +102,7 @@ def test_a_crash_loop_is_rolled_back_by_its_restarts(on: Stage) -> None:
     assert _is_back(on)
 
 
-def test_a_third_revision_at_25_percent_supersedes_the_canary(on: Stage) -> None:
+def test_a_third_revision_at_25_percent_supersedes_the_canary(on: LocalStage) -> None:
     on.canary(Healthy(models.inner()))
     slow_at_25 = POLICY.replace("[10, 50]", "[25, 50]").replace(
         "dwell: 1s", "dwell: 50s"

@@ -10,7 +10,7 @@ from scripts.local.store import Store
 from scripts.rollout.local import LocalTraffic
 from tests.faults import models
 from tests.faults.pipelines import Healthy
-from tests.rollout.live import POLICY, STABLE, Stage, stage
+from tests.rollout.live import POLICY, STABLE, LocalStage, stage
 from tests.rollout.prom import scraping
 
 pytestmark = pytest.mark.timeout(300)
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(300)
 GONE_S = 60.0
 
 
-def _pages(on: Stage, canary: str) -> list[str]:
+def _pages(on: LocalStage, canary: str) -> list[str]:
     traffic = LocalTraffic(Store(on.backend.folder), "default", "intent", "gateway")
     pages = traffic.pages((STABLE, canary))
     assert pages is not None

@@ -21,20 +21,20 @@ from scripts.rollout.local import LocalTraffic
 from scripts.rollout.scrape import Scrape
 from tests.faults import models
 from tests.faults.pipelines import FAIL, Healthy
-from tests.rollout.live import POLICY, STABLE, Stage, incidental, stage
+from tests.rollout.live import POLICY, STABLE, LocalStage, incidental, stage
 from tests.servers import run
 
 pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture(scope="module")
-def on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStage]:
     """A stable revision with users to come."""
     with stage(tmp_path_factory.mktemp("people")) as built:
         yield built
 
 
-def test_one_500_and_one_grpc_internal_count_one_each(on: Stage) -> None:
+def test_one_500_and_one_grpc_internal_count_one_each(on: LocalStage) -> None:
     """HTTP by the proxy, gRPC by the predictor: neither twice, neither never."""
     traffic = LocalTraffic(Store(on.backend.folder), "default", "intent", "gateway")
     scrape, arms = Scrape("default", traffic.pages), ("", STABLE)
@@ -53,12 +53,18 @@ def test_one_500_and_one_grpc_internal_count_one_each(on: Stage) -> None:
         assert code == 1, said
     now = scrape.read(arms)
     assert now is not None
-    gained = delta(parse(POLICY, "p"), before, now, since=0.0, arms=arms)
+    gained = delta(
+        parse(f"target: {on.backend.target}\n{POLICY}", "p"),
+        before,
+        now,
+        since=0.0,
+        arms=arms,
+    )
     assert gained.metrics["errors"][2:] == (2, 4)
 
 
 def test_no_traffic_at_all_is_held_with_20_and_an_abort_needs_no_promoter(
-    on: Stage,
+    on: LocalStage,
 ) -> None:
     on.canary(Healthy(models.inner()))
     policy = POLICY.replace("step: 60s", "step: 3s").replace(
@@ -79,7 +85,7 @@ def test_no_traffic_at_all_is_held_with_20_and_an_abort_needs_no_promoter(
     assert (code, "Aborted already" in said) == (2, True)
 
 
-def test_abort_wins_while_it_waits_for_an_approval(on: Stage) -> None:
+def test_abort_wins_while_it_waits_for_an_approval(on: LocalStage) -> None:
     on.canary(Healthy(models.inner()))
     policy = POLICY + "pauseAt: [10]\n"
     with on.users():
@@ -102,7 +108,9 @@ def test_abort_wins_while_it_waits_for_an_approval(on: Stage) -> None:
     assert on.percent(STABLE) == 100
 
 
-def test_a_hand_is_noticed_a_kill_survived_and_a_promotion_undone(on: Stage) -> None:
+def test_a_hand_is_noticed_a_kill_survived_and_a_promotion_undone(
+    on: LocalStage,
+) -> None:
     canary = on.canary(Healthy(models.inner()))
     with on.users() as answers:
         promoter = on.start()
@@ -121,19 +129,19 @@ def test_a_hand_is_noticed_a_kill_survived_and_a_promotion_undone(on: Stage) -> 
     assert [each.error for each in answers if each.error] == []
     assert len(on.records("restart")) == 1
     assert len(on.records()) > looks > 3
-    lines = on.journal.read_text().splitlines()
+    lines = on.backend.journal.read_text().splitlines()
     notes = [note for each in chain.verified(lines) for note in each.get("notes", ())]
     assert "the percent was changed by hand from 10 to 30" in " ".join(notes)
     assert "50 % -> 95 % on evidence" in notes
     assert on.percent(canary) == 100
-    code, said = on.verb("replay", str(on.journal))
+    code, said = on.verb("replay", str(on.backend.journal))
     assert (code, f"lines 1 to {len(lines)} verified" in said) == (0, True)
     code, said = on.verb("undo", "intent", "--reason", "second thoughts")
     assert code == 0, said
     assert on.percent(STABLE) == 100
 
 
-def test_both_arms_failing_together_is_no_rollback(on: Stage) -> None:
+def test_both_arms_failing_together_is_no_rollback(on: LocalStage) -> None:
     on.canary(incidental(on.folder))
     policy = POLICY.replace("dwell: 1s", "dwell: 15s").replace("60s", "16s")
     incident = on.folder / "incident"
@@ -149,7 +157,7 @@ def test_both_arms_failing_together_is_no_rollback(on: Stage) -> None:
     assert on.verb("abort", "intent")[0] == 0
 
 
-def test_no_metrics_is_40_and_a_rollback_nobody_can_see_50(on: Stage) -> None:
+def test_no_metrics_is_40_and_a_rollback_nobody_can_see_50(on: LocalStage) -> None:
     on.canary(Healthy(models.inner()))
     (port,) = free_ports(1)
     source = f"{{interval: 500ms, prometheus: http://127.0.0.1:{port}}}"

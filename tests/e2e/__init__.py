@@ -1,0 +1,1 @@
+"""On a real cluster: python -m tests.e2e."""

@@ -1,0 +1,34 @@
+"""Collected on a cluster only: python -m tests.e2e."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.stage import RESULTS, ClusterStage, stage
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Nothing here is a test of this machine."""
+    is_test = collection_path.name.startswith("test_")
+    if is_test and config.getoption("--backend") == "local":
+        return True
+    return None
+
+
+@pytest.fixture
+def on(tmp_path: Path) -> Iterator[ClusterStage]:
+    """A stable in a namespace of its own."""
+    with stage(tmp_path) as built:
+        yield built
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What each scenario led to, and what its users met."""
+    if not RESULTS:
+        return
+    terminalreporter.section("rollouts")
+    terminalreporter.write_line(f"{'scenario':<40} exit  seconds   bad  answers")
+    for name, each in RESULTS:
+        counts = f"{each.seconds:>7.1f} {each.bad:>5} {each.answers:>8}"
+        terminalreporter.write_line(f"{name:<40} {each.code:>4}  {counts}")

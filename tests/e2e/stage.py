@@ -1,0 +1,112 @@
+"""A stable on a cluster, canaries from images, users at the gateway, the promoter."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+
+from scripts.local.manifest import PROGRESS_DEADLINE
+from scripts.local.processes import ROOT
+from tests.contract.backends import intent, settles
+from tests.e2e.images import FAULTS
+from tests.e2e.site import REGISTRY, Object, Site, site
+from tests.rollout.live import POLICY, Stage, Verdict
+
+RPS = 40.0
+RESULTS: list[tuple[str, Verdict]] = []
+
+
+class ClusterStage(Stage[Site]):
+    """One namespace, and a promoter outside the cluster or in it."""
+
+    def version(self, name: str, percent: int | None = 0, **env: str) -> str:
+        """The shipped manifest of a version as the newest revision; its name."""
+        return self._newer(intent(name, percent, **env))
+
+    def fault(self, model: str, percent: int = 0, deadline: str = "120s") -> str:
+        """A canary with one of the bad models; its name."""
+        return self.image(FAULTS, model, percent, deadline)
+
+    def image(
+        self, image: str, model: str, percent: int = 0, deadline: str = "120s"
+    ) -> str:
+        """A canary of any image, given up after `deadline`."""
+        document = intent("v2", percent)
+        document["metadata"]["annotations"][PROGRESS_DEADLINE] = deadline
+        container = document["spec"]["predictor"]["containers"][0]
+        container["image"] = f"dev.local/{image}"
+        container["args"][1] = f"--model_dir=models/{model}"
+        return self._newer(document)
+
+    def _newer(self, document: Object) -> str:
+        before = self.newest()
+        self.backend.apply(document)
+        self.until(lambda: self.newest() != before)
+        return self.newest()
+
+    def is_ready(self) -> bool:
+        """Whether the newest revision is."""
+        predictor = self.backend.status()["components"]["predictor"]
+        return bool(predictor["latestReadyRevision"] == self.newest())
+
+    def noted(self, scenario: str, verdict: Verdict) -> Verdict:
+        """For the table at the end."""
+        RESULTS.append((scenario, verdict))
+        return verdict
+
+    def permit(self) -> None:
+        """What a promoter inside the cluster may do, as `manifests/promotion` says."""
+        shipped = self.backend.kubectl("kustomize", "manifests/promotion")
+        for document in yaml.safe_load_all(shipped):
+            self._permit(document)
+
+    def _permit(self, document: Object) -> None:
+        """Into this namespace; elsewhere under a name that is this namespace's own."""
+        namespace = self.backend.namespace
+        elsewhere = document["metadata"].get("namespace")
+        for subject in document.get("subjects", ()):
+            subject["namespace"] = namespace
+        if elsewhere:
+            own = f"intent-canary-{namespace}"
+            document["metadata"]["name"] = own
+            if "roleRef" in document:
+                document["roleRef"]["name"] = own
+        where = ["-n", elsewhere or namespace]
+        text = yaml.safe_dump(document)
+        self.backend.kubectl(*where, "apply", "-f", "-", given=text)
+
+    def forbid(self) -> None:
+        """Take back what is outside this namespace."""
+        own = f"intent-canary-{self.backend.namespace}"
+        for elsewhere in ("kourier-system", "knative-serving"):
+            names = [f"role/{own}", f"rolebinding/{own}"]
+            self.backend.kubectl("-n", elsewhere, "delete", *names)
+
+    def job(self, policy: str = POLICY) -> str:
+        """Start a promoter inside the cluster; its Job's name."""
+        image = f"{REGISTRY}/intent-canary:latest"
+        file = str(self.policy(policy))
+        where = ["--in-cluster", "--image", image, "-o", "json"]
+        code, said = self.verb("run", "-f", file, *where)
+        assert code == 0, said
+        return str(json.loads(said)["job"])
+
+    def phase(self) -> str:
+        """Where the rollout is, as its ConfigMap says."""
+        path = f"/api/v1/namespaces/{self.backend.namespace}/configmaps/intent-rollout"
+        found = self.backend.cluster.find(path)
+        return found["data"]["phase"] if found else ""
+
+
+@contextmanager
+def stage(folder: Path) -> Iterator[ClusterStage]:
+    """v1 rolled out in full, in a namespace of its own."""
+    os.chdir(ROOT)
+    with site(folder) as backend:
+        built = ClusterStage(backend, folder)
+        backend.apply(intent("v1"))
+        settles(backend, [("1", 100)], created="1")
+        yield built

@@ -1,0 +1,61 @@
+"""Bad canaries, as images: what becomes of them, and what it costs the users."""
+
+import pytest
+
+from tests.e2e.stage import RPS, ClusterStage
+from tests.rollout.live import POLICY, STABLE
+
+COLD = POLICY.replace("warmup: 5", "warmup: 0")
+
+
+@pytest.mark.parametrize(
+    ("model", "policy", "code", "said"),
+    [
+        ("failing", POLICY, 10, "errors: "),
+        ("broken", POLICY, 11, "all 5 warm-up requests failed"),
+        ("broken", COLD, 10, "errors: "),
+        ("slow", POLICY, 10, "latency: "),
+        ("one-class", POLICY, 10, "labels: its labels are "),
+        ("crash-looping", POLICY, 11, "guard: "),
+    ],
+    ids=[
+        *("every tenth 500", "500 always", "500 always, cold", "slow", "one class"),
+        "ready, then crash loop",
+    ],
+)
+def test_a_faulty_canary_is_rolled_back(
+    on: ClusterStage,
+    request: pytest.FixtureRequest,
+    model: str,
+    policy: str,
+    code: int,
+    said: str,
+) -> None:
+    on.fault(model)
+    on.until(on.is_ready)
+    name = request.node.callspec.id
+    verdict = on.noted(name, on.run(policy, rps=RPS))
+    assert verdict.code == code, verdict.said
+    assert said in verdict.said
+    assert on.percent(STABLE) == 100
+
+
+@pytest.mark.parametrize(
+    ("image", "model"),
+    [
+        ("nothing-of-that-name:v0", "v2"),
+        ("intent-classifier:v2", "not-in-it"),
+        ("intent-faults:e2e", "altered"),
+        ("intent-faults:e2e", "never-ready"),
+    ],
+    ids=["no such image", "crashes at its start", "fails its digest", "never ready"],
+)
+def test_a_canary_that_never_comes_up_gets_nothing(
+    on: ClusterStage, request: pytest.FixtureRequest, image: str, model: str
+) -> None:
+    canary = on.image(image, model, deadline="15s")
+    name = request.node.callspec.id
+    verdict = on.noted(name, on.run(rps=RPS))
+    assert verdict.code == 11, verdict.said
+    assert f"guard: {canary} failed: " in verdict.said
+    assert (verdict.bad, on.percent(STABLE)) == (0, 100)

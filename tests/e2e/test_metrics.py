@@ -1,0 +1,60 @@
+"""Counters of a real cluster, direct and by a real Prometheus: the same numbers."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.rollout.kserve import KserveTraffic
+from scripts.rollout.kube import Cluster
+from scripts.rollout.prometheus import Prometheus
+from scripts.rollout.scrape import Scrape
+from tests.contract.backends import answered
+from tests.e2e.stage import ClusterStage
+from tests.rollout.live import STABLE
+from tests.rollout.prom import scraping
+
+FAILS = {"text": "hello"}
+
+
+def _sums(reading: Any) -> dict[str, dict[str, float]]:
+    """By revision, over its instances; when a process started is no counter."""
+    found: dict[str, dict[str, float]] = {}
+    for revision, instances in (reading or {}).items():
+        total = found.setdefault(revision, {})
+        for sample in instances.values():
+            for name, value in sample.items():
+                if name != "started":
+                    total[name] = total.get(name, 0.0) + value
+    return found
+
+
+@pytest.mark.parametrize("counts", ["gateway", "queue-proxy", "predictor"])
+def test_prometheus_says_what_the_pages_say(
+    on: ClusterStage, tmp_path: Path, counts: str
+) -> None:
+    canary = on.version("v2", 30)
+    on.until(lambda: on.percent(canary) == 30)
+    assert set(answered(on.backend, count=60)) == {"1", "2"}
+    namespace = on.backend.namespace
+    outside = KserveTraffic(on.backend.cluster, namespace, "intent", counts)
+    direct = Scrape(namespace, outside.pages, http=on.backend.cluster.http)
+    inside = Cluster(on.backend.cluster.server, on.backend.cluster.http, is_inside=True)
+    inside._account = dict  # type: ignore[method-assign]
+    pages = KserveTraffic(inside, namespace, "intent", counts).pages([STABLE, canary])
+    assert pages is not None
+    urls = [*pages.gateways, *pages.queues, *pages.predictors]
+    with scraping(tmp_path / "prometheus", urls) as server:
+        prometheus = Prometheus(server.url, namespace, counts)
+
+        def agree() -> bool:
+            expected = _sums(direct.read([STABLE, canary]))
+            found = _sums(prometheus.read([STABLE, canary]))
+            return found == expected
+
+        on.until(agree, seconds=40)
+        found = _sums(prometheus.read([STABLE, canary]))
+    requests = {name: each["requests"] for name, each in found.items()}
+    assert sum(requests.values()) == 60
+    assert requests[canary] > 0
+    assert {each["errors"] for each in found.values()} == {0}
