@@ -39,8 +39,8 @@ class FileJournal:
         return cls(folder.resolve() / "rollouts" / key)
 
     def __str__(self) -> str:
-        """Where it is."""
-        return str(self.folder)
+        """Where it is, and is not."""
+        return f"{self.folder}; for one on a cluster add --cluster"
 
     @contextmanager
     def lock(self) -> Iterator[None]:

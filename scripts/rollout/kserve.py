@@ -73,6 +73,7 @@ class KserveTraffic:
             routed=_routed(service),
             replicas=replicas,
             failure="" if created == ready else self._failure(created),
+            blocked=_blocked(service),
             is_idle=created == ready and not has_pods and self._is_idle(created),
         )
 
@@ -170,6 +171,16 @@ def _routed(service: Object) -> dict[str, int]:
 
 def _revision(pod: Object) -> str:
     return str(pod["metadata"]["labels"].get(REVISION, ""))
+
+
+def _blocked(service: Object) -> str:
+    """Why the newest split is not routed: Knative leaves a route as it is, a rollback
+    too, while a revision in it is not ready, as one is that crashes after its start.
+    """
+    for condition in service.get("status", {}).get("conditions", ()):
+        if condition["type"] == "RoutesReady" and condition["status"] == "False":
+            return str(condition.get("message") or condition.get("reason"))
+    return ""
 
 
 def _container(document: Object) -> Any:

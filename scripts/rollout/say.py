@@ -47,7 +47,8 @@ def verdict(code: Exit) -> str:
 def traffic(view: View) -> str:
     """What was seen of the traffic."""
     shares = ", ".join(f"{name} {percent} %" for name, percent in view.routed.items())
-    return f"canaryTrafficPercent {view.percent}, routed {shares or 'nothing'}"
+    seen = f"canaryTrafficPercent {view.percent}, routed {shares or 'nothing'}"
+    return f"{seen}: {view.blocked}" if view.blocked else seen
 
 
 def dispersions(policy: Policy, phi: Array, sources: Sequence[str]) -> list[str]:

@@ -62,6 +62,7 @@ class View:
     `percent` is canaryTrafficPercent, None where the field is absent. `routed` is the
     percent of each revision. `failure` says why the newest can never be ready.
     `previous` had all traffic before `rolledout`; equal where KServe went back to it.
+    `blocked` says why what is asked for does not come into force.
     `is_idle`: the newest is ready and scaled to zero, its next request will wake it.
     """
 
@@ -73,6 +74,7 @@ class View:
     replicas: Mapping[str, Replicas]
     failure: str = ""
     previous: str = ""
+    blocked: str = ""
     is_idle: bool = False
 
 

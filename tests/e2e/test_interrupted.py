@@ -33,9 +33,16 @@ def _is_in(on: ClusterStage, state: str) -> bool:
     return on.phase() == state
 
 
+def _running(on: ClusterStage, job: str) -> list[str]:
+    return [
+        pod["metadata"]["name"]
+        for pod in _pods(on, job)
+        if pod["status"]["phase"] == "Running"
+    ]
+
+
 def _kill(on: ClusterStage, job: str) -> None:
-    (running,) = (p for p in _pods(on, job) if p["status"]["phase"] == "Running")
-    name = running["metadata"]["name"]
+    (name,) = on.until(partial(_running, on, job))
     on.backend.kubectl("delete", "pod", name, "--grace-period=0", "--force")
 
 
@@ -73,6 +80,7 @@ def test_a_job_is_not_started_again_after_a_verdict(on: ClusterStage) -> None:
     on.permit()
     with on.users(RPS):
         job = on.job()
+        on.until(on.phase)
         code, said = on.verb("status", "intent", "--wait", "--timeout", "100")
     assert code == 10, said
     on.backend.kubectl("wait", "--for=condition=Failed", f"job/{job}")

@@ -14,8 +14,6 @@ from tests.e2e.stage import ClusterStage
 from tests.rollout.live import STABLE
 from tests.rollout.prom import scraping
 
-FAILS = {"text": "hello"}
-
 
 def _sums(reading: Any) -> dict[str, dict[str, float]]:
     """By revision, over its instances; when a process started is no counter."""
@@ -55,6 +53,8 @@ def test_prometheus_says_what_the_pages_say(
         on.until(agree, seconds=40)
         found = _sums(prometheus.read([STABLE, canary]))
     requests = {name: each["requests"] for name, each in found.items()}
-    assert sum(requests.values()) == 60
+    # Kourier's own probes of a new route pass through Envoy, and count there.
+    assert sum(requests.values()) == 60 or counts == "gateway"
+    assert sum(requests.values()) >= 60
     assert requests[canary] > 0
     assert {each["errors"] for each in found.values()} == {0}

@@ -14,7 +14,7 @@ import urllib3
 import yaml
 
 from scripts.local.processes import ROOT, free_ports
-from scripts.rollout import kube
+from scripts.rollout import kube, say
 from scripts.rollout.errors import RolloutError, Unreachable
 from scripts.rollout.kserve import GATEWAYS, KserveTraffic
 from scripts.rollout.kube import Cluster
@@ -121,6 +121,19 @@ def test_traffic_that_knative_has_not_seen_yet_is_not_in_force(
     view = _traffic(cluster).observe()
     assert view is not None
     assert view.routed == {}
+
+
+def test_a_route_that_knative_leaves_as_it_is_says_why(
+    api: Api, cluster: Cluster
+) -> None:
+    service = api.objects[f"{KNATIVE}/services/intent-predictor"]
+    why = f'Revision "{NEWEST}" failed to become ready.'
+    stuck = {"type": "RoutesReady", "status": "False", "message": why}
+    service["status"]["conditions"] = [stuck]
+    view = _traffic(cluster).observe()
+    assert view is not None
+    assert view.blocked == why
+    assert say.traffic(view).endswith(f"100 %: {why}")
 
 
 def test_two_targets_of_one_revision_add_up(api: Api, cluster: Cluster) -> None:

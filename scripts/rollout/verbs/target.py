@@ -20,10 +20,7 @@ def loaded(journal: Shared) -> Saved:
     """Its last commit. Raises RolloutError where there is none."""
     saved = journal.load()
     if saved is None:
-        raise RolloutError(
-            f"no rollout of {journal.name} in {journal}; one that runs on a cluster is "
-            "found with --cluster"
-        )
+        raise RolloutError(f"no rollout of {journal.name} in {journal}")
     return saved
 
 
