@@ -1,6 +1,7 @@
 """manifests/: what `kubectl apply -f` takes, and what v1 and v2 may differ in."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ import yaml
 
 from scripts.local import manifest
 from scripts.local.processes import ROOT
+from scripts.rollout import lint
+from scripts.rollout.errors import Exit
 
 SCHEMA = Path(__file__).parent / "data" / "inferenceservice-schema.json"
 NAMES = ("isvc-v1.yaml", "isvc-v2.yaml", "isvc-grpc.yaml")
+STANDARD = ("standard-mode/isvc-v1.yaml", "standard-mode/isvc-v2.yaml")
 
 
 def _load(name: str) -> Any:
@@ -39,7 +43,7 @@ def _validator() -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(schema)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *STANDARD])
 def test_it_fits_the_schema_of_kserves_crd(name: str) -> None:
     assert list(_validator().iter_errors(_load(name))) == []
 
@@ -79,7 +83,7 @@ def test_tags_mode_and_replicas_are_set_from_the_start(name: str) -> None:
     assert document["spec"]["predictor"]["minReplicas"] == 1
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *STANDARD])
 def test_the_container_runs_under_the_restricted_standard(name: str) -> None:
     (container,) = _load(name)["spec"]["predictor"]["containers"]
     context = container["securityContext"]
@@ -108,3 +112,41 @@ def test_the_traps_are_written_where_one_falls_into_them(
     name: str, warning: str
 ) -> None:
     assert warning in (ROOT / "manifests" / name).read_text()
+
+
+def test_standard_mode_is_the_same_container_without_knative() -> None:
+    for version in ("v1", "v2"):
+        (container,) = _load(f"isvc-{version}.yaml")["spec"]["predictor"]["containers"]
+        standard = _load(f"standard-mode/isvc-{version}.yaml")
+        (other,) = standard["spec"]["predictor"]["containers"]
+        revision = f"--revision={standard['metadata']['name']}-predictor"
+        assert other["args"] == [*container["args"], revision]
+        differ = {"args", "env", "lifecycle"}
+        assert {k for k in other if other[k] != container.get(k)} == differ
+
+
+def test_a_job_is_started_again_after_a_crash_and_not_after_a_verdict() -> None:
+    spec = _load("promotion/job.yaml")["spec"]
+    (fail,) = (r for r in spec["podFailurePolicy"]["rules"] if "onExitCodes" in r)
+    goes_on = {Exit.PROMOTED, Exit.UNREACHABLE, Exit.UNVERIFIED}
+    assert set(fail["onExitCodes"]["values"]) == set(map(int, Exit)) - goes_on
+    assert spec["template"]["spec"]["restartPolicy"] == "Never"
+
+
+def test_the_promoter_may_patch_one_inferenceservice_and_its_own_objects() -> None:
+    text = (ROOT / "manifests" / "promotion" / "rbac.yaml").read_text()
+    (role,) = (d for d in yaml.safe_load_all(text) if d["kind"] == "Role")
+    verbs: Counter[str] = Counter()
+    for rule in role["rules"]:
+        assert "*" not in (*rule["resources"], *rule["verbs"], *rule["apiGroups"])
+        if "patch" in rule["verbs"]:
+            assert rule["resourceNames"] in (["intent"], ["intent-rollout"])
+        verbs.update(rule["verbs"])
+    assert set(verbs) == {"get", "list", "create", "patch"}
+
+
+@pytest.mark.parametrize(
+    "name", ["rollout.yaml", "promotion/rollout.yaml", "standard-mode/rollout.yaml"]
+)
+def test_shipped_policies_are_policies(name: str) -> None:
+    assert lint.read(ROOT / "manifests" / name)

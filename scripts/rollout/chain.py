@@ -7,6 +7,7 @@ before and of everything behind its own. Anybody can check it with sha256sum.
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import Any
 
 import orjson
@@ -16,6 +17,7 @@ from scripts.rollout.errors import JournalError
 FIRST = "0" * 64
 HEAD = '{"hash":"'
 START, END = len(HEAD), len(HEAD) + 64
+SEQ_1 = '"seq":1,'
 
 
 def link(previous: str, content: dict[str, Any]) -> tuple[str, str]:
@@ -43,9 +45,22 @@ def verified(
         yield orjson.loads("{" + rest)
 
 
-def is_first(line: str) -> bool:
-    """Whether a chain begins with this line."""
-    return line.startswith('"seq":1,', END + 2)
+def part(lines: list[str]) -> tuple[list[dict[str, Any]], tuple[int, int]]:
+    """All entries of a chain or of a part of one, and the numbers of those verified.
+
+    The first of a part is taken as it is. A copy may hold older chains before the last,
+    and an entry twice, where a promoter went on from it. Raises JournalError.
+    """
+    lines = [line for line, _ in groupby(lines)]
+    begins = [i for i, line in enumerate(lines) if line.startswith(SEQ_1, END + 2)]
+    lines = lines[begins[-1] if begins else 0 :]
+    if begins:
+        records = list(verified(lines))
+        return records, (1, len(records))
+    first = orjson.loads(lines[0])
+    rest = verified(lines[1:], first["hash"], first["seq"] + 1)
+    records = [first, *rest]
+    return records, (first["seq"] + 1, records[-1]["seq"])
 
 
 def _digest(previous: str, rest: str) -> str:

@@ -18,16 +18,11 @@ ALL = 100
 class GatewayTraffic:
     """One HTTPRoute of a cluster."""
 
-    counts = "predictor"
-
     def __init__(
         self, cluster: Cluster, namespace: str, name: str, counts: str
     ) -> None:
         """Raises RolloutError where the route is not one of two Services."""
-        if counts != self.counts:
-            raise RolloutError(
-                f"source.counts: {counts} does not count here; the predictor does"
-            )
+        self.counts = counts
         self._cluster, self._namespace, self._name = cluster, namespace, name
         self._path = httproute.route_path(namespace, name)
         route = cluster.find(self._path)

@@ -14,6 +14,12 @@ from scripts.rollout.policy import Policy
 from scripts.rollout.values import BRANCHES
 
 Place = tuple[str | int, ...]
+COUNTING = {
+    "local": ("gateway", "predictor"),
+    "knative": ("gateway", "queue-proxy", "predictor"),
+    "gateway": ("predictor",),
+    "standard": ("predictor",),
+}
 
 
 def read(path: Path) -> Policy:
@@ -63,6 +69,10 @@ def _conflicts(policy: Policy) -> Iterator[tuple[Place, str]]:
         yield ("metrics",), "no metric with a budget decides: no gate could ever open"
     if names[0] != "errors":
         yield ("metrics", 0, "name"), "expected errors first: maxErrorRate is theirs"
+    backend = policy.target.backend
+    if policy.counts not in COUNTING[backend]:
+        counting = " or ".join(COUNTING[backend])
+        yield ("source", "counts"), f"with backend {backend} expected {counting}"
     deadlines = policy.deadlines
     if deadlines.metrics_silence < 2 * policy.source.interval:
         yield ("deadlines", "metricsSilence"), "expected two intervals or more"

@@ -27,8 +27,6 @@ class LocalTraffic:
 
     def __init__(self, store: Store, namespace: str, name: str, counts: str) -> None:
         """Raises RolloutError where nothing of that name was applied."""
-        if counts == "queue-proxy":
-            raise RolloutError("source.counts: there is no queue-proxy in local mode")
         self._store, self._namespace, self._name = store, namespace, name
         self._key = f"{namespace}.{name}"
         self._admin: Admin | None = None

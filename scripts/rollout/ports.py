@@ -1,6 +1,6 @@
 """What the loop needs from the world; one adapter a file, none knows another."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -112,3 +112,15 @@ class Shared(Journal, Protocol):
 
     def ask(self, request: Request) -> None:
         """Leave a request for the promoter."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything outside: ports, the time in seconds, how to wait, who listens."""
+
+    traffic: Traffic
+    metrics: Metrics
+    journal: Journal
+    now: Callable[[], float]
+    sleep: Callable[[float], None]
+    say: Callable[[str], None]

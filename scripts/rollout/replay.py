@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from typing import Any
 
-import orjson
-
 from scripts.rollout import chain, codec, counters, lint, measure
 from scripts.rollout.ahead import Ahead
 from scripts.rollout.counters import ERRORS, REQUESTS, TIMED, UP_TO
@@ -55,7 +53,7 @@ def journal(lines: Iterable[str], policy: Policy | None) -> Replay:
 
     Raises JournalError where it does not hold.
     """
-    records, span = _verified(list(lines))
+    records, span = chain.part(list(lines))
     begin = _beginning(records)
     if begin is None:
         return Replay((), None, span)
@@ -70,24 +68,6 @@ def journal(lines: Iterable[str], policy: Policy | None) -> Replay:
         return _ended(_again(Machine(own), state, looks), state, span)
     seen = [codec.decode(Observation, each["seen"]) for _, each in looks]
     return _ended(_follow(Machine(policy), state, seen), state, span)
-
-
-def _verified(lines: list[str]) -> tuple[list[dict[str, Any]], tuple[int, int]]:
-    """All entries, and which are verified: the first of a part is taken as it is.
-
-    A promoter that goes on tells the last entry once more. A copy may hold older chains
-    before the last.
-    """
-    lines = [line for line, _ in groupby(lines)]
-    begins = [i for i, line in enumerate(lines) if chain.is_first(line)]
-    lines = lines[begins[-1] if begins else 0 :]
-    first = orjson.loads(lines[0])
-    if first["seq"] == 1:
-        records = list(chain.verified(lines))
-        return records, (1, len(records))
-    rest = chain.verified(lines[1:], first["hash"], first["seq"] + 1)
-    records = [first, *rest]
-    return records, (first["seq"] + 1, records[-1]["seq"])
 
 
 def _beginning(records: list[dict[str, Any]]) -> dict[str, Any] | None:

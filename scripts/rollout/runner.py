@@ -6,11 +6,10 @@ may not have been done (every action is absolute), and goes on with the same evi
 
 import itertools
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from scripts.rollout import codec, counters, machine, records
+from scripts.rollout import acts, codec, counters, machine, records
 from scripts.rollout.errors import (
     Exit,
     PolicyError,
@@ -21,7 +20,7 @@ from scripts.rollout.errors import (
 from scripts.rollout.look import ALL
 from scripts.rollout.machine import Machine
 from scripts.rollout.policy import Policy
-from scripts.rollout.ports import Journal, Metrics, Reading, Saved, Traffic
+from scripts.rollout.ports import Reading, Saved, World
 from scripts.rollout.state import (
     Action,
     Decision,
@@ -29,27 +28,12 @@ from scripts.rollout.state import (
     Observation,
     Pause,
     Phase,
-    SetPercent,
     State,
     View,
-    WarmUp,
+    Warmed,
 )
 
 SETTLE_S = 0.5
-READ_BACK_S = 5.0
-POLL_S = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """Everything outside: ports, the time in seconds, how to wait, who listens."""
-
-    traffic: Traffic
-    metrics: Metrics
-    journal: Journal
-    now: Callable[[], float]
-    sleep: Callable[[float], None]
-    say: Callable[[str], None]
 
 
 class Runner:
@@ -214,13 +198,9 @@ class Runner:
 
     def _act(self, action: Action) -> None:
         """Do what was decided, read back what is in force, write that down too."""
-        match action:
-            case SetPercent(percent):
-                saved, done = self.saved, self._set_percent(percent)
-            case WarmUp(requests):
-                warmed = self._world.traffic.warm_up(requests)
-                saved = replace(self.saved, warmed=warmed)
-                done = {"warmed": codec.encode(warmed)}
+        saved, done = self.saved, acts.do(self._world, action, self.saved.state.canary)
+        if "warmed" in done:
+            saved = replace(saved, warmed=codec.decode(Warmed, done["warmed"]))
         body = {"action": records.encoded(action), **done}
         self._commit(saved, "act", body)
 
@@ -238,22 +218,6 @@ class Runner:
                     self._world.say(f"waiting for the journal: {error}")
                 is_told = True
                 self._world.sleep(SETTLE_S)
-
-    def _set_percent(self, percent: int | None) -> dict[str, Any]:
-        world, canary = self._world, self.saved.state.canary
-        try:
-            world.traffic.set_percent(percent)
-        except Unreachable as error:
-            world.say(f"percent {percent} could not be set: {error}")
-            return {"failed": str(error)}
-        wanted = ALL if percent is None else percent
-        view = world.traffic.observe()
-        for _ in range(round(READ_BACK_S / POLL_S)):
-            if view is not None and view.routed.get(canary, 0) == wanted:
-                break
-            world.sleep(POLL_S)
-            view = world.traffic.observe()
-        return {"routed": dict(view.routed) if view else None}
 
     def _pause_s(self, state: State) -> float:
         interval = self._policy.source.interval

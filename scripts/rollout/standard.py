@@ -24,16 +24,11 @@ UNROUTED = (
 class StandardTraffic:
     """One InferenceService of a cluster, with one canary."""
 
-    counts = "predictor"
-
     def __init__(
         self, cluster: Cluster, namespace: str, name: str, counts: str
     ) -> None:
         """Raises RolloutError where there is no one canary to be rolled out."""
-        if counts != self.counts:
-            raise RolloutError(
-                f"source.counts: {counts} does not count here; the predictor does"
-            )
+        self.counts = counts
         self._cluster, self._namespace, self._name = cluster, namespace, name
         self._path = service_path(namespace, name)
         self._route = httproute.route_path(namespace, name)

@@ -20,9 +20,8 @@ from scripts.rollout.journal import FileJournal
 from scripts.rollout.kserve import KserveTraffic
 from scripts.rollout.kube import Cluster
 from scripts.rollout.policy import Policy
-from scripts.rollout.ports import Counted, Journal, Metrics, Shared
+from scripts.rollout.ports import Counted, Journal, Metrics, Shared, World
 from scripts.rollout.prometheus import Prometheus
-from scripts.rollout.runner import World
 from scripts.rollout.scrape import Scrape
 from scripts.rollout.standard import StandardTraffic
 

@@ -71,4 +71,4 @@ def test_a_canary_that_never_comes_up_gets_nothing(
     verdict = on.noted(name, on.run(rps=RPS))
     assert verdict.code == 11, verdict.said
     assert f"guard: {canary} failed: " in verdict.said
-    assert (verdict.bad, on.percent(STABLE)) == (0, 100)
+    assert (verdict.failed, on.percent(STABLE)) == (0, 100)

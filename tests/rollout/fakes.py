@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.rollout.journal import FileJournal
-from scripts.rollout.ports import Reading
-from scripts.rollout.runner import Runner, World
+from scripts.rollout.ports import Reading, World
+from scripts.rollout.runner import Runner
 from scripts.rollout.state import View, Warmed
 from tests.rollout.worlds import CANARY, POLICY, STABLE, view
 

@@ -43,13 +43,17 @@ Somewhere = TypeVar("Somewhere", bound=Backend)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a run ended, what it said, how long it took, what users met meanwhile."""
+    """How a run ended, what it said, how long it took, what users met meanwhile.
+
+    `bad` answers were slow or `failed`.
+    """
 
     code: int
     said: str
     seconds: float
     bad: int
     answers: int
+    failed: int = 0
 
 
 class Stage(Generic[Somewhere]):
@@ -133,7 +137,8 @@ class Stage(Generic[Somewhere]):
             code, said = self.verb("run", "-f", str(self.policy(policy)))
         seconds = time.monotonic() - began
         bad = [each for each in answers if each.error or each.latency_ms > SLO_MS]
-        return Verdict(code, said, seconds, len(bad), len(answers))
+        failed = [each for each in bad if each.error]
+        return Verdict(code, said, seconds, len(bad), len(answers), len(failed))
 
     def users(self, rps: float = RPS) -> AbstractContextManager[list[Answer]]:
         """Requests at a steady rate until the block ends, and their answers."""

@@ -10,8 +10,8 @@ from scripts.rollout.audit import Heard, copy_to
 from scripts.rollout.configmap import ConfigMapJournal
 from scripts.rollout.errors import Exit, LockHeld, Unreachable
 from scripts.rollout.events import Events
-from scripts.rollout.ports import Saved
-from scripts.rollout.runner import Runner, World
+from scripts.rollout.ports import Saved, World
+from scripts.rollout.runner import Runner
 from scripts.rollout.state import Request
 from tests.rollout import fakes
 from tests.rollout.api import OWNER, Api

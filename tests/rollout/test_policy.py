@@ -85,6 +85,10 @@ dependence: {clusterSize: -3}
             "source: {prometheus: here}",
             "source.prometheus: expected http:// or https://",
         ),
+        (
+            "source: {counts: queue-proxy}",
+            "source.counts: with backend local expected gateway or predictor",
+        ),
         ("deadlines: {rollout: 1h}", "deadlines.rollout: expected no less than"),
         ("deadlines: {metricsSilence: 1s}", "deadlines.metricsSilence: expected two"),
         ("risk: {falseRollback: 0}", "risk.falseRollback: expected greater than 0"),
@@ -123,6 +127,18 @@ def test_one_wrong_key_is_one_clear_line(line: str, said: str) -> None:
         ("[1]", "expected a mapping with target"),
         ("a: [", "not YAML"),
         ("steps: auto", "target: missing"),
+        (
+            "target: {inferenceservice: intent, backend: gateway}",
+            "target: backend gateway: expected route, no inferenceservice",
+        ),
+        (
+            "target: {inferenceservice: intent, route: intent}",
+            "target: backend local: expected inferenceservice, no route",
+        ),
+        (
+            "target: {route: intent, backend: gateway}\nsource: {counts: gateway}",
+            "source.counts: with backend gateway expected predictor",
+        ),
     ],
 )
 def test_what_is_no_policy_at_all_is_said(text: str, said: str) -> None:
