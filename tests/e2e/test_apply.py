@@ -9,10 +9,12 @@ import pytest
 
 from scripts.inference.load import Share
 from scripts.local.processes import ROOT
+from tests.contract.backends import intent
 from tests.e2e.site import DOMAIN, REGISTRY
 from tests.e2e.stage import ClusterStage
 
 SIGMAS = 4.0
+COPY = ["cp", "-r", "models/v2/.", "/mnt/models"]
 TEXTS = "good morning", "where is it?"
 INFER = (sys.executable, "-m", "scripts.infer", *TEXTS)
 
@@ -72,3 +74,38 @@ def test_one_line_names_another_registry(on: ClusterStage) -> None:
     assert "image: registry/team/intent-classifier:v1\n" in on.backend.kubectl(
         "kustomize", str(folder)
     )
+
+
+def test_a_model_under_mnt_models_is_served_as_a_storage_initializer_leaves_it(
+    on: ClusterStage,
+) -> None:
+    """The image as it is, without arguments; another container brings the files."""
+    predictor = intent("v2")["spec"]["predictor"]["containers"][0]
+    mounts = [{"name": "model", "mountPath": "/mnt/models"}]
+    common = {
+        "image": f"{REGISTRY}/intent-classifier:v2",
+        "securityContext": predictor["securityContext"],
+        "volumeMounts": mounts,
+    }
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "mounted"},
+        "spec": {
+            "initContainers": [{"name": "storage", "command": COPY, **common}],
+            "containers": [
+                {
+                    "name": "predictor",
+                    "readinessProbe": predictor["readinessProbe"],
+                    **common,
+                    "image": f"{REGISTRY}/intent-classifier:v1",
+                }
+            ],
+            "volumes": [{"name": "model", "emptyDir": {}}],
+        },
+    }
+    on.backend.kubectl("apply", "-f", "-", given=json.dumps(pod))
+    on.backend.kubectl("wait", "--for=condition=Ready", "pod/mounted")
+    path = f"/api/v1/namespaces/{on.backend.namespace}/pods/mounted:8080/proxy"
+    served = on.backend.cluster.get(f"{path}/v2/models/intent")
+    assert served["name"] == "intent"
