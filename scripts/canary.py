@@ -79,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     status = _named(verbs, "status", "where the rollout is")
     status.add_argument("--wait", action="store_true", help="until it has a verdict")
     status.add_argument("--timeout", type=_number, default=float("inf"))
+    _named(verbs, "watch", "the rollout as it goes: rates, evidence, decisions")
     _named(verbs, "explain", "why it waits, and how long it still will")
     _asking(verbs)
     undo = _named(verbs, "undo", "after a promotion: back to the revision before")

@@ -5,7 +5,7 @@ The decision, pure (no clock, files or network), from the numbers outwards:
     judge      all evidence of a rollout, many rollouts at once
     values, policy, lint                                              the policy file
     state, measure, plan, look, asked, watch, phases, machine         what to do next
-    explain, say, show, records, manifest                             numbers and words
+    explain, say, show, screen, records, manifest                     numbers and words
     counters, series                                   from metrics pages to counts
     chain, codec, replay, ahead                        the journal, and deciding again
 The shell around it:

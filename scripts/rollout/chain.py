@@ -6,6 +6,7 @@ before and of everything behind its own. Anybody can check it with sha256sum.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
@@ -17,7 +18,7 @@ from scripts.rollout.errors import JournalError
 FIRST = "0" * 64
 HEAD = '{"hash":"'
 START, END = len(HEAD), len(HEAD) + 64
-SEQ_1 = '"seq":1,'
+NUMBER = re.compile(r'"seq":(\d+),"kind":"(\w+)"')
 
 
 def link(previous: str, content: dict[str, Any]) -> tuple[str, str]:
@@ -48,19 +49,31 @@ def verified(
 def part(lines: list[str]) -> tuple[list[dict[str, Any]], tuple[int, int]]:
     """All entries of a chain or of a part of one, and the numbers of those verified.
 
-    The first of a part is taken as it is. A copy may hold older chains before the last,
-    and an entry twice, where a promoter went on from it. Raises JournalError.
+    The first of a part is taken as it is. A copy may hold an entry twice, where a
+    promoter went on from it, and older parts before the last, where somebody else had
+    the journal meanwhile. Raises JournalError.
     """
     lines = [line for line, _ in groupby(lines)]
-    begins = [i for i, line in enumerate(lines) if line.startswith(SEQ_1, END + 2)]
-    lines = lines[begins[-1] if begins else 0 :]
-    if begins:
+    lines = lines[_last_part(lines) :]
+    first = orjson.loads(lines[0])
+    if first["seq"] == 1:
         records = list(verified(lines))
         return records, (1, len(records))
-    first = orjson.loads(lines[0])
     rest = verified(lines[1:], first["hash"], first["seq"] + 1)
     records = [first, *rest]
     return records, (first["seq"] + 1, records[-1]["seq"])
+
+
+def _last_part(lines: list[str]) -> int:
+    """Where the last beginning stands that does not follow what is before it."""
+    start, expected = 0, 0
+    for i, line in enumerate(lines):
+        head = NUMBER.match(line, END + 2)
+        number = int(head[1]) if head else expected
+        if head and head[2] in ("begin", "restart") and number != expected:
+            start = i
+        expected = number + 1
+    return start
 
 
 def _digest(previous: str, rest: str) -> str:

@@ -137,6 +137,11 @@ class ConfigMapJournal:
                     raise
         raise Unreachable(f"{self}: changed {TRIES} times while it was written")
 
+    def tail(self) -> list[str]:
+        """The last entries, as many as KEPT_BYTES hold. Raises Unreachable."""
+        found = self._cluster.find(self._path)
+        return found["data"][ENTRIES].splitlines() if found else []
+
     def requests(self, after: int) -> list[Request]:
         """All but the first `after`; none while nobody answers, and they stay there."""
         self._lease.renew()

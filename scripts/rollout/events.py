@@ -1,6 +1,7 @@
 """Kubernetes Events on the InferenceService: decisions where kubectl shows them."""
 
 import json
+import re
 import sys
 from datetime import UTC, datetime
 
@@ -10,6 +11,7 @@ from scripts.rollout.ports import Saved
 from scripts.rollout.state import Phase
 
 NORMAL = (Phase.PREFLIGHT, Phase.WARMUP, Phase.STEP, Phase.BAKE, Phase.PROMOTING)
+DIGITS = re.compile(r"\d+")
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -21,14 +23,18 @@ class Events:
         self._cluster, self._namespace, self._subject = cluster, namespace, subject
         self._path = f"/api/v1/namespaces/{namespace}/events"
         self._object: dict[str, str] = {}
+        self._told = ""
 
     def __call__(self, saved: Saved) -> None:
-        """One Event for the notes of a look, or for a beginning."""
+        """One Event for the notes of a look; none that only counts on."""
         state, entry = saved.state, json.loads(saved.line)
         notes = entry.get("notes", [])
         if saved.kind == "begin":
             notes = [f"canary {state.canary} beside stable {state.stable}"]
-        if not notes:
+        if saved.kind == "undo":
+            notes = [entry["reason"]]
+        told, self._told = self._told, DIGITS.sub("", "; ".join(notes)) or self._told
+        if not notes or told == self._told:
             return
         is_normal = state.phase in (*NORMAL, Phase.PROMOTED)
         try:

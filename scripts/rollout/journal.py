@@ -21,6 +21,7 @@ from scripts.rollout.ports import Saved
 from scripts.rollout.state import SCHEMA, Request
 
 LOCK_TRIES, LOCK_PAUSE_S = 3, 0.05
+TAIL_BYTES = 64 * 1024
 
 
 class FileJournal:
@@ -137,6 +138,15 @@ class FileJournal:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.write(json.dumps(codec.encode(request)) + "\n")
             _sync(file)
+
+    def tail(self) -> list[str]:
+        """The last entries, as many as TAIL_BYTES hold."""
+        if not self.path.exists():
+            return []
+        with self.path.open("rb") as file:
+            file.seek(max(self.path.stat().st_size - TAIL_BYTES, 0))
+            whole = file.read().rpartition(b"\n")[0].decode(errors="replace")
+        return [line for line in whole.splitlines() if line.startswith(chain.HEAD)]
 
     def requests(self, after: int) -> list[Request]:
         """All but the first `after` requests."""

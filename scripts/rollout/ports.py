@@ -113,6 +113,9 @@ class Shared(Journal, Protocol):
     def ask(self, request: Request) -> None:
         """Leave a request for the promoter."""
 
+    def tail(self) -> list[str]:
+        """The last entries."""
+
 
 @dataclass(frozen=True, slots=True)
 class World:

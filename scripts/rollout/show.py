@@ -93,9 +93,9 @@ def evidence(found: dict[str, Any]) -> Table:
     for row in found["metrics"]:
         table.add_row(
             row["metric"],
-            _arm(row["canary"]),
-            _arm(row["stable"]),
-            _difference(row),
+            arm(row["canary"]),
+            arm(row["stable"]),
+            difference(row),
             f"{say.number(row['rollback'])} of {row['rollback_needed']:.0f}",
             "-"
             if row["gate"] is None
@@ -104,12 +104,14 @@ def evidence(found: dict[str, Any]) -> Table:
     return table
 
 
-def _arm(arm: dict[str, float]) -> str:
-    share = arm["bad"] / arm["n"] if arm["n"] else 0.0
-    return f"{say.share(share)} ({arm['n']:.0f})"
+def arm(counts: dict[str, float]) -> str:
+    """An arm's bad share, and of how many."""
+    share = counts["bad"] / counts["n"] if counts["n"] else 0.0
+    return f"{say.share(share)} ({counts['n']:.0f})"
 
 
-def _difference(row: dict[str, Any]) -> str:
+def difference(row: dict[str, Any]) -> str:
+    """Canary less stable, with the interval that holds at every look."""
     if row["distance"] is not None:
         return f"labels {say.share(row['distance'])} apart"
     canary, stable = row["canary"], row["stable"]

@@ -47,11 +47,6 @@ class ClusterStage(Stage[Site]):
         self.until(lambda: self.newest() != before)
         return self.newest()
 
-    def is_ready(self) -> bool:
-        """Whether the newest revision is."""
-        predictor = self.backend.status()["components"]["predictor"]
-        return bool(predictor["latestReadyRevision"] == self.newest())
-
     def noted(self, scenario: str, verdict: Verdict) -> Verdict:
         """For the table at the end."""
         RESULTS.append((scenario, verdict))
@@ -83,7 +78,9 @@ class ClusterStage(Stage[Site]):
         own = f"intent-canary-{self.backend.namespace}"
         for elsewhere in ("kourier-system", "knative-serving"):
             names = [f"role/{own}", f"rolebinding/{own}"]
-            self.backend.kubectl("-n", elsewhere, "delete", *names)
+            self.backend.kubectl(
+                "-n", elsewhere, "delete", "--ignore-not-found", *names
+            )
 
     def job(self, policy: str = POLICY) -> str:
         """Start a promoter inside the cluster; its Job's name."""
@@ -93,6 +90,16 @@ class ClusterStage(Stage[Site]):
         code, said = self.verb("run", "-f", file, *where)
         assert code == 0, said
         return str(json.loads(said)["job"])
+
+    def job_by_kubectl(self, policy: str = POLICY) -> str:
+        """The same with kubectl alone: the shipped Job, and the policy it names."""
+        name, file = "intent-rollout-policy", f"rollout.yaml={self.policy(policy)}"
+        self.backend.kubectl("delete", "configmap", name)
+        self.backend.kubectl("create", "configmap", name, f"--from-file={file}")
+        job = (ROOT / "manifests" / "promotion" / "job.yaml").read_text()
+        job = job.replace("dev.local", REGISTRY)
+        made = self.backend.kubectl("create", "-f", "-", "-o", "name", given=job)
+        return made.strip().rpartition("/")[2]
 
     def phase(self) -> str:
         """Where the rollout is, as its ConfigMap says."""
@@ -109,4 +116,7 @@ def stage(folder: Path) -> Iterator[ClusterStage]:
         built = ClusterStage(backend, folder)
         backend.apply(intent("v1"))
         settles(backend, [("1", 100)], created="1")
-        yield built
+        try:
+            yield built
+        finally:
+            built.forbid()

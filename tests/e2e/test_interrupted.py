@@ -72,14 +72,13 @@ def test_a_promoters_pod_is_killed_in_each_state_and_the_next_one_goes_on(
     command = on.command("replay", "-")
     again = subprocess.run(command, input=logs, capture_output=True, text=True)
     assert again.returncode == 0, again.stdout + again.stderr
-    on.forbid()
 
 
 def test_a_job_is_not_started_again_after_a_verdict(on: ClusterStage) -> None:
     on.fault("failing")
     on.permit()
     with on.users(RPS):
-        job = on.job()
+        job = on.job_by_kubectl()
         on.until(on.phase)
         code, said = on.verb("status", "intent", "--wait", "--timeout", "100")
     assert code == 10, said
@@ -87,7 +86,6 @@ def test_a_job_is_not_started_again_after_a_verdict(on: ClusterStage) -> None:
     (pod,) = _pods(on, job)
     ended = pod["status"]["containerStatuses"][0]["state"]["terminated"]
     assert ended["exitCode"] == 10
-    on.forbid()
 
 
 def test_an_api_server_that_is_away_for_half_a_minute_holds_traffic(

@@ -60,7 +60,6 @@ def test_a_job_promotes_a_healthy_canary_that_a_laptop_approves_and_undoes(
         assert code == 0, said
         on.until(lambda: on.percent(STABLE) == 100)
     assert [each.error for each in answers if each.error] == []
-    on.forbid()
 
 
 def test_the_stale_percent_of_a_manifest_is_removed_or_refused(

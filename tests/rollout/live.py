@@ -87,6 +87,11 @@ class Stage(Generic[Somewhere]):
         predictor = self.backend.status().get("components", {}).get("predictor", {})
         return str(predictor.get("latestCreatedRevision", ""))
 
+    def is_ready(self) -> bool:
+        """Whether the newest revision is."""
+        predictor = self.backend.status()["components"]["predictor"]
+        return bool(predictor["latestReadyRevision"] == self.newest())
+
     def percent(self, revision: str) -> int:
         """What the status says that a revision gets."""
         predictor = self.backend.status()["components"]["predictor"]

@@ -8,8 +8,9 @@ import pytest
 from scripts.rollout import chain, configmap, lease, replay
 from scripts.rollout.audit import Heard, copy_to
 from scripts.rollout.configmap import ConfigMapJournal
-from scripts.rollout.errors import Exit, LockHeld, Unreachable
+from scripts.rollout.errors import Exit, JournalError, LockHeld, Unreachable
 from scripts.rollout.events import Events
+from scripts.rollout.journal import following
 from scripts.rollout.ports import Saved, World
 from scripts.rollout.runner import Runner
 from scripts.rollout.state import Request
@@ -170,6 +171,35 @@ def test_a_rollout_is_told_in_events_and_its_chain_is_copied(
     assert told[-1]["reason"] == "Promoted"
     assert told[-1]["involvedObject"]["uid"] == "u-1"
     assert {each["type"] for each in told} == {"Normal"}
+
+
+def test_an_event_that_only_counts_on_is_not_told_again(api: Api) -> None:
+    events = Events(api, "default", OWNER)
+    saved = Saved(Rollout.begun().state, "policy")
+    for seconds in (10, 20, 30):
+        saved = following(saved, "look", {"notes": [f"no metrics for {seconds}s"]})
+        events(saved)
+    events(following(saved, "look", {"notes": []}))
+    events(following(saved, "undo", {"reason": "undone by a person"}))
+    told = [each for path, each in api.objects.items() if path.startswith(EVENTS)]
+    assert [e["message"] for e in told] == ["no metrics for 10s", "undone by a person"]
+
+
+def test_a_copy_that_missed_what_others_did_is_replayed_from_its_last_beginning(
+    tmp_path: Path,
+) -> None:
+    world = fakes.Cluster(tmp_path)
+    world.runner().run(once=True)
+    world.runner().run()
+    lines = world.journal.path.read_text().splitlines()
+    begin = next(
+        i for i, e in enumerate(map(json.loads, lines)) if e["kind"] == "restart"
+    )
+    assert begin > 1
+    found = replay.journal([lines[0], *lines[begin:]], None)
+    assert (found.code, found.lines) == (Exit.PROMOTED, (begin + 2, len(lines)))
+    with pytest.raises(JournalError, match="chain is broken"):
+        replay.journal([*lines[:3], *lines[4:]], None)
 
 
 def test_a_part_that_a_restart_begins_is_replayed_from_there(tmp_path: Path) -> None:

@@ -163,6 +163,7 @@ def test_no_metrics_is_40_and_a_rollback_nobody_can_see_50(on: LocalStage) -> No
     source = f"{{interval: 500ms, prometheus: http://127.0.0.1:{port}}}"
     policy = POLICY.replace("{interval: 500ms}", source).replace("20s", "3s")
     path = str(on.policy(policy))
+    on.until(on.is_ready)
     before = on.backend.status()
     code, said = on.verb("run", "-f", path, "--dry-run")
     assert (code, "would: nothing now" in said) == (40, True), said
