@@ -9,9 +9,9 @@ The decision, pure (no clock, files or network), from the numbers outwards:
     counters, series                                   from metrics pages to counts
     chain, codec, replay, ahead                        the journal, and deciding again
 The shell around it:
-    ports      what the loop needs; runner is the loop
+    ports      what the loop needs; runner is the loop, acts what it does
     local; kserve, gateway, standard (kube, pods, httproute)   adapters of traffic,
     scrape, prometheus; journal, configmap (lease), events     all joined by wiring
-    audit      who else hears what a journal is told
+    audit      who else hears what a journal is told: events, notify
     forecast, verbs                                    what the command line does
 """

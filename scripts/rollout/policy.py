@@ -152,6 +152,13 @@ class Source(Part):
     interval: Annotated[SomeSeconds, Field(ge=0.2)] = 10.0
 
 
+class Webhook(Part):
+    """Who is told of every transition: `json` is ours, `slack` a sentence for it."""
+
+    url: Annotated[str, Field(pattern=r"^https?://")]
+    format: Literal["json", "slack"] = "json"
+
+
 DEFAULT_METRICS = tuple(
     Metric.model_validate(metric)
     for metric in (
@@ -184,6 +191,7 @@ class Policy(Part):
     pause_at: tuple[Percent, ...] = ()
     source: Source = Source()
     warmup: Annotated[int, Field(strict=True, ge=0, le=10_000)] = 20
+    notify: tuple[Webhook, ...] = ()
 
     @property
     def is_auto(self) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 import urllib3
 
 from scripts.rollout import httproute, kube
-from scripts.rollout.audit import Heard, copy_to
+from scripts.rollout.audit import Heard, Listener, copy_to
 from scripts.rollout.configmap import ConfigMapJournal
 from scripts.rollout.errors import RolloutError
 from scripts.rollout.events import Events
@@ -19,6 +19,7 @@ from scripts.rollout.gateway import GatewayTraffic
 from scripts.rollout.journal import FileJournal
 from scripts.rollout.kserve import KserveTraffic
 from scripts.rollout.kube import Cluster
+from scripts.rollout.notify import Notify
 from scripts.rollout.policy import Policy
 from scripts.rollout.ports import Counted, Journal, Metrics, Shared, World
 from scripts.rollout.prometheus import Prometheus
@@ -97,12 +98,16 @@ def journal_of(folder: Path, policy: Policy) -> Shared:
 
 
 def heard(folder: Path, policy: Policy, kept: Journal, copy: str | None) -> Journal:
-    """The journal; on a cluster with Events, and with a copy of the whole chain."""
+    """The journal, and whom the policy tells of it.
+
+    On a cluster that is Events too, and a copy of the whole chain.
+    """
+    others: list[Listener] = [Notify(each, policy.key) for each in policy.notify]
     if not is_on_cluster(policy):
-        return Heard(kept, copy_to(copy)) if copy else kept
-    events = Events(Cluster.here(), policy.target.namespace, subject(policy))
+        return Heard(kept, copy_to(copy) if copy else None, others)
+    where = policy.target.namespace, subject(policy)
     whole = copy_to(copy or folder / "clusters" / policy.key / "journal.jsonl")
-    return Heard(kept, whole, [events])
+    return Heard(kept, whole, [Events(Cluster.here(), *where), *others])
 
 
 def world(
