@@ -17,7 +17,15 @@ def do(world: World, action: Action, canary: str) -> dict[str, Any]:
         case SetPercent(percent):
             return _set_percent(world, percent, canary)
         case WarmUp(requests):
-            return {"warmed": codec.encode(world.traffic.warm_up(requests))}
+            return _warm_up(world, requests)
+
+
+def _warm_up(world: World, requests: int) -> dict[str, Any]:
+    try:
+        return {"warmed": codec.encode(world.traffic.warm_up(requests))}
+    except Unreachable as error:
+        world.say(f"no warm-up: {error}")
+        return {"failed": str(error)}
 
 
 def _set_percent(world: World, percent: int | None, canary: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from scripts.rollout.errors import (
     RolloutError,
     Unreachable,
 )
-from scripts.rollout.state import Phase, Request, View
+from scripts.rollout.state import Phase, Request, View, Warmed
 from tests.rollout.fakes import Cluster
 from tests.rollout.worlds import view
 
@@ -197,3 +197,19 @@ def test_a_percent_that_came_back_after_the_promotion_is_refused(
     cluster.set_percent(10)
     with pytest.raises(RolloutError, match="undone by hand"):
         cluster.runner().run()
+
+
+def test_a_warm_up_that_could_not_be_sent_is_sent_again(tmp_path: Path) -> None:
+    class Away(Cluster):
+        times = 0
+
+        def warm_up(self, requests: int) -> Warmed:
+            self.times += 1
+            if self.times == 1:
+                raise Unreachable("no API server")
+            return super().warm_up(requests)
+
+    cluster = Away(tmp_path)
+    assert cluster.runner().run() is Exit.PROMOTED
+    assert "no warm-up: no API server" in cluster.said
+    assert cluster.times == 2
