@@ -23,19 +23,20 @@ class Events:
         self._cluster, self._namespace, self._subject = cluster, namespace, subject
         self._path = f"/api/v1/namespaces/{namespace}/events"
         self._object: dict[str, str] = {}
-        self._told = ""
+        self._told: tuple[str, int, str] | None = None
 
     def __call__(self, saved: Saved) -> None:
-        """One Event for the notes of a look; none that only counts on."""
+        """One Event for the notes of a look; none for one that only counts on."""
         state, entry = saved.state, json.loads(saved.line)
         notes = entry.get("notes", [])
         if saved.kind == "begin":
             notes = [f"canary {state.canary} beside stable {state.stable}"]
         if saved.kind == "undo":
             notes = [entry["reason"]]
-        told, self._told = self._told, DIGITS.sub("", "; ".join(notes)) or self._told
+        told = state.phase, state.weight, DIGITS.sub("", "; ".join(notes))
         if not notes or told == self._told:
             return
+        self._told = told
         is_normal = state.phase in (*NORMAL, Phase.PROMOTED)
         try:
             self._tell(state.phase, "; ".join(notes), is_normal=is_normal)

@@ -1,6 +1,7 @@
 """Journal and lock on a cluster: one writer at a time, whatever comes between."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -180,9 +181,18 @@ def test_an_event_that_only_counts_on_is_not_told_again(api: Api) -> None:
         saved = following(saved, "look", {"notes": [f"no metrics for {seconds}s"]})
         events(saved)
     events(following(saved, "look", {"notes": []}))
+    for weight in (25, 28):
+        risen = saved.state.changed(weight=weight)
+        note = f"-> {weight} % on evidence"
+        events(following(replace(saved, state=risen), "look", {"notes": [note]}))
     events(following(saved, "undo", {"reason": "undone by a person"}))
     told = [each for path, each in api.objects.items() if path.startswith(EVENTS)]
-    assert [e["message"] for e in told] == ["no metrics for 10s", "undone by a person"]
+    assert [each["message"] for each in told] == [
+        "no metrics for 10s",
+        "-> 25 % on evidence",
+        "-> 28 % on evidence",
+        "undone by a person",
+    ]
 
 
 def test_a_copy_that_missed_what_others_did_is_replayed_from_its_last_beginning(
