@@ -157,6 +157,11 @@ def test_both_arms_failing_together_is_no_rollback(on: LocalStage) -> None:
     assert on.verb("abort", "intent")[0] == 0
 
 
+def _routes(on: LocalStage) -> set[str]:
+    traffic = on.backend.status()["components"]["predictor"]["traffic"]
+    return {each["revisionName"] for each in traffic}
+
+
 def test_no_metrics_is_40_and_a_rollback_nobody_can_see_50(on: LocalStage) -> None:
     on.canary(Healthy(models.inner()))
     (port,) = free_ports(1)
@@ -164,6 +169,7 @@ def test_no_metrics_is_40_and_a_rollback_nobody_can_see_50(on: LocalStage) -> No
     policy = POLICY.replace("{interval: 500ms}", source).replace("20s", "3s")
     path = str(on.policy(policy))
     on.until(on.is_ready)
+    on.until(lambda: _routes(on) == {STABLE, on.newest()})
     before = on.backend.status()
     code, said = on.verb("run", "-f", path, "--dry-run")
     assert (code, "would: nothing now" in said) == (40, True), said

@@ -94,7 +94,8 @@ dependence: {clusterSize: -3}
         ("risk: {falseRollback: 0}", "risk.falseRollback: expected greater than 0"),
         ("risk: {badPromotion: .nan}", "risk.badPromotion: expected a share such as"),
         ("version: 2", "version: expected 1, got 2"),
-        ("notify: []", "notify: unknown key; known are version, target, steps"),
+        ("hooks: []", "hooks: unknown key; known are version, target, steps"),
+        ("notify: [{url: here}]", "notify[0].url: expected http:// or https://"),
         (
             "metrics: [{name: errors, budget: 1%, tolerance: 1%}]",
             "metrics[0]: expected budget: 1%, and no tolerance",
