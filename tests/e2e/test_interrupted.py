@@ -65,7 +65,7 @@ def test_a_promoters_pod_is_killed_in_each_state_and_the_next_one_goes_on(
     verdict = Verdict(code, said, seconds, 0, len(answers))
     assert on.noted("killed in 3 states", verdict).code == 0, said
     assert [each.error for each in answers if each.error] == []
-    assert on.percent(canary) == 100
+    on.until(lambda: on.percent(canary) == 100)
     on.backend.kubectl("wait", "--for=condition=Complete", f"job/{job}")
     logs = on.backend.kubectl("logs", f"job/{job}")
     assert "going on at 95 %, Bake" in logs
@@ -108,5 +108,5 @@ def test_an_api_server_that_is_away_for_half_a_minute_holds_traffic(
     verdict = Verdict(promoter.returncode, said, AWAY_S, 0, len(answers))
     assert on.noted("API server away for 30 s", verdict).code == 0, said
     assert [each.error for each in answers if each.error] == []
-    assert on.percent(canary) == 100
-    assert on.percent(STABLE) == 0
+    on.until(lambda: on.percent(canary) == 100)
+    on.until(lambda: on.percent(STABLE) == 0)

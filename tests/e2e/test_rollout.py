@@ -41,7 +41,7 @@ def test_a_job_promotes_a_healthy_canary_that_a_laptop_approves_and_undoes(
     seconds = time.monotonic() - began
     on.noted("healthy, by a Job", Verdict(code, said, seconds, len(bad), len(answers)))
     assert [each.error for each in answers if each.error] == []
-    assert on.percent(canary) == 100
+    on.until(lambda: on.percent(canary) == 100)
     assert "canaryTrafficPercent" not in on.backend.get()["spec"]["predictor"]
     on.backend.kubectl("wait", "--for=condition=Complete", f"job/{job}")
     logs = on.backend.kubectl("logs", f"job/{job}")
