@@ -63,7 +63,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--in-cluster", action="store_true", help="as a Job of its own")
     run.add_argument("--image", help="the Job's image, if not its manifest's")
-    run.set_defaults(root=ROOT)
     run.add_argument("--once", action="store_true", help="look and act a single time")
     run.add_argument(
         "--journal", help="also append every entry here; - for standard output"

@@ -1,13 +1,16 @@
-"""Real predictors for tests: started, awaited, ended."""
+"""Servers for tests, started, awaited, ended: real predictors, and small fakes."""
 
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import ThreadingHTTPServer
 from pathlib import Path
+from typing import TypeVar
 
 import requests
 
@@ -15,6 +18,7 @@ from scripts.local.processes import ROOT, free_ports
 
 MODELS = ROOT / "models"
 START_S = 60.0
+Served = TypeVar("Served", bound=ThreadingHTTPServer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +80,16 @@ def run(*args: str, env: Mapping[str, str] | None = None) -> tuple[int, str]:
         env={**os.environ, **(env or {})},
     )
     return done.returncode, done.stdout + done.stderr
+
+
+@contextmanager
+def serving(server: Served) -> Iterator[Served]:
+    """Answer until the block ends."""
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -6,26 +6,29 @@ from scripts.rollout import codec
 from scripts.rollout.errors import Unreachable
 from scripts.rollout.look import ALL
 from scripts.rollout.ports import World
-from scripts.rollout.state import Action, SetPercent, WarmUp
+from scripts.rollout.state import Action, SetPercent, Warmed, WarmUp
 
 READ_BACK_S, POLL_S = 5.0, 0.1
 
 
-def do(world: World, action: Action, canary: str) -> dict[str, Any]:
-    """What is to be written down of it; a warm-up's outcome under `warmed`."""
+def do(
+    world: World, action: Action, canary: str
+) -> tuple[dict[str, Any], Warmed | None]:
+    """What is to be written down of it, and how a warm-up went."""
     match action:
         case SetPercent(percent):
-            return _set_percent(world, percent, canary)
+            return _set_percent(world, percent, canary), None
         case WarmUp(requests):
             return _warm_up(world, requests)
 
 
-def _warm_up(world: World, requests: int) -> dict[str, Any]:
+def _warm_up(world: World, requests: int) -> tuple[dict[str, Any], Warmed | None]:
     try:
-        return {"warmed": codec.encode(world.traffic.warm_up(requests))}
+        warmed = world.traffic.warm_up(requests)
     except Unreachable as error:
         world.say(f"no warm-up: {error}")
-        return {"failed": str(error)}
+        return {"failed": str(error)}, None
+    return {"warmed": codec.encode(warmed)}, warmed
 
 
 def _set_percent(world: World, percent: int | None, canary: str) -> dict[str, Any]:

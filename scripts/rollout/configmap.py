@@ -90,9 +90,7 @@ class ConfigMapJournal:
             "binaryData": {STATE: base64.b64encode(packed).decode()},
         }
         if self._found is not None:
-            version = self._found["metadata"]["resourceVersion"]
-            content["metadata"] = {"resourceVersion": version}
-            return self._cluster.patch(self._path, content)
+            return self._cluster.patch(self._path, self._found, content)
         content |= {"apiVersion": "v1", "kind": "ConfigMap", "metadata": self._owned()}
         return self._cluster.create(self._folder, content)
 
@@ -125,12 +123,9 @@ class ConfigMapJournal:
         line = json.dumps(codec.encode(request))
         for _ in range(TRIES):
             found = self._cluster.get(self._path)
-            content = {
-                "metadata": {"resourceVersion": found["metadata"]["resourceVersion"]},
-                "data": {REQUESTS: f"{found['data'].get(REQUESTS, '')}{line}\n"},
-            }
+            asked = f"{found['data'].get(REQUESTS, '')}{line}\n"
             try:
-                self._cluster.patch(self._path, content)
+                self._cluster.patch(self._path, found, {"data": {REQUESTS: asked}})
                 return
             except Refused as error:
                 if error.status != 409:

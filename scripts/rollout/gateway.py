@@ -25,10 +25,7 @@ class GatewayTraffic:
         self.counts = counts
         self._cluster, self._namespace, self._name = cluster, namespace, name
         self._path = httproute.route_path(namespace, name)
-        route = cluster.find(self._path)
-        if route is None:
-            raise RolloutError(f"HTTPRoute {name} not found; apply it first")
-        self._arms(route)
+        self._arms(cluster.applied(self._path, "HTTPRoute", name))
 
     def _arms(self, route: Object) -> tuple[str, str]:
         names = [each["name"] for each in httproute.backends(route)]
@@ -68,11 +65,8 @@ class GatewayTraffic:
             httproute.backends(route), (ALL - share, share), strict=True
         ):
             backend["weight"] = weight
-        change = {
-            "metadata": {"resourceVersion": route["metadata"]["resourceVersion"]},
-            "spec": {"rules": route["spec"]["rules"]},
-        }
-        self._cluster.patch(self._path, change)
+        change = {"spec": {"rules": route["spec"]["rules"]}}
+        self._cluster.patch(self._path, route, change)
 
     def warm_up(self, requests: int) -> Warmed:
         """Ask the canary's pods, past the gateway."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from scripts.rollout.kube import Object
+from scripts.rollout.kube import Object, condition
 
 API = "/apis/gateway.networking.k8s.io/v1"
 
@@ -40,9 +40,6 @@ def is_in_force(route: Object) -> bool:
 
 
 def _holds(parent: Object, kind: str, generation: int) -> bool:
-    return any(
-        each["type"] == kind
-        and each["status"] == "True"
-        and each.get("observedGeneration") == generation
-        for each in parent.get("conditions", ())
-    )
+    found = condition(parent, kind)
+    is_newest = found.get("observedGeneration") == generation
+    return is_newest and found.get("status") == "True"

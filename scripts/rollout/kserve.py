@@ -12,7 +12,7 @@ from typing import Any
 from scripts.inference.clients import model_name
 from scripts.rollout import pods
 from scripts.rollout.errors import RolloutError, Unreachable
-from scripts.rollout.kube import Cluster, Object, service_path
+from scripts.rollout.kube import Cluster, Object, condition, service_path, why_not
 from scripts.rollout.ports import Pages
 from scripts.rollout.series import PROXY_PAGE
 from scripts.rollout.state import View, Warmed
@@ -79,30 +79,23 @@ class KserveTraffic:
 
     def _failure(self, revision: str) -> str:
         """Why a revision can never be ready, "" while it still may."""
-        ready = self._condition(revision, "Ready")
-        if ready.get("status") != "False":
-            return ""
-        return str(ready.get("message") or ready.get("reason"))
+        return why_not(self._revision_status(revision), "Ready")
 
     def _is_idle(self, revision: str) -> bool:
         """Whether it was scaled to zero because nobody asked."""
-        active = self._condition(revision, "Active")
+        active = condition(self._revision_status(revision), "Active")
         return active.get("status") == "False" and active.get("reason") == "NoTraffic"
 
-    def _condition(self, revision: str, kind: str) -> Object:
+    def _revision_status(self, revision: str) -> Object:
         path = f"/apis/serving.knative.dev/v1/namespaces/{self._namespace}/revisions"
-        status = self._cluster.get(f"{path}/{revision}").get("status", {})
-        found = (c for c in status.get("conditions", ()) if c["type"] == kind)
-        return next(found, {})
+        status: Object = self._cluster.get(f"{path}/{revision}").get("status", {})
+        return status
 
     def set_percent(self, percent: int | None) -> None:
         """Patch one field, on the version that was just read. Raises Unreachable."""
-        version = self._cluster.get(self._service)["metadata"]["resourceVersion"]
-        change = {
-            "metadata": {"resourceVersion": version},
-            "spec": {"predictor": {PERCENT: percent}},
-        }
-        self._cluster.patch(self._service, change)
+        read = self._cluster.get(self._service)
+        change = {"spec": {"predictor": {PERCENT: percent}}}
+        self._cluster.patch(self._service, read, change)
 
     def warm_up(self, requests: int) -> Warmed:
         """Ask the canary's pods, past the gateway, where no user comes.
@@ -147,9 +140,7 @@ class KserveTraffic:
 
 
 def _applied(cluster: Cluster, path: str, name: str) -> Object:
-    document = cluster.find(path)
-    if document is None:
-        raise RolloutError(f"InferenceService {name} not found; apply it first")
+    document = cluster.applied(path, "InferenceService", name)
     mode = document.get("status", {}).get("deploymentMode", "Knative")
     if mode not in ("Knative", "Serverless"):
         raise RolloutError(
@@ -177,10 +168,7 @@ def _blocked(service: Object) -> str:
     """Why the newest split is not routed: Knative leaves a route as it is, a rollback
     too, while a revision in it is not ready, as one is that crashes after its start.
     """
-    for condition in service.get("status", {}).get("conditions", ()):
-        if condition["type"] == "RoutesReady" and condition["status"] == "False":
-            return str(condition.get("message") or condition.get("reason"))
-    return ""
+    return why_not(service.get("status", {}), "RoutesReady")
 
 
 def _container(document: Object) -> Any:

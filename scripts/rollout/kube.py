@@ -86,10 +86,22 @@ class Cluster:
         """A new object. Raises Unreachable."""
         return self._ask("POST", path, content, JSON)
 
-    def patch(self, path: str, change: Object) -> Object:
-        """A merge patch in this project's name. Raises Unreachable."""
+    def applied(self, path: str, kind: str, name: str) -> Object:
+        """An object that a person has made. Raises RolloutError, Unreachable."""
+        found = self.find(path)
+        if found is None:
+            raise RolloutError(f"{kind} {name} not found; apply it first")
+        return found
+
+    def patch(self, path: str, read: Object, change: Object) -> Object:
+        """A merge patch in this project's name, on the version that was `read`.
+
+        Raises Refused with 409 where there is a newer one, Unreachable.
+        """
+        version = {"resourceVersion": read["metadata"]["resourceVersion"]}
         kind = {"Content-Type": "application/merge-patch+json"}
-        return self._ask("PATCH", f"{path}?fieldManager={MANAGER}", change, kind)
+        address = f"{path}?fieldManager={MANAGER}"
+        return self._ask("PATCH", address, {"metadata": version, **change}, kind)
 
     def pod_url(self, pod: Object, port: int, path: str) -> str:
         """Where to ask a pod: itself, or through the API server's proxy."""
@@ -152,6 +164,20 @@ class Cluster:
             )
         except urllib3.exceptions.HTTPError as error:
             raise Unreachable(f"{self.server}: {error}") from error
+
+
+def condition(status: Object, kind: str) -> Object:
+    """One of the conditions of a status, empty where it has none of that kind."""
+    found = (each for each in status.get("conditions", ()) if each["type"] == kind)
+    return next(found, {})
+
+
+def why_not(status: Object, kind: str) -> str:
+    """What a condition that is False says, "" where it is not."""
+    found = condition(status, kind)
+    if found.get("status") != "False":
+        return ""
+    return str(found.get("message") or found.get("reason"))
 
 
 def service_path(namespace: str, name: str) -> str:

@@ -38,8 +38,10 @@ class Lease:
         try:
             yield
         finally:
-            with suppress(Unreachable):  # then it ends by itself
-                self._write(self._cluster.find(self._path), holder="")
+            with suppress(Unreachable, LockHeld):  # then it ends by itself
+                found = self._cluster.find(self._path)
+                if found is not None and _holder(found) == self._holder:
+                    self._write(found, holder="")
             self._renewed = 0.0
 
     def renew(self) -> None:
@@ -83,15 +85,13 @@ class Lease:
             "leaseDurationSeconds": DURATION_S,
             "renewTime": datetime.now(UTC).strftime(TIME),
         }
-        content: Object = {"metadata": {"name": self._name}, "spec": spec}
         try:
             if found is None:
                 kind = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
-                self._cluster.create(self._folder, {**kind, **content})
+                content = {**kind, "metadata": {"name": self._name}, "spec": spec}
+                self._cluster.create(self._folder, content)
             else:
-                version = found["metadata"]["resourceVersion"]
-                content["metadata"]["resourceVersion"] = version
-                self._cluster.patch(self._path, content)
+                self._cluster.patch(self._path, found, {"spec": spec})
         except Refused as error:
             if error.status == 409:
                 raise self._is_held(self._cluster.find(self._path)) from error

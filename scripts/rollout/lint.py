@@ -10,16 +10,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from scripts.rollout.errors import PolicyError
-from scripts.rollout.policy import Policy
+from scripts.rollout.policy import COUNTING, Policy
 from scripts.rollout.values import BRANCHES
 
 Place = tuple[str | int, ...]
-COUNTING = {
-    "local": ("gateway", "predictor"),
-    "knative": ("gateway", "queue-proxy", "predictor"),
-    "gateway": ("predictor",),
-    "standard": ("predictor",),
-}
 
 
 def read(path: Path) -> Policy:

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from urllib.parse import quote
 
 from scripts.inference.clients import model_name
-from scripts.rollout.kube import Cluster, Object
+from scripts.rollout.kube import Cluster, Object, condition
 from scripts.rollout.state import Replicas, Warmed
 
 OWNER = "serving.kserve.io/inferenceservice"
@@ -16,8 +16,7 @@ TENSOR = {"name": "text", "datatype": "BYTES", "shape": [1], "data": ["hello"]}
 
 def is_ready(pod: Object) -> bool:
     """Whether a pod takes requests."""
-    conditions = pod["status"].get("conditions", ())
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+    return condition(pod["status"], "Ready").get("status") == "True"
 
 
 def replicas(

@@ -23,6 +23,13 @@ from scripts.rollout.values import (
 
 FIXED_DWELL_S = 30.0
 SCRAPES_FOR_STEPS = 3
+# Who can count HTTP requests under a backend, the default first.
+COUNTING = {
+    "local": ("gateway", "predictor"),
+    "knative": ("gateway", "queue-proxy", "predictor"),
+    "gateway": ("predictor",),
+    "standard": ("predictor",),
+}
 
 
 class Part(BaseModel):
@@ -222,8 +229,7 @@ class Policy(Part):
     @property
     def counts(self) -> str:
         """Who counts HTTP requests."""
-        has_envoy = self.target.backend in ("local", "knative")
-        return self.source.counts or ("gateway" if has_envoy else "predictor")
+        return self.source.counts or COUNTING[self.target.backend][0]
 
     @property
     def key(self) -> str:

@@ -30,7 +30,6 @@ from scripts.rollout.state import (
     Phase,
     State,
     View,
-    Warmed,
 )
 
 SETTLE_S = 0.5
@@ -198,11 +197,10 @@ class Runner:
 
     def _act(self, action: Action) -> None:
         """Do what was decided, read back what is in force, write that down too."""
-        saved, done = self.saved, acts.do(self._world, action, self.saved.state.canary)
-        if "warmed" in done:
-            saved = replace(saved, warmed=codec.decode(Warmed, done["warmed"]))
+        saved = self.saved
+        done, warmed = acts.do(self._world, action, saved.state.canary)
         body = {"action": records.encoded(action), **done}
-        self._commit(saved, "act", body)
+        self._commit(replace(saved, warmed=warmed or saved.warmed), "act", body)
 
     def _commit(self, saved: Saved, kind: str, body: dict[str, Any]) -> None:
         """Write it down, however long that is not possible: nothing else is, too."""

@@ -33,9 +33,7 @@ class StandardTraffic:
         self._path = service_path(namespace, name)
         self._route = httproute.route_path(namespace, name)
         self._unrouted_since: float | None = None
-        document = cluster.find(self._path)
-        if document is None:
-            raise RolloutError(f"InferenceService {name} not found; apply it first")
+        document = cluster.applied(self._path, "InferenceService", name)
         mode = document.get("status", {}).get("deploymentMode", "Standard")
         if mode != "Standard":
             raise RolloutError(f"{name}: deployed in {mode} mode, not in Standard")
@@ -50,7 +48,7 @@ class StandardTraffic:
         try:
             document = self._cluster.get(self._path)
             route = self._cluster.get(self._route)
-            found = pods.of(self._cluster, self._namespace, self._mine())
+            found = self._pods()
         except Unreachable:
             return None
         stable = self._service(document["spec"]["predictor"])
@@ -96,15 +94,13 @@ class StandardTraffic:
             spec = {"predictor": entries[0]["predictor"], "canary": None}
         else:
             spec = {"canary": [{**entries[0], "trafficPercent": percent}]}
-        version = document["metadata"]["resourceVersion"]
-        change = {"metadata": {"resourceVersion": version}, "spec": spec}
-        self._cluster.patch(self._path, change)
+        self._cluster.patch(self._path, document, {"spec": spec})
 
     def warm_up(self, requests: int) -> Warmed:
         """Ask the canary's pods, past the gateway."""
         entry = self._cluster.get(self._path)["spec"]["canary"][0]
         canary = self._service(entry["predictor"])
-        found = pods.of(self._cluster, self._namespace, self._mine())
+        found = self._pods()
         mine = [pod for pod in found if _service_of(pod) == canary]
         model = pods.model_of(mine, self._name)
         return pods.warm_up(self._cluster, mine, model, requests)
@@ -112,7 +108,7 @@ class StandardTraffic:
     def pages(self, revisions: Sequence[str]) -> Pages | None:
         """Pages of every ready pod of these."""
         try:
-            found = pods.of(self._cluster, self._namespace, self._mine())
+            found = self._pods()
         except Unreachable:
             return None
         arms = {
@@ -128,8 +124,8 @@ class StandardTraffic:
         middle = f"-{predictor['name']}" if predictor.get("name") else ""
         return f"{self._name}{middle}-predictor"
 
-    def _mine(self) -> dict[str, str]:
-        return {pods.OWNER: self._name}
+    def _pods(self) -> list[Object]:
+        return pods.of(self._cluster, self._namespace, {pods.OWNER: self._name})
 
 
 def _service_of(pod: Object) -> str:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import urllib3
@@ -26,6 +27,7 @@ from scripts.rollout.prometheus import Prometheus
 from scripts.rollout.scrape import Scrape
 from scripts.rollout.standard import StandardTraffic
 
+_cluster = cache(Cluster.here)
 ON_CLUSTER: Mapping[str, Callable[[Cluster, str, str, str], Counted]] = {
     "knative": KserveTraffic,
     "gateway": GatewayTraffic,
@@ -49,7 +51,7 @@ def backend(folder: Path, policy: Policy) -> Backend:
     target = policy.target
     where = target.namespace, target.name, policy.counts
     if is_on_cluster(policy):
-        cluster = Cluster.here()
+        cluster = _cluster()
         return Backend(ON_CLUSTER[target.backend](cluster, *where), cluster.http)
     try:
         from scripts.local.store import Store
@@ -87,7 +89,7 @@ def journal(folder: Path, key: str, *, on_cluster: bool, owner: str = "") -> Sha
         return FileJournal.of(folder, key)
     namespace, _, name = key.partition(".")
     holder = os.environ.get("ROLLOUT_HOLDER", f"{socket.gethostname()}/{os.getpid()}")
-    return ConfigMapJournal(Cluster.here(), namespace, name, holder, owner)
+    return ConfigMapJournal(_cluster(), namespace, name, holder, owner)
 
 
 def journal_of(folder: Path, policy: Policy) -> Shared:
@@ -107,7 +109,7 @@ def heard(folder: Path, policy: Policy, kept: Journal, copy: str | None) -> Jour
         return Heard(kept, copy_to(copy) if copy else None, others)
     where = policy.target.namespace, subject(policy)
     whole = copy_to(copy or folder / "clusters" / policy.key / "journal.jsonl")
-    return Heard(kept, whole, [Events(Cluster.here(), *where), *others])
+    return Heard(kept, whole, [Events(_cluster(), *where), *others])
 
 
 def world(

@@ -56,9 +56,9 @@ class Api(Cluster):
             raise Refused(f"POST {path}: exists", 409)
         return self._put(f"{path}/{name}", copy.deepcopy(content))
 
-    def patch(self, path: str, change: Object) -> Object:
+    def patch(self, path: str, read: Object, change: Object) -> Object:
         found = self.get(path)
-        wanted = change["metadata"]["resourceVersion"]
+        wanted = read["metadata"]["resourceVersion"]
         if wanted != found["metadata"]["resourceVersion"]:
             raise Refused(f"PATCH {path}: changed", 409)
         answer = self._put(path, _merged(found, change))

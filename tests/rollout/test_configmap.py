@@ -1,6 +1,7 @@
 """Journal and lock on a cluster: one writer at a time, whatever comes between."""
 
 import json
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -143,6 +144,19 @@ def test_a_lease_of_the_dead_is_taken_when_it_has_ended(
         assert api.objects[LEASE]["spec"]["holderIdentity"] == "b"
         with pytest.raises(LockHeld):
             dead.requests(0)
+
+
+def test_whoever_slept_through_a_lease_does_not_give_away_the_others(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "DURATION_S", 0.2)
+    monkeypatch.setattr(lease, "POLL_S", 0.05)
+    other = _journal(api, "b")
+    with ExitStack() as awake:
+        with _journal(api, "a").lock():
+            awake.enter_context(other.lock())
+        assert api.objects[LEASE]["spec"]["holderIdentity"] == "b"
+    assert api.objects[LEASE]["spec"]["holderIdentity"] == ""
 
 
 def test_the_same_holder_goes_on_at_once(api: Api) -> None:

@@ -3,7 +3,6 @@
 import base64
 import copy
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,6 +18,7 @@ from scripts.rollout.errors import RolloutError, Unreachable
 from scripts.rollout.kserve import GATEWAYS, KserveTraffic
 from scripts.rollout.kube import Cluster
 from scripts.rollout.state import Replicas, Warmed
+from tests.servers import serving
 
 RECORDED = json.loads((ROOT / "tests" / "data" / "kserve_objects.json").read_text())
 SERVING = "/apis/serving.kserve.io/v1beta1/namespaces/default/inferenceservices/intent"
@@ -86,13 +86,8 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def api() -> Iterator[Api]:
     """A running server."""
-    server = Api()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Api()) as server:
+        yield server
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,6 +21,7 @@ from scripts.rollout.ports import World
 from scripts.rollout.runner import Runner
 from tests.rollout.fakes import Cluster
 from tests.rollout.worlds import POLICY, policy
+from tests.servers import serving
 
 
 class Receiver(ThreadingHTTPServer):
@@ -58,13 +58,8 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    server = Receiver()
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Receiver()) as server:
+        yield server
 
 
 def _promoted(folder: Path, webhook: Webhook) -> float:

@@ -1,14 +1,13 @@
 """Pages over real HTTP: many at once, one request a page, silence where none does."""
 
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from scripts.local.processes import free_ports
 from scripts.rollout.ports import Pages
 from scripts.rollout.scrape import Scrape
+from tests.servers import serving
 
 GATEWAY = 'envoy_cluster_upstream_rq_completed{envoy_cluster_name="default/r-1"} 5\n'
 
@@ -44,18 +43,9 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@contextmanager
-def served(text: str) -> Iterator[Page]:
+def served(text: str) -> AbstractContextManager[Page]:
     """A page on a free port until the block ends."""
-    page = Page(text)
-    thread = threading.Thread(target=page.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield page
-    finally:
-        page.shutdown()
-        thread.join()
-        page.server_close()
+    return serving(Page(text))
 
 
 def _predictor(revision: str, label: int) -> str:

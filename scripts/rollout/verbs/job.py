@@ -11,17 +11,17 @@ from scripts.rollout.kube import Cluster, Object
 from scripts.rollout.policy import Policy
 from scripts.rollout.verbs.output import emit
 
-MANIFEST = Path("manifests") / "promotion" / "job.yaml"
+MANIFEST = Path(__file__).parents[3] / "manifests" / "promotion" / "job.yaml"
 
 
-def start(options: argparse.Namespace, policy: Policy, text: str, root: Path) -> Exit:
+def start(options: argparse.Namespace, policy: Policy, text: str) -> Exit:
     """Leave the policy in a ConfigMap and create the Job; do not wait for it."""
     if not wiring.is_on_cluster(policy):
         raise RolloutError("target.backend: local is this machine, not a cluster")
     cluster, target = Cluster.here(), policy.target
     name = f"{target.name}-rollout"
     _keep(cluster, target.namespace, f"{name}-policy", text)
-    job = _job(root / MANIFEST, name, options.image)
+    job = _job(name, options.image)
     jobs = f"/apis/batch/v1/namespaces/{target.namespace}/jobs"
     created = cluster.create(jobs, job)["metadata"]["name"]
     where = f"-n {target.namespace}"
@@ -42,13 +42,11 @@ def _keep(cluster: Cluster, namespace: str, name: str, text: str) -> None:
         kind = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}
         cluster.create(folder, {**kind, **content})
         return
-    version = found["metadata"]["resourceVersion"]
-    content["metadata"] = {"resourceVersion": version}
-    cluster.patch(f"{folder}/{name}", content)
+    cluster.patch(f"{folder}/{name}", found, content)
 
 
-def _job(path: Path, name: str, image: str | None) -> Object:
-    job: Object = yaml.safe_load(path.read_text(encoding="utf-8"))
+def _job(name: str, image: str | None) -> Object:
+    job: Object = yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))
     job["metadata"]["generateName"] = f"{name}-"
     pod = job["spec"]["template"]["spec"]
     pod["volumes"][0]["configMap"]["name"] = f"{name}-policy"

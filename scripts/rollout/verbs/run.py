@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> Exit:
     """Until there is a verdict; once; or only in words."""
     policy, text = lint.read(options.file), options.file.read_text(encoding="utf-8")
     if options.in_cluster:
-        return job.start(options, policy, text, options.root)
+        return job.start(options, policy, text)
     kept = wiring.journal_of(options.dir, policy)
     quiet = bool(options.output)
     world = wiring.world(
