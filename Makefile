@@ -10,6 +10,7 @@ CONTAINER ?= $(shell command -v podman || command -v docker)
 IMAGE ?= intent-classifier
 PROMOTER ?= intent-canary:latest
 MODEL ?= v1
+ECHARTS ?= 6.1.0
 CLUSTER ?= $(wildcard ../shared/cluster)
 MODELS := models/v1/intent_model.pkl models/v2/intent_model.pkl
 
@@ -52,6 +53,15 @@ clean: ## End what runs here, remove what was made here
 .PHONY: bench-decisions
 bench-decisions: $(INSTALLED) ## Compare with Flagger, Argo Rollouts, Kayenta, a z-test
 	$(RUN) -m tests.bench.decisions
+
+.PHONY: plots
+plots: PAGE := scripts/rollout/page
+plots: ## Make the report's plot library anew, with npm
+	cd $$(mktemp -d) && npm install --silent echarts@$(ECHARTS) esbuild@0.28 && \
+	  cp $(CURDIR)/$(PAGE)/echarts.entry.js . && \
+	  npx esbuild echarts.entry.js --bundle --minify --format=iife \
+	    --global-name=echarts --legal-comments=none --banner:js="/*! Apache ECharts $(ECHARTS), Apache License 2.0; by make plots */" \
+	    --outfile=$(CURDIR)/$(PAGE)/echarts.js
 
 ##@ Model
 .PHONY: train evaluate

@@ -84,6 +84,10 @@ def _parser() -> argparse.ArgumentParser:
     undo = _named(verbs, "undo", "after a promotion: back to the revision before")
     undo.add_argument("--reason", default="")
 
+    report = _verb(verbs, "report", "a journal as one HTML page with plots")
+    report.add_argument("file", help="journal.jsonl; - for stdin")
+    report.add_argument("--html", type=Path, help="the page; beside FILE if not said")
+
     replay = _verb(verbs, "replay", "decide again from a journal, or from CSV")
     replay.add_argument("file", help="journal.jsonl, or counters as CSV; - for stdin")
     replay.add_argument("--policy", type=Path, help="another policy; needed for CSV")

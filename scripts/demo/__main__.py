@@ -2,7 +2,7 @@
 
 Applies the manifests as they are, asks through the gateway in every protocol, shows
 the split beside the wanted one, has the promotion script promote v2, and a bad canary
-rolled back. Ends what it started.
+rolled back, both watched live. Ends what it started and leaves two reports.
 """
 
 import argparse
@@ -42,16 +42,22 @@ def main(argv: list[str] | None = None) -> int:
     if processes.find(FOLDER):
         console.out.print("ending what an earlier demo left running")
         local(["down"])
+    reports: dict[str, str] = {}
     try:
-        failed = _show(options.port)
+        failed = _show(options.port, reports)
     except KeyboardInterrupt:
         console.err.print("interrupted")
         failed = 1
     local(["down"])
+    FOLDER.mkdir(exist_ok=True)
+    for name, page in reports.items():
+        path = FOLDER / f"demo-{name}.html"
+        path.write_text(page, encoding="utf-8")
+        console.out.print(f"report: {path}", soft_wrap=True)
     return failed
 
 
-def _show(port: int) -> int:
+def _show(port: int, reports: dict[str, str]) -> int:
     for name in ("isvc-v1.yaml", "isvc-v2.yaml"):
         _title(f"kubectl apply -f manifests/{name}, without a cluster")
         path = str(MANIFESTS / name)
@@ -91,8 +97,11 @@ def _show(port: int) -> int:
     _title("v2 promoted by evidence")
     if rollout.promote(gateway):
         return 1
+    reports["promoted"] = rollout.REPORT.read_text(encoding="utf-8")
     _title("a canary that answers 500 to every tenth request")
-    return rollout.roll_back(gateway)
+    failed = rollout.roll_back(gateway)
+    reports["rolled-back"] = rollout.REPORT.read_text(encoding="utf-8")
+    return failed
 
 
 def _title(text: str) -> None:

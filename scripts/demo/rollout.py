@@ -1,6 +1,7 @@
 """The second half of the demo: a good canary promoted, a bad one rolled back.
 
-Both by the promotion script itself, a process of its own, under generated load.
+Both by the promotion script itself, a process of its own that is watched live, under
+generated load.
 """
 
 import csv
@@ -24,6 +25,7 @@ from scripts.local.__main__ import main as local
 POLICY = "manifests/rollout-demo.yaml"
 SENTENCES = processes.ROOT / "training" / "data" / "intents.csv"
 JOURNAL = FOLDER / "rollouts" / "default.intent" / "journal.jsonl"
+REPORT = JOURNAL.with_name("report.html")
 RPS = 150.0
 CONCURRENCY = 8
 LAST_LINES = 3
@@ -52,10 +54,20 @@ def roll_back(gateway: str) -> int:
 
 
 def _run(gateway: str, *, wanted: int) -> int:
-    command = [sys.executable, "-m", "scripts.canary", "run", "-f", POLICY]
-    console.out.print(f"$ python {' '.join(command[1:])}", markup=False)
-    with _users(gateway) as answers:
-        code = subprocess.run(command, cwd=processes.ROOT).returncode
+    canary = [sys.executable, "-m", "scripts.canary"]
+    console.out.print(f"$ python -m scripts.canary run -f {POLICY} &", markup=False)
+    console.out.print("$ python -m scripts.canary watch intent", markup=False)
+    command = [*canary, "run", "-f", POLICY]
+    pipe = subprocess.PIPE
+    with (
+        _users(gateway) as answers,
+        subprocess.Popen(command, cwd=processes.ROOT, stdout=pipe, text=True) as run,
+    ):
+        assert run.stdout is not None
+        begun = run.stdout.readline()
+        subprocess.run([*canary, "watch", "intent"], cwd=processes.ROOT)
+        said = (begun + run.stdout.read()).splitlines()[-1:]
+    console.out.print(*said, markup=False, highlight=False)
     failed = sum(1 for each in answers if each.error)
     console.out.print(
         f"{len(answers)} requests meanwhile, {failed} of them failed; the journal ends:"
@@ -68,7 +80,7 @@ def _run(gateway: str, *, wanted: int) -> int:
             if record.get(name) not in (None, [])
         }
         console.out.print(f"  {record['hash'][:12]} {json.dumps(kept)}", markup=False)
-    return 0 if code == wanted else 1
+    return 0 if run.returncode == wanted else 1
 
 
 def _users(gateway: str) -> AbstractContextManager[list[Answer]]:

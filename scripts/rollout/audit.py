@@ -1,9 +1,12 @@
 """A journal that is heard: each entry goes to listeners once it is written."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import orjson
+
+from scripts.rollout import report
 from scripts.rollout.ports import Journal, Saved
 from scripts.rollout.state import Request
 
@@ -54,3 +57,37 @@ def copy_to(path: str | Path) -> Listener:
         print(saved.line, flush=True)
 
     return to_output if path == "-" else to_file
+
+
+def told(lines: Iterable[str]) -> report.Story:
+    """The story of the last rollout in a journal's lines."""
+    story = report.Story()
+    for line in lines:
+        story = story.add(orjson.loads(line))
+    return story
+
+
+class Report:
+    """Keeps a page beside a journal's file, written anew after each look."""
+
+    def __init__(self, journal: Path) -> None:
+        """What the file holds already is read when the first entry comes."""
+        self._journal, self.path = journal, journal.with_name("report.html")
+        self._story: report.Story | None = None
+
+    def __call__(self, saved: Saved) -> None:
+        """Add the entry that was just written; replace the page at once."""
+        if self._story is None:
+            with self._journal.open(encoding="utf-8") as lines:
+                self._story = told(lines)
+        else:
+            self._story = self._story.add(orjson.loads(saved.line))
+        if saved.kind == "look":
+            write(self._story, self.path)
+
+
+def write(story: report.Story, path: Path) -> None:
+    """Put a page in place of the one before."""
+    new = path.with_suffix(".new")
+    new.write_text(report.page(story), encoding="utf-8")
+    new.replace(path)

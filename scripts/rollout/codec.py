@@ -71,4 +71,6 @@ def _dataclass(kind: Any) -> Decoder:
     decoders = {
         field.name: _decoder(hints[field.name]) for field in dataclasses.fields(kind)
     }
-    return lambda value: kind(**{name: decoders[name](value[name]) for name in value})
+    return lambda value: kind(
+        **{name: decoders[name](value[name]) for name in decoders if name in value}
+    )

@@ -9,6 +9,7 @@ from scripts.rollout.state import Delta
 REQUESTS, ERRORS, TIMEOUTS = "requests", "errors", "timeouts"
 TIMED, STARTED = "timed", "started"
 UP_TO, LABEL = "le:", "label:"
+ENDLESS = "+Inf"
 
 
 def merged(before: Reading, now: Reading) -> Reading:
@@ -39,12 +40,15 @@ def delta(
         if metric.drift is None:
             counts = [_bad_and_n(metric, samples) for samples in gained]
             metrics[metric.name] = (*counts[0], *counts[1])
-    canary, stable = (_labels(samples) for samples in gained)
-    labels = {
-        name: (canary.get(name, 0.0), stable.get(name, 0.0))
-        for name in sorted({*canary, *stable})
-    }
-    return Delta(metrics, labels)
+    labels = _by_arm(*(_labels(samples) for samples in gained))
+    return Delta(metrics, labels, _by_arm(*map(_durations, gained)))
+
+
+def _by_arm(
+    canary: Mapping[str, float], stable: Mapping[str, float]
+) -> dict[str, tuple[float, float]]:
+    names = sorted({*canary, *stable})
+    return {name: (canary.get(name, 0.0), stable.get(name, 0.0)) for name in names}
 
 
 def _gained(
@@ -93,6 +97,21 @@ def _within(slo: float, sample: Mapping[str, float]) -> float:
     if not inside:
         return 0.0
     return sample[max(inside, key=lambda name: float(name.removeprefix(UP_TO)))]
+
+
+def _durations(samples: list[dict[str, float]]) -> dict[str, float]:
+    """Requests in each bucket that has any; the last one has no upper edge."""
+    found: dict[str, float] = {}
+    for sample in samples:
+        edges = [name.removeprefix(UP_TO) for name in sample if name.startswith(UP_TO)]
+        below = 0.0
+        for edge in (*sorted(edges, key=float), ENDLESS):
+            name = TIMED if edge == ENDLESS else UP_TO + edge
+            upto = sample.get(name, below)
+            if upto > below:
+                found[edge] = found.get(edge, 0.0) + upto - below
+            below = upto
+    return found
 
 
 def _labels(samples: list[dict[str, float]]) -> dict[str, float]:

@@ -132,8 +132,12 @@ class Evidence:
 
     def must_roll_back(self, design: Design) -> npt.NDArray[np.bool_]:
         """Whether the weighted sum has reached 1/alpha."""
-        total = (design.shares * self.against()).sum(axis=-1)
-        return np.asarray(total >= 1 / design.alpha)
+        return np.asarray(self.sum_against(design) >= 1 / design.alpha)
+
+    def sum_against(self, design: Design) -> Array:
+        """The weighted sum of what speaks for a rollback (...)."""
+        total: Array = (design.shares * self.against()).sum(axis=-1)
+        return total
 
     def opens(self, design: Design) -> npt.NDArray[np.bool_]:
         """Which gates (..., G) every gating metric leaves open."""

@@ -32,6 +32,7 @@ def look(rules: Rules, seen: Observation, decision: Decision) -> dict[str, Any]:
         design = rules.design(state.steps)
         rows = explain.rows(rules.policy, design, state.judged, state.step)
         body["evidence"] = {row.metric: explain.numbers(row) for row in rows}
+        body["against"] = state.judged.evidence.sum_against(design)
     return body
 
 

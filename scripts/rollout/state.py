@@ -84,10 +84,12 @@ class Delta:
 
     `metrics`: by name, bad and n of the canary, bad and n of the stable.
     `labels`: by predicted label, of the canary and of the stable.
+    `durations`: requests by the upper edge of their bucket in seconds, likewise.
     """
 
     metrics: Mapping[str, Row]
     labels: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    durations: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def row(self, metric: str) -> Row:
         """One metric's counts, zeros where nobody counts it."""

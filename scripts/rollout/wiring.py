@@ -12,7 +12,7 @@ from pathlib import Path
 import urllib3
 
 from scripts.rollout import httproute, kube
-from scripts.rollout.audit import Heard, Listener, copy_to
+from scripts.rollout.audit import Heard, Listener, Report, copy_to
 from scripts.rollout.configmap import ConfigMapJournal
 from scripts.rollout.errors import RolloutError
 from scripts.rollout.events import Events
@@ -99,23 +99,30 @@ def journal_of(folder: Path, policy: Policy) -> Shared:
     return journal(folder, policy.key, on_cluster=True, owner=subject(policy))
 
 
-def heard(folder: Path, policy: Policy, kept: Journal, copy: str | None) -> Journal:
+def heard(folder: Path, policy: Policy, kept: Shared, copy: str | None) -> Journal:
     """The journal, and whom the policy tells of it.
 
     On a cluster that is Events too, and a copy of the whole chain.
     """
     others: list[Listener] = [Notify(each, policy.key) for each in policy.notify]
-    if not is_on_cluster(policy):
-        return Heard(kept, copy_to(copy) if copy else None, others)
-    where = policy.target.namespace, subject(policy)
-    whole = copy_to(copy or folder / "clusters" / policy.key / "journal.jsonl")
-    return Heard(kept, whole, [Events(_cluster(), *where), *others])
+    if is_on_cluster(policy):
+        others.append(Events(_cluster(), policy.target.namespace, subject(policy)))
+        copy = copy or str(copied(folder, policy.key))
+    whole = kept.path if isinstance(kept, FileJournal) else Path(str(copy))
+    if str(whole) != "-":
+        others.append(Report(whole))
+    return Heard(kept, copy_to(copy) if copy else None, others)
+
+
+def copied(folder: Path, key: str) -> Path:
+    """Where the whole journal of a cluster's rollouts is kept on this machine."""
+    return folder / "clusters" / key / "journal.jsonl"
 
 
 def world(
     folder: Path,
     policy: Policy,
-    kept: Journal,
+    kept: Shared,
     *,
     is_quiet: bool,
     copy: str | None = None,

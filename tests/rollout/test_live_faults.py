@@ -47,7 +47,7 @@ def test_only_errors_cost_no_user_an_answer_as_the_warm_up_meets_them(
     print(verdict)
     assert verdict.code == 11, verdict.said
     assert "all 5 warm-up requests failed" in verdict.said
-    assert verdict.bad == 0
+    assert verdict.failed == 0
     assert _is_back(on)
 
 

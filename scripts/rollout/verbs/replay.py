@@ -1,19 +1,17 @@
 """`replay`: decide again from a journal, or from counters as CSV."""
 
 import argparse
-import sys
-from pathlib import Path
 from typing import Any
 
 from scripts.rollout import chain, lint, replay, say
 from scripts.rollout.errors import Exit, RolloutError
-from scripts.rollout.verbs.output import emit
+from scripts.rollout.verbs.output import emit, lines_of
 
 
 def run(options: argparse.Namespace) -> Exit:
     """Print each decision; end with the exit code that the run would have had."""
     policy = lint.read(options.policy) if options.policy else None
-    lines = _lines(options.file)
+    lines = lines_of(options.file)
     entries = [line for line in lines if line.startswith(chain.HEAD)]
     if entries:
         found = replay.journal(entries, policy)
@@ -33,12 +31,3 @@ def run(options: argparse.Namespace) -> Exit:
         said += f"; lines {found.lines[0]} to {found.lines[1]} verified"
     emit(options, ended, said)
     return code
-
-
-def _lines(file: str) -> list[str]:
-    try:
-        if file == "-":
-            return sys.stdin.read().splitlines()
-        return Path(file).read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise RolloutError(f"{file}: not UTF-8 text") from error

@@ -1,0 +1,64 @@
+"""A page as headless Chromium shows it (Debian's package `chromium`)."""
+
+import html
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DARK, LIGHT = 0, 1
+FRAME = """<!doctype html>
+<iframe style="border: 0; width: {width}px; height: 6000px" srcdoc="{page}"></iframe>
+<script>
+addEventListener("load", () => setTimeout(() => {{
+  const frame = document.querySelector("iframe");
+  const page = frame.contentDocument, window = frame.contentWindow;
+  const seen = (() => {{ {look} }})();
+  document.body.textContent = "seen:" + JSON.stringify(seen) + ":seen";
+}}, 500));
+</script>"""
+
+
+def look(page: str, width: int, scheme: int, script: str, folder: Path) -> Any:
+    """What `script` returns of `page` and `window` at a width; no console message."""
+    framed = folder / "framed.html"
+    framed.write_text(FRAME.format(width=width, page=html.escape(page), look=script))
+    said = _chromium(
+        framed, "--dump-dom", f"--blink-settings=preferredColorScheme={scheme}"
+    )
+    found = html.unescape(said.stdout).partition("seen:")[2].partition(":seen")[0]
+    assert found, said.stderr
+    assert "CONSOLE" not in said.stderr, said.stderr
+    return json.loads(found)
+
+
+def printed(page: Path) -> str:
+    """The text of the page on paper."""
+    paper = page.with_suffix(".pdf")
+    _chromium(page, f"--print-to-pdf={paper}")
+    done = subprocess.run(["pdftotext", paper, "-"], capture_output=True, check=True)
+    return done.stdout.decode()
+
+
+def _chromium(page: Path, *flags: str) -> "subprocess.CompletedProcess[str]":
+    program = shutil.which("chromium")
+    if program is None:
+        missing = "needs Debian's packages chromium and poppler-utils"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    alone = ("--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr")
+    profile = f"--user-data-dir={page.parent / 'profile'}"
+    command = [
+        program,
+        *alone,
+        profile,
+        "--virtual-time-budget=5000",
+        *flags,
+        page.as_uri(),
+    ]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
