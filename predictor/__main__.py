@@ -3,7 +3,8 @@
     python -m predictor --model_name intent --model_dir models/v1 --http_port 8080
 
 Every flag of kserve's ModelServer works too. PORT is what Knative sets; HTTP_PORT and
-GRPC_PORT name the ports of a pod whose PORT belongs to the other protocol.
+GRPC_PORT name the ports of a pod whose PORT belongs to the other protocol. With a
+RECORDING_TOKEN, a secret and so no flag, a promoter may borrow texts for its shadow.
 """
 
 import argparse
@@ -54,6 +55,7 @@ def _options(argv: Sequence[str], environ: Mapping[str, str]) -> argparse.Namesp
         "--log_requests", action="store_true", help="log one line a request"
     )
     parser.set_defaults(
+        recording_token=environ.get("RECORDING_TOKEN", ""),
         model_name="intent",
         http_port=_port(environ, "HTTP_PORT") or _port(environ, "PORT") or 8080,
         grpc_port=_port(environ, "GRPC_PORT") or 8081,
@@ -95,7 +97,11 @@ def _serve(options: argparse.Namespace) -> None:
     )
     server.model_repository_extension = rpc.ClosedRepository(server.registered_models)
     app.install(
-        model_server.app, server.dataplane, model, log_requests=options.log_requests
+        model_server.app,
+        server.dataplane,
+        model,
+        log_requests=options.log_requests,
+        recording_token=options.recording_token,
     )
     model_server.GRPCServer = rpc.server_class(model)
     log.summarise(model.metrics)

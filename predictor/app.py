@@ -4,6 +4,7 @@ Everything else (metadata, health, metrics, gRPC) stays the SDK's. Whatever a ca
 sends is answered with 4xx and `{"error": ...}`; a connection is never dropped for it.
 """
 
+import hmac
 from http import HTTPStatus
 from typing import Any
 
@@ -22,19 +23,33 @@ from predictor.model import IntentModel
 from predictor.observer import Observer
 from predictor.protocol import parse_json, plain_answer, texts_from_plain
 from predictor.protocol_v2_rest import v2_request
+from predictor.recorder import Recorder
 
 MAX_BODY = 4 * 1024 * 1024
 MAX_DRAINED = 16 * MAX_BODY
 JSON_LENGTH = "inference-header-content-length"
+TOKEN = "x-recording-token"
 JSON, BINARY = "application/json", "application/octet-stream"
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 
 def install(
-    app: FastAPI, dataplane: DataPlane, model: IntentModel, *, log_requests: bool
+    app: FastAPI,
+    dataplane: DataPlane,
+    model: IntentModel,
+    *,
+    log_requests: bool,
+    recording_token: str = "",
 ) -> None:
-    """Register routes, error shapes and the observer; before `ModelServer.start`."""
+    """Register routes, error shapes and the observer; before `ModelServer.start`.
+
+    With a token, whoever knows it may borrow a sample of the texts.
+    """
     routes = Routes(dataplane, model)
+    if recording_token:
+        model.recorder = Recorder()
+        lending = Lending(model.recorder, recording_token)
+        app.router.routes.append(Route("/shadow/texts", lending.lend, methods=METHODS))
     for path, endpoint in (
         ("/v1/models/{name}:predict", routes.predict_v1),
         ("/v2/models/{name}/infer", routes.infer_v2),
@@ -127,6 +142,29 @@ class Routes:
             self._model.name, {"instances": texts}, dict(request.headers)
         )
         return _json(plain_answer(answer), extra)
+
+
+class Lending:
+    """Hands recorded texts to whoever knows the token."""
+
+    def __init__(self, recorder: Recorder, token: str) -> None:
+        """Compare with `token`."""
+        self._recorder, self._expected = recorder, token.encode()
+
+    async def lend(self, request: Request) -> Response:
+        """`{"share": 0.1}` for `{"texts": [[id, text], ...]}`."""
+        given = request.headers.get(TOKEN, "").encode()
+        if not hmac.compare_digest(given, self._expected):
+            return error(403, f"{TOKEN}: expected the recording token")
+        return await _answered(request, self._lend)
+
+    async def _lend(self, request: Request, body: bytes) -> Response:
+        del request
+        content = parse_json(body)
+        share = content.get("share") if isinstance(content, dict) else None
+        if not isinstance(share, int | float) or not 0 <= share <= 1:
+            raise InvalidInput("share: expected a number from 0 to 1")
+        return _json({"texts": self._recorder.take(share)}, {})
 
 
 def error(status: int, message: str, headers: dict[str, str] | None = None) -> Response:

@@ -1,11 +1,16 @@
-"""ASGI middleware that sees every request, also those that never reach the model."""
+"""ASGI middleware that sees every request, also those that never reach the model.
+
+The promoter's own requests, which say so in a header, are none of its counts.
+"""
 
 import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from predictor.log import logger
-from predictor.model import IntentModel
+from predictor.model import TRAFFIC, IntentModel
+
+MARK = TRAFFIC.encode()
 
 
 class Observer:
@@ -42,12 +47,12 @@ class Observer:
         try:
             await self._app(scope, receive, named)
         finally:
-            self._count(scope["path"], status, time.perf_counter() - start)
+            is_ours = any(name == MARK for name, _ in scope["headers"])
+            protocol = protocol_of(scope["path"])
+            if protocol is not None and not is_ours:
+                self._count(protocol, status, time.perf_counter() - start)
 
-    def _count(self, path: str, status: int, seconds: float) -> None:
-        protocol = protocol_of(path)
-        if protocol is None:
-            return
+    def _count(self, protocol: str, status: int, seconds: float) -> None:
         self._metrics.observe_request(protocol, str(status), seconds)
         if self._log_requests:
             fields = {"protocol": protocol, "code": status, "ms": seconds * 1000}

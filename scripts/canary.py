@@ -81,6 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     _named(verbs, "watch", "the rollout as it goes: rates, evidence, decisions")
     _named(verbs, "explain", "why it waits, and how long it still will")
     _asking(verbs)
+    feedback = _named(verbs, "feedback", "true labels of answers, for its evidence")
+    feedback.add_argument("file", help="CSV with id,label or JSON lines; - for stdin")
     undo = _named(verbs, "undo", "after a promotion: back to the revision before")
     undo.add_argument("--reason", default="")
 

@@ -3,23 +3,28 @@
 from typing import Any
 
 from scripts.rollout import codec
+from scripts.rollout.actions import Action, Consult, SetPercent, Warmed, WarmUp
 from scripts.rollout.errors import Unreachable
 from scripts.rollout.look import ALL
 from scripts.rollout.ports import World
-from scripts.rollout.state import Action, SetPercent, Warmed, WarmUp
+from scripts.rollout.state import State
 
 READ_BACK_S, POLL_S = 5.0, 0.1
 
 
 def do(
-    world: World, action: Action, canary: str
+    world: World, action: Action, state: State
 ) -> tuple[dict[str, Any], Warmed | None]:
     """What is to be written down of it, and how a warm-up went."""
     match action:
         case SetPercent(percent):
-            return _set_percent(world, percent, canary), None
+            return _set_percent(world, percent, state.canary), None
         case WarmUp(requests):
             return _warm_up(world, requests)
+        case Consult():
+            assert world.hooks is not None
+            world.hooks.ask(action, state)
+            return {}, None
 
 
 def _warm_up(world: World, requests: int) -> tuple[dict[str, Any], Warmed | None]:

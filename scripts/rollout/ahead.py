@@ -39,7 +39,7 @@ class Ahead:
         judged = state.judged
         scrapes, now = [], state.now
         for seen in self._looks[look : look + self._size]:
-            if seen.delta is None:
+            if seen.delta is None or seen.beside:
                 break
             now = max(now, seen.time)
             scrapes.append((now, seen.delta))

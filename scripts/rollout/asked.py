@@ -1,8 +1,9 @@
 """What a person asks for during a rollout: abort, pause, resume, approve, promote."""
 
+from scripts.rollout.actions import Request
 from scripts.rollout.errors import Exit
 from scripts.rollout.look import Look
-from scripts.rollout.state import Pause, Phase, Request
+from scripts.rollout.state import Pause, Phase
 
 PROMOTE, PROMOTE_FULL = "promote", "promote-full"
 

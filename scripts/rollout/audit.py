@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 
 from scripts.rollout import report
+from scripts.rollout.actions import Request
 from scripts.rollout.ports import Journal, Saved
-from scripts.rollout.state import Request
 
 Listener = Callable[[Saved], None]
 

@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from scripts.rollout import chain, codec
+from scripts.rollout.actions import Request
 from scripts.rollout.errors import LockHeld, Refused, Unreachable
 from scripts.rollout.journal import decoded, following
 from scripts.rollout.kube import Cluster, Object, reference
 from scripts.rollout.lease import Lease
 from scripts.rollout.ports import Saved
-from scripts.rollout.state import Request
 
 STATE, ENTRIES, REQUESTS = "state.json.gz", "journal.jsonl", "requests.jsonl"
 KEPT_BYTES = 64 * 1024

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 
-from scripts.rollout.policy import Metric, Policy
+from scripts.rollout.metric import Metric
+from scripts.rollout.policy import Policy
 from scripts.rollout.ports import Reading, Sample
 from scripts.rollout.state import Delta
 
 REQUESTS, ERRORS, TIMEOUTS = "requests", "errors", "timeouts"
 TIMED, STARTED = "timed", "started"
-UP_TO, LABEL = "le:", "label:"
+UP_TO, LABEL, CONFIDENCE = "le:", "label:", "confidence:"
+BAD, TOTAL = "bad:", "total:"
 ENDLESS = "+Inf"
 
 
@@ -80,14 +82,20 @@ def _grown(old: Sample, new: Sample) -> dict[str, float]:
 def _bad_and_n(metric: Metric, samples: list[dict[str, float]]) -> tuple[float, float]:
     bad = n = 0.0
     for sample in samples:
-        if metric.slo is None:
+        if metric.least_confidence is not None:
+            bad += sample.get(f"{CONFIDENCE}{metric.least_confidence:g}", 0.0)
+            n += sample.get(f"{CONFIDENCE}inf", 0.0)
+        elif metric.promql is not None:
+            bad += sample.get(BAD + metric.name, 0.0)
+            n += sample.get(TOTAL + metric.name, 0.0)
+        elif metric.slo is None:
             bad += sample.get(ERRORS, 0.0)
             n += sample.get(REQUESTS, 0.0)
         else:
             timed, late = sample.get(TIMED, 0.0), sample.get(TIMEOUTS, 0.0)
             bad += timed - _within(metric.slo, sample) + late
             n += timed + late
-    return max(bad, 0.0), n
+    return min(max(bad, 0.0), n), n
 
 
 def _within(slo: float, sample: Mapping[str, float]) -> float:

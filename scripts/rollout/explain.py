@@ -99,14 +99,15 @@ def still_needed(rules: Rules, state: State, row: Row) -> float:
     The rest of ln(1/beta) over the growth that one request is expected to bring.
     """
     judged, weight = state.judged, state.weight / 100
-    if judged is None or row.gate is None or not 0 < weight < 1:
+    pairs = rules.policy.pairs_rps(state.rps, weight) * rules.policy.source.interval
+    if judged is None or row.gate is None or not (weight or pairs) or weight == 1:
         return math.inf
     names = [metric.name for metric in rules.policy.metrics]
     i = names.index(row.metric)
     fine = judged.evidence.gates
     base = float(fine.stable_bad[i, state.step] / fine.stable_n[i, state.step])
     requests = max(state.rps * rules.policy.source.interval, 1.0)
-    canary, stable = requests * weight, requests * (1 - weight)
+    canary, stable = requests * weight + pairs, requests * (1 - weight) + pairs
     expected = Counts(
         *(np.full(1, each) for each in (canary * base, canary, stable * base, stable))
     )

@@ -7,10 +7,11 @@ of an InferenceService in Standard mode, or any other. The script owns their wei
 from collections.abc import Sequence
 
 from scripts.rollout import httproute, pods
+from scripts.rollout.actions import Warmed
 from scripts.rollout.errors import RolloutError, Unreachable
 from scripts.rollout.kube import Cluster, Object
 from scripts.rollout.ports import Pages
-from scripts.rollout.state import View, Warmed
+from scripts.rollout.state import View
 
 ALL = 100
 

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from scripts.rollout import chain, codec
+from scripts.rollout.actions import Request
 from scripts.rollout.errors import JournalError, LockHeld
 from scripts.rollout.ports import Saved
-from scripts.rollout.state import SCHEMA, Request
+from scripts.rollout.state import SCHEMA
 
 LOCK_TRIES, LOCK_PAUSE_S = 3, 0.05
 TAIL_BYTES = 64 * 1024

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from scripts.rollout import ceiling
 from scripts.rollout.arrays import Array
-from scripts.rollout.evidence import Bets, Counts, Fine, Worse, log_e
+from scripts.rollout.evidence import EXCESSES, Bets, Counts, Fine, Worse, log_e
 from scripts.rollout.mixture import Mixture
 
 LARGEST_MARGIN = 0.9
@@ -28,6 +28,7 @@ class Design:
     `tolerance` (M): excess that is no reason to roll back, 0 but for drift.
     `budget` (M): excess bad share of all traffic that a gate must rule out.
     `gated` (M): whether a metric keeps gates shut.
+    `limit` (M): the largest bad share of pairs; NaN where both arms are compared.
     `steps` (..., G): percents; gate g leads from step g to the next, the last to 100.
     `carry_from`: a gate counts scrapes at this share of its step's weight or more.
     `ceiling`: bad share of the canary alone that is too much whatever the stable does.
@@ -41,6 +42,7 @@ class Design:
     tolerance: Array
     budget: Array
     gated: npt.NDArray[np.bool_]
+    limit: Array
     steps: Array
     carry_from: float
     ceiling: float
@@ -99,13 +101,14 @@ class Evidence:
         parts = [worse.bets(design.tolerance, rate), gates.bets(design.margins)]
         logs = log_e(counts, Bets.joined(parts, rate.shape)) / phi[..., None]
         excesses = self.worse.mixture.whole.shape[-1]
+        against = _against(design, counts, logs[..., :excesses], phi)
         gate_logs = logs[..., excesses:].reshape((*by_gate.canary_n.shape, 2))
         gate_logs = self.gates.logs + np.cumsum(gate_logs * is_on[..., None], axis=0)
         beyond = ceiling.log_e(
             design.ceiling, counts.canary_bad[..., 0], counts.canary_n[..., 0]
         )
         ceilings = self.ceiling.over(beyond / phi[..., :1], new_epochs)
-        mixtures = self.worse.mixture.over(logs[..., :excesses], new_epochs)
+        mixtures = self.worse.mixture.over(against, new_epochs)
         bad, n = counts.compared_stable
         gate_bad, gate_n = by_gate.compared_stable
         return [
@@ -143,3 +146,13 @@ class Evidence:
         """Which gates (..., G) every gating metric leaves open."""
         passed = self.gates.value >= 1 / design.beta
         return np.asarray((passed | ~design.gated[:, None]).all(axis=-2))
+
+
+def _against(design: Design, counts: Counts, logs: Array, phi: Array) -> Array:
+    """Those that compare both arms, or a limit that pairs must keep."""
+    is_paired = ~np.isnan(design.limit)
+    if not is_paired.any():
+        return logs
+    limit = np.where(is_paired, design.limit, 0.5)
+    alone = ceiling.log_e(limit, counts.canary_bad, counts.canary_n, EXCESSES)
+    return np.where(is_paired[:, None], alone / phi[..., None], logs)

@@ -11,11 +11,12 @@ from typing import Any
 
 from scripts.inference.clients import model_name
 from scripts.rollout import pods
+from scripts.rollout.actions import Warmed
 from scripts.rollout.errors import RolloutError, Unreachable
 from scripts.rollout.kube import Cluster, Object, condition, service_path, why_not
 from scripts.rollout.ports import Pages
 from scripts.rollout.series import PROXY_PAGE
-from scripts.rollout.state import View, Warmed
+from scripts.rollout.state import View
 
 REVISION = "serving.knative.dev/revision"
 ROLLOUT_DURATION = "serving.knative.dev/rollout-duration"

@@ -74,6 +74,13 @@ def _conflicts(policy: Policy) -> Iterator[tuple[Place, str]]:
         yield ("deadlines", "rollout"), "expected no less than deadlines.step"
     if policy.dwell_s > deadlines.step:
         yield ("dwell",), "expected less than deadlines.step"
+    for position, metric in enumerate(policy.metrics):
+        if metric.promql is not None and policy.source.prometheus is None:
+            yield ("metrics", position, "promql"), "needs source.prometheus"
+        for kind in ("shadow", "feedback"):
+            if getattr(metric, kind) is not None and policy.shadow is None:
+                expected = "needs shadow: both arms must have answered the same texts"
+                yield ("metrics", position, kind), expected
     yield from _conflicts_of_steps(policy)
 
 

@@ -14,10 +14,11 @@ from scripts.local.gateway import ROLE, Admin
 from scripts.local.rules import LATEST
 from scripts.local.store import Store
 from scripts.local.supervisor import is_running
+from scripts.rollout.actions import Warmed
 from scripts.rollout.errors import RolloutError, Unreachable
 from scripts.rollout.ports import Pages
 from scripts.rollout.series import PROXY_PAGE
-from scripts.rollout.state import Replicas, View, Warmed
+from scripts.rollout.state import Replicas, View
 
 WARM_UP_TEXTS = ("hello", "where is my order?", "never again", "thanks a lot")
 

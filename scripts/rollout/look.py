@@ -3,18 +3,11 @@
 from dataclasses import dataclass, field
 
 from scripts.rollout import measure
+from scripts.rollout.actions import Action
 from scripts.rollout.errors import Exit
 from scripts.rollout.judge import Design
 from scripts.rollout.policy import Policy
-from scripts.rollout.state import (
-    Action,
-    Observation,
-    Pause,
-    Phase,
-    Replicas,
-    State,
-    View,
-)
+from scripts.rollout.state import Observation, Pause, Phase, Replicas, State, View
 
 ALL = 100
 
@@ -78,8 +71,10 @@ class Look:
     def may_rise(self) -> bool:
         """Whether evidence alone may raise the weight now."""
         state = self.state
-        is_in_time = state.now - state.began <= self.policy.deadlines.rollout
-        is_free = state.pause is Pause.NONE and is_in_time
+        policy, window = self.policy, self.policy.window
+        is_in_time = policy.open_s(state.began, state.now) <= policy.deadlines.rollout
+        is_open = window is None or window.is_open(state.now)
+        is_free = state.pause is Pause.NONE and is_in_time and is_open
         return self.can_rise and is_free and self.seen.delta is not None
 
     def change(self, note: str = "", /, **changes: object) -> None:

@@ -5,6 +5,7 @@ people first, then what the revisions are, guards, evidence, and only then a rai
 """
 
 from scripts.rollout import asked, measure, phases, say, watch
+from scripts.rollout.actions import SetPercent
 from scripts.rollout.errors import RolloutError
 from scripts.rollout.look import ALL, Look, Rules
 from scripts.rollout.policy import Policy
@@ -17,7 +18,6 @@ from scripts.rollout.state import (
     Pause,
     Phase,
     Replicas,
-    SetPercent,
     State,
     View,
 )
@@ -112,13 +112,13 @@ class Machine:
 def _measure(look: Look, foreseen: Foreseen | None) -> None:
     """Add what was counted to the evidence, and roll back where it is enough."""
     state, delta = look.state, look.seen.delta
-    if delta is None:
+    if delta is not None:
+        _hear(look, delta)
+    users = () if delta is None else (delta,)
+    beside = (each.delta for each in look.seen.beside if each.counts)
+    scrapes = [(state.now, counted) for counted in (*users, *beside)]
+    if not scrapes:
         return
-    rps, peak = _load(look, delta)
-    look.change(heard=state.now, rps=rps, peak_load=peak)
-    if state.phase is Phase.PREFLIGHT:
-        scrapes = [each for each in (*look.seen.history, delta) if _has_stable(each)]
-        look.change(known=(*state.known, *scrapes))
     is_judged = state.phase in JUDGED or state.phase is Phase.HELD
     if state.judged is None or not (is_judged or state.pause is Pause.HAND):
         return
@@ -126,12 +126,21 @@ def _measure(look: Look, foreseen: Foreseen | None) -> None:
     if foreseen is not None and foreseen.holds(state):
         judged = foreseen.judged
     else:
-        scrape = [(state.now, delta)]
-        (judged,) = measure.update(policy, design, state.judged, scrape, state.weight)
+        judged = measure.update(policy, design, state.judged, scrapes, state.weight)[-1]
     look.change(judged=judged)
     if judged.evidence.must_roll_back(design):
         reason, code = say.why_rolled_back(policy, design, judged)
         look.roll_back(Phase.ROLLED_BACK, reason, code)
+
+
+def _hear(look: Look, delta: Delta) -> None:
+    """Remember that there are metrics, how many requests, and the stable before."""
+    state = look.state
+    rps, peak = _load(look, delta)
+    look.change(heard=state.now, rps=rps, peak_load=peak)
+    if state.phase is Phase.PREFLIGHT:
+        known = [each for each in (*look.seen.history, delta) if _has_stable(each)]
+        look.change(known=(*state.known, *known))
 
 
 def _has_stable(delta: Delta) -> bool:

@@ -13,8 +13,9 @@ from scripts.rollout.drift import Labels
 from scripts.rollout.evidence import PRIOR_BAD, PRIOR_REQUESTS, Counts
 from scripts.rollout.interval import Interval
 from scripts.rollout.judge import Design, Evidence
+from scripts.rollout.metric import Metric
 from scripts.rollout.plan import Traffic
-from scripts.rollout.policy import Metric, Policy
+from scripts.rollout.policy import Policy
 from scripts.rollout.state import Delta, Judged
 
 EPOCH_S = 60.0
@@ -35,6 +36,7 @@ def design(policy: Policy, steps: Sequence[int]) -> Design:
         tolerance=np.array([m.tolerance or 0.0 for m in metrics]),
         budget=np.array([m.budget or 1.0 for m in metrics]),
         gated=np.array([m.is_gate for m in metrics]),
+        limit=np.array([math.nan if m.limit is None else m.limit for m in metrics]),
         steps=np.array(steps, dtype=float),
         carry_from=policy.carried_from,
         ceiling=policy.guards.max_error_rate,
@@ -48,11 +50,16 @@ def traffic(policy: Policy, known: Sequence[Delta], phi: Array, rps: float) -> T
 
 
 def steps(policy: Policy, traffic: Traffic) -> tuple[int, ...]:
-    """Those of the policy, or with `auto` the ladder that suits the traffic."""
+    """Those of the policy, or with `auto` the ladder that suits the traffic.
+
+    Where there is evidence without users, the first is 0.
+    """
+    before = (0,) if policy.has_pairs else ()
     if policy.steps != "auto":
-        return policy.steps
+        return (*before, *policy.steps)
     one = design(policy, (1,))
-    return plan.choose(one, traffic, policy.source.interval, policy.dwell_s)
+    chosen = plan.choose(one, traffic, policy.source.interval, policy.dwell_s)
+    return (*before, *chosen)
 
 
 def begin(

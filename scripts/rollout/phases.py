@@ -7,9 +7,10 @@ from types import MappingProxyType
 from typing import Protocol
 
 from scripts.rollout import measure, say
+from scripts.rollout.actions import Consult, Says, WarmUp
 from scripts.rollout.errors import Exit
 from scripts.rollout.look import ALL, Look
-from scripts.rollout.state import Pause, Phase, WarmUp
+from scripts.rollout.state import Pause, Phase
 
 
 def preflight(look: Look) -> None:
@@ -63,6 +64,8 @@ def warmup(look: Look) -> None:
         look.actions.append(WarmUp(look.policy.warmup))
         return
     state = look.state
+    if not state.forced and not _agrees(look, "pre", state.steps[0]):
+        return
     assert state.judged is not None
     judged = replace(state.judged, began=state.now)
     look.change(phase=Phase.STEP, step=0, entered=state.now, judged=judged)
@@ -79,8 +82,32 @@ def step(look: Look) -> None:
     if not look.may_rise:
         return
     following = _open_until(look)
-    if following > state.step and _is_enough(look, _weight(look, following)):
+    weight = _weight(look, following)
+    if following == state.step or not _is_enough(look, weight):
+        return
+    if _agrees(look, "confirm", weight):
         _rise(look, following, "on evidence")
+
+
+def _agrees(look: Look, hook: str, weight: int) -> bool:
+    """Whether a hook has just allowed this weight; it is asked where it has not.
+
+    An answer is good for one look: evidence that shuts a gate again asks anew.
+    """
+    if getattr(look.policy.hooks, hook) is None:
+        return True
+    answer = look.seen.answer
+    if answer is not None and (answer.hook, answer.weight) == (hook, weight):
+        said = f"hook {hook} says {answer.says} to {weight} %"
+        said += f": {answer.reason}" if answer.reason else ""
+        if answer.says is Says.NO:
+            look.guard(said)
+            return False
+        look.notes.append(said)
+        if answer.says is Says.YES:
+            return True
+    look.actions.append(Consult(hook, weight))
+    return False
 
 
 def _rise(look: Look, following: int, how: str) -> None:
@@ -143,7 +170,9 @@ def bake(look: Look) -> None:
     """Until the last watch beside a small control group is over."""
     state = look.state
     is_over = state.now - state.entered >= look.policy.bake.duration
-    if (state.forced and look.can_rise) or (look.may_rise and is_over):
+    if (state.forced and look.can_rise) or (
+        look.may_rise and is_over and _agrees(look, "confirm", ALL)
+    ):
         look.promote()
 
 

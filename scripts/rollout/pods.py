@@ -5,8 +5,9 @@ from types import MappingProxyType
 from urllib.parse import quote
 
 from scripts.inference.clients import model_name
+from scripts.rollout.actions import Warmed
 from scripts.rollout.kube import Cluster, Object, condition
-from scripts.rollout.state import Replicas, Warmed
+from scripts.rollout.state import Replicas
 
 OWNER = "serving.kserve.io/inferenceservice"
 CONTAINER = "kserve-container"

@@ -6,12 +6,13 @@ fractions, weights of traffic are whole percents.
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Tag, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import BeforeValidator, Field, Tag, model_validator
 
+from scripts.rollout.metric import DEFAULT_METRICS, Metric
 from scripts.rollout.values import (
     Choice,
     Name,
+    Part,
     Percent,
     Probability,
     Seconds,
@@ -20,6 +21,7 @@ from scripts.rollout.values import (
     Word,
     fraction,
 )
+from scripts.rollout.window import Window
 
 FIXED_DWELL_S = 30.0
 SCRAPES_FOR_STEPS = 3
@@ -30,14 +32,6 @@ COUNTING = {
     "gateway": ("predictor",),
     "standard": ("predictor",),
 }
-
-
-class Part(BaseModel):
-    """Any mapping of the file: keys in camel case, unknown ones refused."""
-
-    model_config = ConfigDict(
-        alias_generator=to_camel, extra="forbid", frozen=True, allow_inf_nan=False
-    )
 
 
 class Target(Part):
@@ -75,42 +69,6 @@ class Risk(Part):
 
     false_rollback: Probability = 0.01
     bad_promotion: Probability = 0.05
-
-
-class Metric(Part):
-    """One comparison: `errors`, the share over an `slo`, or `drift` of labels.
-
-    `budget` is the largest excess bad share of all traffic that is tolerated;
-    `tolerance` the largest total variation distance of the predicted labels.
-    `mode: observe` shows a metric and lets it decide nothing.
-    """
-
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-    slo: SomeSeconds | None = None
-    drift: Literal["predicted_label"] | None = None
-    budget: Share | None = None
-    tolerance: Share | None = None
-    weight: Annotated[float, Field(gt=0)] = 1.0
-    mode: Literal["decide", "observe"] = "decide"
-
-    @property
-    def is_gate(self) -> bool:
-        """Whether it keeps a gate shut: drift can be found, but not ruled out."""
-        return self.mode == "decide" and self.drift is None
-
-    @model_validator(mode="after")
-    def _is_one_kind(self) -> "Metric":
-        if self.slo is not None and self.drift is not None:
-            raise ValueError("slo and drift are two metrics; keep one of them")
-        if self.drift is None and self.slo is None and self.name != "errors":
-            raise ValueError(
-                f"unknown metric {self.name!r}: expected the name errors, "
-                "or slo: 250ms, or drift: predicted_label"
-            )
-        wanted, other = ("budget", "tolerance")[:: -1 if self.drift else 1]
-        if getattr(self, wanted) is None or getattr(self, other) is not None:
-            raise ValueError(f"expected {wanted}: 1%, and no {other}")
-        return self
 
 
 class Guards(Part):
@@ -166,14 +124,50 @@ class Webhook(Part):
     format: Literal["json", "slack"] = "json"
 
 
-DEFAULT_METRICS = tuple(
-    Metric.model_validate(metric)
-    for metric in (
-        {"name": "errors", "budget": "0.5%", "weight": 3},
-        {"name": "latency", "slo": "250ms", "budget": "1%", "weight": 3},
-        {"name": "labels", "drift": "predicted_label", "tolerance": "5%"},
-    )
-)
+class Hook(Part):
+    """Somebody else's word before something is done: a command, or a URL.
+
+    Yes is exit code 0 or an answer below 300; no, which rolls back, is exit code 1 or
+    403; anything else, also silence for `timeout`, is no answer yet.
+    """
+
+    command: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    url: Annotated[str, Field(pattern=r"^https?://")] | None = None
+    timeout: SomeSeconds = 30.0
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> "Hook":
+        if (self.command is None) == (self.url is None):
+            raise ValueError("expected command: [...] or url: https://..., one of both")
+        return self
+
+
+class Hooks(Part):
+    """Asked before the first weight, before each raise; told of the end."""
+
+    pre: Hook | None = None
+    confirm: Hook | None = None
+    post: Hook | None = None
+
+
+class Shadow(Part):
+    """A share of what users ask the stable is asked of both arms once more.
+
+    Its predictors lend the texts to whoever has their RECORDING_TOKEN.
+    """
+
+    share: Annotated[float, BeforeValidator(fraction), Field(gt=0, le=1)]
+
+
+class Synthetic(Part):
+    """Requests a second to both arms, with sentences of a file, one a line.
+
+    `counts`: whether they are evidence, or only shown.
+    """
+
+    rps: Annotated[float, Field(gt=0, le=1000)]
+    texts: str
+    counts: bool = False
 
 
 class Policy(Part):
@@ -199,6 +193,10 @@ class Policy(Part):
     source: Source = Source()
     warmup: Annotated[int, Field(strict=True, ge=0, le=10_000)] = 20
     notify: tuple[Webhook, ...] = ()
+    hooks: Hooks = Hooks()
+    window: Window | None = None
+    shadow: Shadow | None = None
+    synthetic: Synthetic | None = None
 
     @property
     def is_auto(self) -> bool:
@@ -230,6 +228,25 @@ class Policy(Part):
     def counts(self) -> str:
         """Who counts HTTP requests."""
         return self.source.counts or COUNTING[self.target.backend][0]
+
+    @property
+    def has_pairs(self) -> bool:
+        """Whether there is evidence without users: then the first weight is 0."""
+        is_counted = self.synthetic is not None and self.synthetic.counts
+        return self.shadow is not None or is_counted
+
+    def pairs_rps(self, rps: float, weight: float) -> float:
+        """Counted pairs a second at `rps` of users and a `weight` from 0 to 1."""
+        found = 0.0
+        if self.shadow is not None:
+            found += self.shadow.share * rps * (1 - weight)
+        if self.synthetic is not None and self.synthetic.counts:
+            found += self.synthetic.rps
+        return found
+
+    def open_s(self, since: float, now: float) -> float:
+        """Seconds between two times in which the weight may rise."""
+        return now - since if self.window is None else self.window.open_s(since, now)
 
     @property
     def key(self) -> str:

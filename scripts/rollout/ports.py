@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from scripts.rollout import chain
-from scripts.rollout.state import Request, State, View, Warmed
+from scripts.rollout.actions import Answer, Consult, Request, Warmed
+from scripts.rollout.pairs import Apart, Pair
+from scripts.rollout.state import State, View
 
 Sample = Mapping[str, float]
 Reading = Mapping[str, Mapping[str, Sample]]
@@ -72,6 +74,7 @@ class Saved:
     """What is on disk: the state, and the counters it came from.
 
     `kind` is the last line's: after "look", its actions may not have been done.
+    `apart`: answers that wait for their true labels.
     """
 
     state: State
@@ -80,6 +83,7 @@ class Saved:
     read_at: float = 0.0
     warmed: Warmed | None = None
     requests: int = 0
+    apart: Apart = field(default_factory=dict)
     seq: int = 0
     kind: str = ""
     hash: str = chain.FIRST
@@ -117,6 +121,29 @@ class Shared(Journal, Protocol):
         """The last entries."""
 
 
+class Besides(Protocol):
+    """Whoever asks both arms the same texts; `counts` as in `state.Beside`."""
+
+    name: str
+    counts: bool
+
+    def take(self, canary: str, stable: str) -> list[Pair]:
+        """Pairs of answers since the last time."""
+
+
+class Hooks(Protocol):
+    """Those whose word is asked for, beside the loop."""
+
+    def ask(self, consult: Consult, state: State) -> None:
+        """Begin to ask, if that has not begun yet."""
+
+    def answer(self) -> Answer | None:
+        """What was said since the last time."""
+
+    def is_ready(self) -> bool:
+        """Whether there is something that was said."""
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """Everything outside: ports, the time in seconds, how to wait, who listens."""
@@ -127,3 +154,5 @@ class World:
     now: Callable[[], float]
     sleep: Callable[[float], None]
     say: Callable[[str], None]
+    hooks: Hooks | None = None
+    besides: tuple[Besides, ...] = ()

@@ -2,25 +2,38 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
+from types import MappingProxyType
 from typing import Any
 
 import urllib3
 
 from scripts.rollout import series
-from scripts.rollout.counters import merged
+from scripts.rollout.counters import BAD, TOTAL, merged
 from scripts.rollout.errors import Unreachable
+from scripts.rollout.metric import REVISION, PromQL
 from scripts.rollout.ports import Reading
 from scripts.rollout.series import Series
 
 TIMEOUT_S = 10.0
 MOST_POINTS = 5000
+OWN = "promql"
 
 
 class Prometheus:
     """Asks for both arms' counters; adding up and comparing happens elsewhere."""
 
-    def __init__(self, url: str, namespace: str, counts: str) -> None:
-        """Ask the server at `url`; `counts` says who counts requests."""
+    def __init__(
+        self,
+        url: str,
+        namespace: str,
+        counts: str,
+        custom: Mapping[str, PromQL] = MappingProxyType({}),
+    ) -> None:
+        """Ask the server at `url`; `counts` says who counts requests.
+
+        `custom`: queries of the metrics that bring their own, by name.
+        """
+        self._custom = custom
         self._url = url.rstrip("/")
         self._namespace = namespace
         self._counts = counts
@@ -33,12 +46,14 @@ class Prometheus:
                 self._ask("query", {"query": query})
                 for query in self._queries(revisions)
             ]
+            own = {each: {OWN: self._own(each)} for each in revisions if self._custom}
         except Unreachable:
             return None
         vectors = [
             (each["metric"], float(each["value"][1])) for rows in found for each in rows
         ]
-        return self._reading(vectors) or None
+        reading = self._reading(vectors)
+        return merged(reading, own) if reading else None
 
     def history(
         self, revision: str, seconds: float, step: float
@@ -60,6 +75,16 @@ class Prometheus:
                         (row["metric"], float(value))
                     )
         return [(time, self._reading(rows)) for time, rows in sorted(by_time.items())]
+
+    def _own(self, revision: str) -> dict[str, float]:
+        """The custom metrics' counters of one revision; a sum where there are more."""
+        found = {}
+        for name, queries in self._custom.items():
+            for kind, query in ((BAD, queries.bad), (TOTAL, queries.total)):
+                rows = self._ask("query", {"query": query.replace(REVISION, revision)})
+                if rows:
+                    found[kind + name] = sum(float(row["value"][1]) for row in rows)
+        return found
 
     def _queries(self, revisions: Sequence[str]) -> list[str]:
         names = "|".join(series.PREDICTOR_FAMILIES[:-1])

@@ -4,17 +4,10 @@ import json
 from typing import Any
 
 from scripts.rollout import codec, explain
+from scripts.rollout.actions import Action, Consult, SetPercent, WarmUp
 from scripts.rollout.errors import Exit
 from scripts.rollout.look import Rules
-from scripts.rollout.state import (
-    Action,
-    Decision,
-    Observation,
-    Pause,
-    SetPercent,
-    State,
-    WarmUp,
-)
+from scripts.rollout.state import Decision, Observation, Pause, State
 
 
 def look(rules: Rules, seen: Observation, decision: Decision) -> dict[str, Any]:
@@ -43,14 +36,22 @@ def encoded(action: Action) -> dict[str, Any]:
             return {"setPercent": percent}
         case WarmUp(requests):
             return {"warmUp": requests}
+        case Consult(hook, weight):
+            return {"consult": hook, "weight": weight}
 
 
 def actions(line: str) -> list[Action]:
     """What a look decided."""
-    return [
-        WarmUp(each["warmUp"]) if "warmUp" in each else SetPercent(each["setPercent"])
-        for each in json.loads(line)["actions"]
-    ]
+    return [_decoded(each) for each in json.loads(line)["actions"]]
+
+
+def _decoded(action: dict[str, Any]) -> Action:
+    match action:
+        case {"warmUp": requests}:
+            return WarmUp(requests)
+        case {"consult": hook, "weight": weight}:
+            return Consult(hook, weight)
+    return SetPercent(action["setPercent"])
 
 
 def so_far(state: State) -> Exit:

@@ -11,6 +11,7 @@ from itertools import groupby, pairwise
 from typing import Any
 
 from scripts.rollout import chain, codec, counters, lint, measure
+from scripts.rollout.actions import Answer, Consult, Says, Warmed, WarmUp
 from scripts.rollout.ahead import Ahead
 from scripts.rollout.counters import ERRORS, REQUESTS, TIMED, UP_TO
 from scripts.rollout.errors import Exit, JournalError, RolloutError
@@ -27,8 +28,6 @@ from scripts.rollout.state import (
     Replicas,
     State,
     View,
-    Warmed,
-    WarmUp,
 )
 
 COLUMNS = ["time_s", "arm", "requests", "errors", "slow"]
@@ -143,15 +142,18 @@ def _at_first_step(
 def _follow(
     machine: Machine, state: State, looks: Sequence[Observation]
 ) -> Iterator[Decision]:
-    """Decide in a world that does at once what is asked for."""
-    warmed, ahead = None, Ahead(machine.rules, looks)
+    """Decide in a world that does at once what is asked for, and where hooks agree."""
+    warmed, answer, ahead = None, None, Ahead(machine.rules, looks)
     for i, seen in enumerate(looks):
-        there = replace(seen, view=_view(state), warmed=warmed)
+        there = replace(seen, view=_view(state), warmed=warmed, answer=answer)
         decision = machine.step(state, there, ahead.after(state, i))
-        warmed = None
+        warmed = answer = None
         for action in decision.actions:
-            if isinstance(action, WarmUp):
-                warmed = Warmed(action.requests, 0)
+            match action:
+                case WarmUp(requests):
+                    warmed = Warmed(requests, 0)
+                case Consult(hook, weight):
+                    answer = Answer(hook, weight, Says.YES)
         state = decision.state
         yield decision
         if state.phase in (Phase.ROLLING_BACK, Phase.PROMOTING):

@@ -6,10 +6,12 @@ may not have been done (every action is absolute), and goes on with the same evi
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from scripts.rollout import acts, codec, counters, machine, records
+from scripts.rollout import acts, codec, counters, machine, pairs, records
+from scripts.rollout.actions import Action, Request
 from scripts.rollout.errors import (
     Exit,
     PolicyError,
@@ -19,10 +21,11 @@ from scripts.rollout.errors import (
 )
 from scripts.rollout.look import ALL
 from scripts.rollout.machine import Machine
+from scripts.rollout.pairs import Apart
 from scripts.rollout.policy import Policy
 from scripts.rollout.ports import Reading, Saved, World
 from scripts.rollout.state import (
-    Action,
+    Beside,
     Decision,
     Delta,
     Observation,
@@ -68,6 +71,8 @@ class Runner:
             self._world.sleep(min(seconds, SETTLE_S))
             seconds -= SETTLE_S
             if self._world.journal.requests(self.saved.requests):
+                return
+            if self._world.hooks is not None and self._world.hooks.is_ready():
                 return
 
     def start(self) -> Exit | None:
@@ -127,7 +132,7 @@ class Runner:
 
     def look(self) -> Decision:
         """Observe, decide, write down, act, read back."""
-        seen, reading = self.observe()
+        seen, reading, apart = self.observe()
         decision = self._machine.step(self.saved.state, seen)
         saved = replace(
             self.saved,
@@ -136,6 +141,7 @@ class Runner:
             read_at=self.saved.read_at if reading is None else seen.time,
             warmed=None,
             requests=self.saved.requests + len(seen.requests),
+            apart=apart,
         )
         body = records.look(self._machine.rules, seen, decision)
         self._commit(saved, "look", body)
@@ -152,10 +158,11 @@ class Runner:
             if view is None:
                 raise Unreachable("the InferenceService cannot be read")
             self._saved = self._fresh(view)
-        return self._machine.step(self._saved.state, self.observe()[0])
+        seen, _, _ = self.observe()
+        return self._machine.step(self._saved.state, seen)
 
-    def observe(self) -> tuple[Observation, Reading | None]:
-        """The world now, and the raw counters."""
+    def observe(self) -> tuple[Observation, Reading | None, Apart]:
+        """The world now, the raw counters, and answers that wait for true labels."""
         world, saved = self._world, self.saved
         arms = (saved.state.canary, saved.state.stable)
         view, reading = world.traffic.observe(), world.metrics.read(arms)
@@ -168,15 +175,32 @@ class Runner:
                 since=saved.read_at or math.inf,
                 arms=arms,
             )
+        requests = tuple(world.journal.requests(saved.requests))
+        apart, beside = self._beside(requests)
         seen = Observation(
             time=world.now(),
             view=view,
             delta=delta,
-            requests=tuple(world.journal.requests(saved.requests)),
+            requests=requests,
             warmed=saved.warmed,
             history=self._history() if saved.state.tick == 0 else (),
+            answer=None if world.hooks is None else world.hooks.answer(),
+            beside=beside,
         )
-        return seen, reading
+        return seen, reading, apart
+
+    def _beside(self, requests: Sequence[Request]) -> tuple[Apart, tuple[Beside, ...]]:
+        """What was counted beside the users' requests, and what people know of it."""
+        policy, state = self._policy, self.saved.state
+        apart, found = pairs.judged(policy, self.saved.apart, requests)
+        for each in self._world.besides:
+            taken = each.take(state.canary, state.stable)
+            if each.counts:
+                apart = pairs.apart(apart, taken)
+            if taken:
+                delta = pairs.counted(policy, taken)
+                found = (*found, Beside(each.name, delta, each.counts))
+        return apart, found
 
     def _history(self) -> tuple[Delta, ...]:
         """What the stable did before, scrape by scrape, where somebody remembers."""
@@ -198,7 +222,7 @@ class Runner:
     def _act(self, action: Action) -> None:
         """Do what was decided, read back what is in force, write that down too."""
         saved = self.saved
-        done, warmed = acts.do(self._world, action, saved.state.canary)
+        done, warmed = acts.do(self._world, action, saved.state)
         body = {"action": records.encoded(action), **done}
         self._commit(replace(saved, warmed=warmed or saved.warmed), "act", body)
 

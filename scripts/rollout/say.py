@@ -11,6 +11,8 @@ from scripts.rollout.look import Rules
 from scripts.rollout.policy import Policy
 from scripts.rollout.state import JUDGED, Judged, Observation, Phase, State, View
 
+MOST_LABELS = 3
+
 
 def duration(seconds: float) -> str:
     """Such as 40s, 3m05s or 2h10m."""
@@ -71,15 +73,27 @@ def why_rolled_back(policy: Policy, design: Design, judged: Judged) -> tuple[str
         return f"guard: {found} (e = {total} of {needed})", Exit.GUARD
     row = rows[largest]
     if row.distance is not None:
-        found = f"its labels are {share(row.distance)} apart from the stable's"
+        apart = share(row.distance)
+        found = f"its labels are {apart} apart from the stable's: {moved(judged)}"
     else:
         found = f"{share(row.canary.share)} against {share(row.stable.share)}"
     return f"{row.metric}: {found} (e = {total} of {needed})", Exit.ROLLED_BACK
 
 
+def moved(judged: Judged) -> str:
+    """Which labels' shares differ most, from the stable's to the canary's."""
+    labels = judged.labels
+    arms = [arm / max(arm.sum(), 1.0) for arm in (labels.stable, labels.canary)]
+    pairs = zip(judged.label_names, *arms, strict=True)
+    most = sorted(pairs, key=lambda pair: -abs(pair[2] - pair[1]))[:MOST_LABELS]
+    return ", ".join(f"{name} {share(a)} -> {share(b)}" for name, a, b in most)
+
+
 def waiting(rules: Rules, state: State, seen: Observation | None) -> list[str]:
     """Everything that stands between now and the next weight, most urgent first."""
     found = [str(state.pause)] if state.pause else []
+    window = rules.policy.window
+    found += [window.said(state.now)] if window else []
     if seen is not None:
         found += _unseen(state, seen)
     if state.phase is Phase.PREFLIGHT:
@@ -92,7 +106,7 @@ def waiting(rules: Rules, state: State, seen: Observation | None) -> list[str]:
         found += _gates(rules, state)
     if state.phase is Phase.BAKE:
         found += _dwell(state, rules.policy.bake.duration)
-    return found or ["nothing"]
+    return list(filter(None, found)) or ["nothing"]
 
 
 def _unseen(state: State, seen: Observation) -> list[str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from scripts.rollout.counters import (
+    CONFIDENCE,
     ERRORS,
     LABEL,
     REQUESTS,
@@ -33,6 +34,7 @@ PREDICTOR_FAMILIES = (
     "intent_request_duration_seconds_bucket",
     "intent_request_duration_seconds_count",
     "intent_predictions_total",
+    "intent_confidence_bucket",
     "process_start_time_seconds",
 )
 # queue-proxy's names: from Knative 1.21 on; of 1.19 and 1.20, whose durations are cut
@@ -140,6 +142,8 @@ def from_predictor(
                 sample[STARTED] = each.value
             case "intent_predictions_total":
                 _add(sample, LABEL + each.labels["label"], each.value)
+            case "intent_confidence_bucket":
+                _add(sample, f"{CONFIDENCE}{float(each.labels['le']):g}", each.value)
             case _ if each.labels["protocol"] != "grpc" and not with_http:
                 pass
             case "intent_requests_total":

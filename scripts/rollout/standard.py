@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from scripts.rollout import httproute, pods
+from scripts.rollout.actions import Warmed
 from scripts.rollout.errors import RolloutError, Unreachable
 from scripts.rollout.kube import Cluster, Object, service_path
 from scripts.rollout.ports import Pages
-from scripts.rollout.state import View, Warmed
+from scripts.rollout.state import View
 
 PATIENCE_S = 10.0
 UNROUTED = (

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from scripts.rollout.actions import Action, Answer, Request, Warmed
 from scripts.rollout.arrays import Array
 from scripts.rollout.drift import Labels
 from scripts.rollout.errors import Exit
@@ -97,19 +98,15 @@ class Delta:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """What a person asked for, and why."""
+class Beside:
+    """Outcomes from beside the users' requests: `shadow`, `synthetic`, `feedback`.
 
-    verb: str
-    reason: str = ""
+    They are compared by themselves, like with like. `counts`: whether as evidence.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class Warmed:
-    """How the warm-up went."""
-
-    sent: int
-    failed: int
+    source: str
+    delta: Delta
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,23 +122,8 @@ class Observation:
     requests: tuple[Request, ...] = ()
     warmed: Warmed | None = None
     history: tuple[Delta, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class SetPercent:
-    """Set canaryTrafficPercent; None removes the field, and that promotes."""
-
-    percent: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class WarmUp:
-    """Send requests to the canary's tag host."""
-
-    requests: int
-
-
-Action = SetPercent | WarmUp
+    answer: Answer | None = None
+    beside: tuple[Beside, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

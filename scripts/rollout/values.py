@@ -1,10 +1,19 @@
-"""Values of the policy file: durations in seconds, shares as fractions, percents."""
+"""Parts and values of the policy file: durations in seconds, shares as fractions."""
 
 import math
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+)
+from pydantic.alias_generators import to_camel
 
 UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
@@ -45,3 +54,11 @@ BRANCHES = ("word", "value")
 Word = Annotated[Literal["auto"], Tag("word")]
 Choice = Discriminator(lambda value: BRANCHES[not isinstance(value, str)])
 Name = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$")]
+
+
+class Part(BaseModel):
+    """Any mapping of the file: keys in camel case, unknown ones refused."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, extra="forbid", frozen=True, allow_inf_nan=False
+    )

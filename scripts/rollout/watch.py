@@ -70,8 +70,9 @@ def deadlines(look: Look) -> None:
     patience = limits.step
     if state.phase is Phase.BAKE:
         patience += look.policy.bake.duration
-    is_late = state.pause is Pause.NONE and state.now - state.entered > patience
-    if not is_late and state.now - state.began <= limits.rollout:
+    waited_s = look.policy.open_s(state.entered, state.now)
+    is_late = state.pause is Pause.NONE and waited_s > patience
+    if not is_late and look.policy.open_s(state.began, state.now) <= limits.rollout:
         return
     which = "step" if is_late else "rollout"
     why = "; ".join(say.waiting(look.rules, state, look.seen))

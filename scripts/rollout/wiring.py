@@ -4,7 +4,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,12 +17,14 @@ from scripts.rollout.configmap import ConfigMapJournal
 from scripts.rollout.errors import RolloutError
 from scripts.rollout.events import Events
 from scripts.rollout.gateway import GatewayTraffic
+from scripts.rollout.hooks import PolicyHooks
 from scripts.rollout.journal import FileJournal
 from scripts.rollout.kserve import KserveTraffic
 from scripts.rollout.kube import Cluster
 from scripts.rollout.notify import Notify
+from scripts.rollout.paired import Paired, Shadow, Synthetic
 from scripts.rollout.policy import Policy
-from scripts.rollout.ports import Counted, Journal, Metrics, Shared, World
+from scripts.rollout.ports import Besides, Counted, Journal, Metrics, Shared, World
 from scripts.rollout.prometheus import Prometheus
 from scripts.rollout.scrape import Scrape
 from scripts.rollout.standard import StandardTraffic
@@ -65,7 +67,8 @@ def metrics(policy: Policy, chosen: Backend) -> Metrics:
     """Where the counters come from."""
     namespace, traffic = policy.target.namespace, chosen.traffic
     if policy.source.prometheus is not None:
-        return Prometheus(policy.source.prometheus, namespace, traffic.counts)
+        custom = {each.name: each.promql for each in policy.metrics if each.promql}
+        return Prometheus(policy.source.prometheus, namespace, traffic.counts, custom)
     return Scrape(namespace, traffic.pages, http=chosen.http)
 
 
@@ -99,7 +102,13 @@ def journal_of(folder: Path, policy: Policy) -> Shared:
     return journal(folder, policy.key, on_cluster=True, owner=subject(policy))
 
 
-def heard(folder: Path, policy: Policy, kept: Shared, copy: str | None) -> Journal:
+def heard(
+    folder: Path,
+    policy: Policy,
+    kept: Shared,
+    copy: str | None,
+    hooks: Sequence[Listener] = (),
+) -> Journal:
     """The journal, and whom the policy tells of it.
 
     On a cluster that is Events too, and a copy of the whole chain.
@@ -111,7 +120,7 @@ def heard(folder: Path, policy: Policy, kept: Shared, copy: str | None) -> Journ
     whole = kept.path if isinstance(kept, FileJournal) else Path(str(copy))
     if str(whole) != "-":
         others.append(Report(whole))
-    return Heard(kept, copy_to(copy) if copy else None, others)
+    return Heard(kept, copy_to(copy) if copy else None, [*others, *hooks])
 
 
 def copied(folder: Path, key: str) -> Path:
@@ -133,11 +142,45 @@ def world(
     def say(note: str) -> None:
         print(time.strftime("%H:%M:%S"), note, file=output, flush=True)
 
+    hooks = PolicyHooks(policy, say)
+
     return World(
         traffic=chosen.traffic,
         metrics=metrics(policy, chosen),
-        journal=heard(folder, policy, kept, copy),
+        journal=heard(folder, policy, kept, copy, [hooks]),
         now=time.time,
         sleep=time.sleep,
         say=say,
+        hooks=hooks,
+        besides=besides(policy, chosen, say),
     )
+
+
+def besides(
+    policy: Policy, chosen: Backend, say: Callable[[str], None]
+) -> tuple[Besides, ...]:
+    """Whoever asks both arms the same texts. Raises RolloutError."""
+    http = chosen.http or urllib3.PoolManager(maxsize=32, retries=False)
+    found: list[Paired] = []
+    find = chosen.traffic.pages
+    if policy.shadow is not None:
+        token = os.environ.get("RECORDING_TOKEN", "")
+        if not token:
+            raise RolloutError("shadow: expected RECORDING_TOKEN in the environment")
+        users = Shadow(policy.shadow.share, token, http)
+        found.append(Paired(users, find, http, say, counts=True))
+    if policy.synthetic is not None:
+        made = Synthetic(policy.synthetic.rps, _sentences(policy.synthetic.texts))
+        found.append(Paired(made, find, http, say, counts=policy.synthetic.counts))
+    return tuple(found)
+
+
+def _sentences(file: str) -> list[str]:
+    try:
+        lines = Path(file).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RolloutError(f"synthetic.texts: {file}: {error}") from error
+    found = [line.strip() for line in lines if line.strip()]
+    if not found:
+        raise RolloutError(f"synthetic.texts: {file}: expected one text a line")
+    return found

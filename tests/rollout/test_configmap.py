@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts.rollout import chain, configmap, lease, replay
+from scripts.rollout.actions import Request
 from scripts.rollout.audit import Heard, copy_to
 from scripts.rollout.configmap import ConfigMapJournal
 from scripts.rollout.errors import Exit, JournalError, LockHeld, Unreachable
@@ -15,7 +16,6 @@ from scripts.rollout.events import Events
 from scripts.rollout.journal import following
 from scripts.rollout.ports import Saved, World
 from scripts.rollout.runner import Runner
-from scripts.rollout.state import Request
 from tests.rollout import fakes
 from tests.rollout.api import OWNER, Api
 from tests.rollout.worlds import POLICY, Rollout, policy

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from scripts.rollout import chain, codec
+from scripts.rollout.actions import Request
 from scripts.rollout.errors import JournalError, LockHeld
 from scripts.rollout.journal import FileJournal
 from scripts.rollout.ports import Saved
-from scripts.rollout.state import Phase, Request, State
+from scripts.rollout.state import Phase, State
 from tests.rollout.fakes import Cluster
 from tests.rollout.worlds import Rollout
 

@@ -14,10 +14,11 @@ import yaml
 
 from scripts.local.processes import ROOT, free_ports
 from scripts.rollout import kube, say
+from scripts.rollout.actions import Warmed
 from scripts.rollout.errors import RolloutError, Unreachable
 from scripts.rollout.kserve import GATEWAYS, KserveTraffic
 from scripts.rollout.kube import Cluster
-from scripts.rollout.state import Replicas, Warmed
+from scripts.rollout.state import Replicas
 from tests.servers import serving
 
 RECORDED = json.loads((ROOT / "tests" / "data" / "kserve_objects.json").read_text())

@@ -13,19 +13,10 @@ from hypothesis.stateful import (
     rule,
 )
 
+from scripts.rollout.actions import SetPercent, Warmed, WarmUp
 from scripts.rollout.errors import Exit, RolloutError
 from scripts.rollout.machine import begin
-from scripts.rollout.state import (
-    TERMINAL,
-    Pause,
-    Phase,
-    Replicas,
-    SetPercent,
-    State,
-    View,
-    Warmed,
-    WarmUp,
-)
+from scripts.rollout.state import TERMINAL, Pause, Phase, Replicas, State, View
 from tests.rollout.worlds import CANARY, STABLE, Rollout, delta, policy, view
 
 

@@ -94,7 +94,44 @@ dependence: {clusterSize: -3}
         ("risk: {falseRollback: 0}", "risk.falseRollback: expected greater than 0"),
         ("risk: {badPromotion: .nan}", "risk.badPromotion: expected a share such as"),
         ("version: 2", "version: expected 1, got 2"),
-        ("hooks: []", "hooks: unknown key; known are version, target, steps"),
+        ("hocks: []", "hocks: unknown key; did you mean hooks?"),
+        ("hooks: {pre: {}}", "hooks.pre: expected command: [...] or url: https://..."),
+        ("hooks: {pre: {command: []}}", "hooks.pre.command: expected at least one"),
+        ("window: {}", "window.hours: missing"),
+        ("window: {hours: 9-17}", 'window.hours: expected hours such as "09:00-17:00"'),
+        ('window: {hours: "09:00-09:00"}', "window.hours: expected hours such as"),
+        (
+            'window: {hours: "09:00-17:00", timezone: Mars}',
+            "window.timezone: expected a time zone such as UTC or Europe/Berlin",
+        ),
+        (
+            'window: {hours: "09:00-17:00", days: [monday]}',
+            "window.days[0]: expected 'mon', 'tue'",
+        ),
+        (
+            "metrics: [{name: errors, budget: 1%}, {name: a, promql: {bad: x}}]",
+            "metrics[1].promql.total: missing",
+        ),
+        (
+            "metrics: [{name: errors, budget: 1%}, "
+            "{name: a, budget: 1%, promql: {bad: 'x{revision}', total: y}}]",
+            "metrics[1].promql: total: expected {revision} in the query",
+        ),
+        (
+            "metrics: [{name: errors, budget: 1%}, "
+            "{name: a, budget: 1%, promql: {bad: '{revision}', total: '{revision}'}}]",
+            "metrics[1].promql: needs source.prometheus",
+        ),
+        (
+            "metrics: [{name: errors, budget: 1%}, "
+            "{name: low, budget: 1%, bad: confidence<0.52}]",
+            "metrics[1]: bad: expected confidence< and a multiple of 0.05",
+        ),
+        (
+            "metrics: [{name: errors, budget: 1%}, "
+            "{name: low, budget: 1%, bad: confidence<0.5, slo: 1s}]",
+            "metrics[1]: slo and bad are 2 metrics; keep one of them",
+        ),
         ("notify: [{url: here}]", "notify[0].url: expected http:// or https://"),
         (
             "metrics: [{name: errors, budget: 1%, tolerance: 1%}]",

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from scripts.rollout import journal
+from scripts.rollout.actions import Request, Warmed
 from scripts.rollout.errors import (
     Exit,
     JournalError,
@@ -17,7 +18,7 @@ from scripts.rollout.errors import (
     RolloutError,
     Unreachable,
 )
-from scripts.rollout.state import Phase, Request, View, Warmed
+from scripts.rollout.state import Phase, View
 from tests.rollout.fakes import Cluster
 from tests.rollout.worlds import view
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from scripts.rollout.actions import Request, SetPercent, Warmed, WarmUp
 from scripts.rollout.evidence import Counts
 from scripts.rollout.judge import Design, Evidence
 from scripts.rollout.lint import parse
@@ -16,12 +17,8 @@ from scripts.rollout.state import (
     Observation,
     Phase,
     Replicas,
-    Request,
-    SetPercent,
     State,
     View,
-    Warmed,
-    WarmUp,
 )
 
 STABLE, CANARY = "r-00001", "r-00002"
@@ -85,6 +82,7 @@ def design(
         tolerance=np.array([tolerance]),
         budget=np.array([budget]),
         gated=np.array([True]),
+        limit=np.array([np.nan]),
         steps=np.array(steps, dtype=float),
         carry_from=0.0,
         ceiling=0.2,

@@ -3,10 +3,10 @@
 import argparse
 
 from scripts.rollout import wiring
+from scripts.rollout.actions import Request
 from scripts.rollout.errors import Exit, LockHeld, RolloutError
 from scripts.rollout.ports import Saved, Shared
 from scripts.rollout.runner import Runner
-from scripts.rollout.state import Request
 from scripts.rollout.verbs import target
 from scripts.rollout.verbs.output import emit
 

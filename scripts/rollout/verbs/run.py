@@ -4,11 +4,11 @@ import argparse
 import signal
 
 from scripts.rollout import lint, manifest, say, wiring
+from scripts.rollout.actions import Consult, SetPercent, WarmUp
 from scripts.rollout.errors import Exit, RolloutError
 from scripts.rollout.policy import Policy
 from scripts.rollout.records import so_far
 from scripts.rollout.runner import Runner
-from scripts.rollout.state import SetPercent
 from scripts.rollout.verbs import job
 from scripts.rollout.verbs.output import emit
 
@@ -78,10 +78,13 @@ def _rehearse(options: argparse.Namespace, runner: Runner) -> Exit:
     decision = runner.rehearse()
     would = [*decision.notes]
     for action in decision.actions:
-        if isinstance(action, SetPercent):
-            would.append(f"canaryTrafficPercent -> {action.percent}")
-        else:
-            would.append(f"{action.requests} warm-up requests")
+        match action:
+            case SetPercent(percent):
+                would.append(f"canaryTrafficPercent -> {percent}")
+            case WarmUp(requests):
+                would.append(f"{requests} warm-up requests")
+            case Consult(hook, weight):
+                would.append(f"hook {hook} asked about {weight} %")
     would = would or ["nothing now"]
     emit(options, {"would": would}, "\n".join(f"would: {each}" for each in would))
     state = decision.state
