@@ -99,7 +99,7 @@ def still_needed(rules: Rules, state: State, row: Row) -> float:
     The rest of ln(1/beta) over the growth that one request is expected to bring.
     """
     judged, weight = state.judged, state.weight / 100
-    pairs = rules.policy.pairs_rps(state.rps, weight) * rules.policy.source.interval
+    pairs = rules.policy.pairs_rps(state.rps) * rules.policy.source.interval
     if judged is None or row.gate is None or not (weight or pairs) or weight == 1:
         return math.inf
     names = [metric.name for metric in rules.policy.metrics]

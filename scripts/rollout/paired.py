@@ -26,7 +26,7 @@ Find = Callable[[Sequence[str]], Pages | None]
 
 
 class Shadow:
-    """Users' texts, lent by the stable's predictors."""
+    """Users' texts, lent by the predictors of both arms."""
 
     name = "shadow"
 
@@ -35,9 +35,9 @@ class Shadow:
         self._http, self._share = http, share
         self._headers = {**http.headers, "x-recording-token": token}
 
-    def texts(self, stable: Sequence[str]) -> Iterator[Text]:
+    def texts(self, doors: Sequence[str]) -> Iterator[Text]:
         """With their requests' ids, what was asked at these doors meanwhile."""
-        for door in stable:
+        for door in doors:
             answer = self._http.request(
                 "POST",
                 f"{door}/shadow/texts",
@@ -61,9 +61,9 @@ class Synthetic:
         self._rps, self._sentences = rps, cycle(sentences)
         self._last, self._owed = -math.inf, 0.0
 
-    def texts(self, stable: Sequence[str]) -> Iterator[Text]:
+    def texts(self, doors: Sequence[str]) -> Iterator[Text]:
         """As many as are due; what fell due while nobody could ask is not."""
-        del stable
+        del doors
         now = time.monotonic()
         self._owed += self._rps * min(now - self._last, 2 * POLL_S)
         self._last = now
@@ -121,7 +121,7 @@ class Paired:
             return ""
         doors = zip(cycle(canary), cycle(stable), strict=False)
         try:
-            for request, text in self._source.texts(stable):
+            for request, text in self._source.texts((*stable, *canary)):
                 if self._has_room():
                     self._pool.submit(self._ask_both, request, text, *next(doors))
         except (urllib3.exceptions.HTTPError, ValueError, LookupError) as error:

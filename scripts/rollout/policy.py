@@ -151,7 +151,7 @@ class Hooks(Part):
 
 
 class Shadow(Part):
-    """A share of what users ask the stable is asked of both arms once more.
+    """A share of what users ask is asked of both arms once more.
 
     Its predictors lend the texts to whoever has their RECORDING_TOKEN.
     """
@@ -235,11 +235,11 @@ class Policy(Part):
         is_counted = self.synthetic is not None and self.synthetic.counts
         return self.shadow is not None or is_counted
 
-    def pairs_rps(self, rps: float, weight: float) -> float:
-        """Counted pairs a second at `rps` of users and a `weight` from 0 to 1."""
+    def pairs_rps(self, rps: float) -> float:
+        """Counted pairs a second where users send `rps`."""
         found = 0.0
         if self.shadow is not None:
-            found += self.shadow.share * rps * (1 - weight)
+            found += self.shadow.share * rps
         if self.synthetic is not None and self.synthetic.counts:
             found += self.synthetic.rps
         return found

@@ -65,6 +65,7 @@ class Story:
     decisions: list[tuple[float, str]] = field(default_factory=list)
     labels: dict[str, list[float]] = field(default_factory=dict)
     durations: dict[str, list[float]] = field(default_factory=dict)
+    beside: dict[str, float] = field(default_factory=dict)
     every: int = 1
     looks: int = 0
 
@@ -90,6 +91,14 @@ class Story:
         if "evidence" in entry and seen["delta"] is not None:
             _add(self.labels, seen["delta"]["labels"])
             _add(self.durations, seen["delta"].get("durations", {}))
+        for each in seen.get("beside", ()):
+            kind = (
+                each["source"] if each["counts"] else f"{each['source']}, not counted"
+            )
+            asked = max(
+                (row[1] for row in each["delta"]["metrics"].values()), default=0
+            )
+            self.beside[kind] = self.beside.get(kind, 0) + asked
         self.looks += 1
         if is_turn or self.looks % self.every == 0:
             self.points.append(
@@ -161,6 +170,7 @@ def page(story: Story) -> str:
         "time": say.duration(last["at"]),
         "canary requests": f"{first['canary']:,.0f}" if first else "0",
         "of them failed": f"{first['canaryBad']:,.0f}" if first else "0",
+        **{kind: f"{asked:,.0f}" for kind, asked in story.beside.items()},
     }
     said = "".join(
         f"<tr><td>{say.duration(at)}</td><td>{html.escape(note)}</td></tr>"

@@ -72,7 +72,10 @@ def why_rolled_back(policy: Policy, design: Design, judged: Judged) -> tuple[str
         found = f"{fails} of its requests fail, more than {ceiling}"
         return f"guard: {found} (e = {total} of {needed})", Exit.GUARD
     row = rows[largest]
-    if row.distance is not None:
+    if policy.metrics[largest].feedback is not None:
+        canary = row.canary
+        found = f"where both differ, wrong in {canary.bad:.0f} of {canary.n:.0f}"
+    elif row.distance is not None:
         apart = share(row.distance)
         found = f"its labels are {apart} apart from the stable's: {moved(judged)}"
     else:

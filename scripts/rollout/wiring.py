@@ -179,7 +179,8 @@ def _sentences(file: str) -> list[str]:
     try:
         lines = Path(file).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise RolloutError(f"synthetic.texts: {file}: {error}") from error
+        reason = getattr(error, "strerror", None) or "not UTF-8"
+        raise RolloutError(f"synthetic.texts: {file}: {reason}") from error
     found = [line.strip() for line in lines if line.strip()]
     if not found:
         raise RolloutError(f"synthetic.texts: {file}: expected one text a line")

@@ -99,3 +99,27 @@ class CrashLooping(Healthy):
         fuse = threading.Timer(self.seconds, os._exit, (1,))
         fuse.daemon = True
         fuse.start()
+
+
+class Mistaken(Healthy):
+    """Gives every n-th text another class, as sure and as fast as if it were right."""
+
+    def __init__(self, inner: Any, every: int) -> None:
+        """Be wrong about the same texts every time."""
+        super().__init__(inner)
+        self.every = every
+
+    def answer(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+        """The next class's probability for some."""
+        right = super().answer(texts)
+        is_wrong = [len(text) % self.every == 0 for text in texts]
+        return np.where(np.array(is_wrong)[:, None], np.roll(right, 1, axis=1), right)
+
+
+class Unsure(Healthy):
+    """Names the right class without being sure of it."""
+
+    def answer(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+        """Hardly more likely than the others."""
+        even = 1 / len(self.classes_)
+        return np.asarray(0.9 * even + 0.1 * super().answer(texts))

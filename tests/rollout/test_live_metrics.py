@@ -9,13 +9,20 @@ from scripts.local.processes import free_ports
 from scripts.local.store import Store
 from scripts.rollout.local import LocalTraffic
 from tests.faults import models
-from tests.faults.pipelines import Healthy
+from tests.faults.pipelines import Failing, Healthy
 from tests.rollout.live import POLICY, STABLE, LocalStage, stage
 from tests.rollout.prom import scraping
 
 pytestmark = pytest.mark.timeout(300)
 
 GONE_S = 60.0
+OWN = """  - name: refused
+    promql:
+      bad: sum(intent_requests_total{revision="{revision}", code=~"5.."})
+      total: sum(intent_requests_total{revision="{revision}"})
+    budget: 4%
+    weight: 30
+"""
 
 
 def _pages(on: LocalStage, canary: str) -> list[str]:
@@ -49,3 +56,17 @@ def test_prometheus_gone_for_a_minute_holds_traffic_and_then_it_goes_on(
             said, _ = promoter.communicate(timeout=120)
     assert promoter.returncode == 0, said
     assert "10 % -> 50 % on evidence" in said
+
+
+def test_a_metric_of_ones_own_in_promql_rolls_back(tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    source = f"{{interval: 1s, prometheus: http://127.0.0.1:{port}}}"
+    policy = POLICY.replace("{interval: 500ms}", source)
+    policy = policy.replace("deadlines:", f"{OWN}deadlines:")
+    with stage(tmp_path) as on:
+        canary = on.canary(Failing(models.inner(), every=8))
+        on.until(lambda: len(_pages(on, canary)) == 3)
+        with scraping(tmp_path / "prometheus", _pages(on, canary), port):
+            verdict = on.run(policy)
+    assert verdict.code == 10, verdict.said
+    assert "refused: 1" in verdict.said
