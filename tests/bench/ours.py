@@ -78,18 +78,16 @@ class Ours:
         rows, weight = self._rows, self.weight[self._rows]
         if not len(rows):
             return
-        counts = Counts(
-            *(seen.canary_bad[None, rows], seen.canary_n[None, rows]),
-            *(seen.stable_bad[None, rows], seen.stable_n[None, rows]),
-        )
+        arms = [(seen.canary_bad, seen.canary_n, seen.stable_bad, seen.stable_n)]
+        if self.policy.shadow is not None:
+            pairs = seen.pairs[self.policy.shadow.share]
+            arms.append((pairs.canary_bad, pairs.n, pairs.stable_bad, pairs.n))
+        counts = Counts(*(np.stack(each)[:, rows] for each in zip(*arms, strict=True)))
         self._scrapes += 1
         epoch = self._evidence.worse.mixture.epoch
-        (self._evidence,) = self._evidence.update(
-            self._design,
-            counts,
-            self.phi[rows],
-            weight.astype(float),
-            [now_s >= (epoch + 1) * measure.EPOCH_S],
+        new_epochs = [now_s >= (epoch + 1) * measure.EPOCH_S, False][: len(arms)]
+        *_, self._evidence = self._evidence.update(
+            self._design, counts, self.phi[rows], weight.astype(float), new_epochs
         )
         on = self.is_on[rows]
         if self._variant.rolls_back:

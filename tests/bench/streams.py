@@ -5,7 +5,7 @@ weight is the requests whose routing uniform is below it, so the counts are kept
 bands between the weights that any policy uses.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy.typing as npt
 Array = npt.NDArray[np.float64]
 
 ERRORS, OVER_250 = 0.005, 0.01
+SHARES = (0.2, 1.0)
 # Lognormal latency, sigma 0.6: the p99 is 250 ms, or 376 ms where 5 % are over 250.
 OVER_300, OVER_500 = 0.0043, 0.00025
 SLOW_OVER_300, SLOW_OVER_500 = 0.0257, 0.00256
@@ -47,8 +48,20 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
+class Pairs:
+    """Requests that were asked of both arms once more (R, M); none is a user's."""
+
+    canary_bad: Array
+    stable_bad: Array
+    n: Array
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
-    """What a policy sees of one scrape (R rollouts, M metrics: errors, over 250 ms)."""
+    """What a policy sees of one scrape (R rollouts, M metrics: errors, over 250 ms).
+
+    `pairs` by the share of all requests that is asked of both arms once more.
+    """
 
     canary_bad: Array
     canary_n: Array
@@ -57,6 +70,7 @@ class Seen:
     canary_over_300: Array
     canary_over_500: Array
     excess: Array
+    pairs: Mapping[float, Pairs]
 
 
 class Stream:
@@ -103,7 +117,21 @@ class Stream:
             )
         )
         sums = np.cumsum(bands, axis=-1, dtype=float) * cell.cluster
-        return Scrape(cell, self._edges, sums)
+        pairs = {share: self._pairs(base, share) for share in SHARES}
+        return Scrape(cell, self._edges, sums, pairs)
+
+    def _pairs(self, base: float, share: float) -> Array:
+        """Of a share of requests: n, then both arms' errors and what is over 250 ms.
+
+        The canary's are in two parts: what the stable has too, and what it adds.
+        """
+        cell, draw = self.cell, self._random
+        n = draw.poisson(self._rate * 100 * share, self._shape[0])
+        found = [n]
+        for rate, more in ((base, cell.errors), (OVER_250, cell.over)):
+            stable, canary = draw.binomial(n, rate), draw.binomial(n, rate)
+            found += [stable, canary, draw.binomial(n - canary, more / (1 - rate))]
+        return np.stack(found).astype(float) * cell.cluster
 
     def history(self, scrapes: int) -> tuple[Array, Array]:
         """Bad (R, scrapes, M) and n (R, scrapes) of the stable with all traffic."""
@@ -117,9 +145,15 @@ class Stream:
 class Scrape:
     """One interval's requests; `at` says what a policy sees at its weights."""
 
-    def __init__(self, cell: Cell, edges: npt.NDArray[np.int64], sums: Array) -> None:
-        """Take sums over the bands up to each edge."""
-        self._cell = cell
+    def __init__(
+        self,
+        cell: Cell,
+        edges: npt.NDArray[np.int64],
+        sums: Array,
+        pairs: Mapping[float, Array],
+    ) -> None:
+        """Take sums over the bands up to each edge, and what pairs would show."""
+        self._cell, self._pairs = cell, pairs
         self._edges = edges
         self._sums = sums
 
@@ -139,4 +173,15 @@ class Scrape:
             o3 + more * m3,
             o5 + more * m5,
             more * (more_errors + more_over),
+            {share: self._asked_of_both(share, more) for share in SHARES},
+        )
+
+    def _asked_of_both(self, share: float, more: Array) -> Pairs:
+        """That share, and `more` of what the canary adds (R)."""
+        pairs = self._pairs[share]
+        n, errors, canary, more_errors, over, canary_over, more_over = pairs
+        return Pairs(
+            np.stack([canary + more * more_errors, canary_over + more * more_over], -1),
+            np.stack([errors, over], -1),
+            np.stack([n, n], -1),
         )

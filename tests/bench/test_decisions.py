@@ -6,6 +6,7 @@ import pytest
 from scripts.rollout import measure
 from scripts.rollout.machine import Machine
 from scripts.rollout.state import (
+    Beside,
     Delta,
     Observation,
     Phase,
@@ -23,7 +24,7 @@ from tests.bench.decisions import (
     variants,
 )
 from tests.bench.ours import Ours
-from tests.bench.streams import Cell, Scrape, Seen, Stream
+from tests.bench.streams import Array, Cell, Scrape, Seen, Stream
 
 WEIGHTS = sorted({95, 100, *range(1, 51)})
 ROLLOUTS = 8
@@ -43,7 +44,9 @@ def test_a_missed_bar_is_seen() -> None:
     from dataclasses import replace
 
     slow = [replace(outcomes[0], minutes_passed=3.6), *outcomes[1:]]
-    assert list(misses({cell: slow})) == ["through the last gate in 3.60 min, bar 3.5"]
+    assert list(misses({cell: slow})) == [
+        "ours, steps auto: through the last gate in 3.60 min, bar 3.5"
+    ]
     wild = [replace(outcomes[0], rolled_back=0.5), *outcomes[1:]]
     assert list(misses({cell: wild})) == ["ours, steps auto: false rollbacks 0.5"]
 
@@ -81,18 +84,26 @@ class Single:
 
     def see(self, seen: Seen, now_s: float) -> None:
         """One look, and the next at once where something was asked for."""
-        row = self.row
-        columns = (seen.canary_bad, seen.canary_n, seen.stable_bad, seen.stable_n)
-        metrics = {
-            name: tuple(float(column[row, m]) for column in columns)
-            for m, name in enumerate(("errors", "latency"))
-        }
-        delta = Delta(metrics)  # type: ignore[arg-type]
-        look = Observation(now_s, self._view(), delta)
+        users = (seen.canary_bad, seen.canary_n, seen.stable_bad, seen.stable_n)
+        beside: tuple[Beside, ...] = ()
+        shadow = self.machine.rules.policy.shadow
+        if shadow is not None:
+            pairs = seen.pairs[shadow.share]
+            both = (pairs.canary_bad, pairs.n, pairs.stable_bad, pairs.n)
+            beside = (Beside("shadow", self._delta(*both)),)
+        look = Observation(now_s, self._view(), self._delta(*users), beside=beside)
         self.state = self.machine.step(self.state, look).state
         if not self.state.is_verified:
             again = Observation(now_s, self._view(), None)
             self.state = self.machine.step(self.state, again).state
+
+    def _delta(self, *columns: Array) -> Delta:
+        rows = [
+            (a[self.row, m], b[self.row, m], c[self.row, m], d[self.row, m])
+            for a, b, c, d in [columns]
+            for m in (0, 1)
+        ]
+        return Delta(dict(zip(("errors", "latency"), rows, strict=True)))
 
     def _view(self) -> View:
         is_last = self.state.phase is Phase.PROMOTING
@@ -107,7 +118,7 @@ class Single:
         )
 
 
-@pytest.mark.parametrize("variant", variants(50.0)[:3], ids=lambda each: each.name)
+@pytest.mark.parametrize("variant", variants(50.0)[:6], ids=lambda each: each.name)
 @pytest.mark.parametrize(
     "cell", [Cell("good"), Cell("bad", errors=0.02), Cell("clusters", cluster=4)]
 )
