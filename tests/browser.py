@@ -1,4 +1,4 @@
-"""A page as headless Chromium shows it (Debian's package `chromium`)."""
+"""A report as headless Chromium shows it (Debian's package `chromium`)."""
 
 import html
 import json
@@ -11,6 +11,25 @@ from typing import Any
 import pytest
 
 DARK, LIGHT = 0, 1
+LOOK = """
+const style = window.getComputedStyle(page.body);
+return {
+  ink: style.color, paper: style.backgroundColor,
+  overflow: page.documentElement.scrollWidth - page.documentElement.clientWidth,
+  plots: [...page.querySelectorAll("figure")].map((figure) => ({
+    title: figure.querySelector("h2").textContent,
+    lines: figure.querySelectorAll("svg path[d]").length,
+    words: [...figure.querySelectorAll("svg text")].map((each) => each.textContent),
+    width: figure.querySelector("svg").getBoundingClientRect().width,
+    smallest: Math.min(...[...figure.querySelectorAll("svg text")]
+      .map((each) => parseFloat(window.getComputedStyle(each).fontSize))),
+  })),
+};
+"""
+TITLES = [
+    *("Weight", "errors", "latency", "Evidence against the canary"),
+    *("Evidence for the next weight", "Latency", "Predicted labels"),
+]
 FRAME = """<!doctype html>
 <iframe style="border: 0; width: {width}px; height: 6000px" srcdoc="{page}"></iframe>
 <script>
@@ -23,10 +42,10 @@ addEventListener("load", () => setTimeout(() => {{
 </script>"""
 
 
-def look(page: str, width: int, scheme: int, script: str, folder: Path) -> Any:
-    """What `script` returns of `page` and `window` at a width; no console message."""
+def look(page: str, width: int, scheme: int, folder: Path) -> Any:
+    """What LOOK finds in a report at a width; no console message."""
     framed = folder / "framed.html"
-    framed.write_text(FRAME.format(width=width, page=html.escape(page), look=script))
+    framed.write_text(FRAME.format(width=width, page=html.escape(page), look=LOOK))
     said = _chromium(
         framed, "--dump-dom", f"--blink-settings=preferredColorScheme={scheme}"
     )

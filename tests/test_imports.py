@@ -40,7 +40,17 @@ PURE = (
     *("asked", "ceiling", "chain", "codec", "counters", "dispersion", "drift"),
     *("evidence", "explain", "interval", "judge", "look", "machine", "measure"),
     *("mixture", "phases", "plan", "records", "replay", "say", "series", "state"),
-    *("watch", "ahead"),
+    *(
+        "watch",
+        "ahead",
+        "actions",
+        "metric",
+        "pairs",
+        "policy",
+        "steering",
+        "values",
+        "window",
+    ),
 )
 RULES = {
     "predictor knows nothing of training or scripts": (

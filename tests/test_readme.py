@@ -88,13 +88,17 @@ def _check_demo(printed: str) -> None:
     assert "verdict: promoted, exit code 0" in printed
     assert "verdict: rolled_back, exit code 10" in printed
     promoted, _, _ = printed.partition("verdict: promoted")
-    gates = re.findall(r"(\d+) % -> (\d+) % (.*)", promoted)
+    found = re.findall(r"(\d+) % -> (\d+) % (on .*|by .*)", promoted)
+    gates = list(dict.fromkeys(found))
     assert {how for _, _, how in gates} == {"on evidence"}
     assert [low for low, _, _ in gates][1:] == [high for _, high, _ in gates][:-1]
     assert gates[-1][:2] == ("50", "95")
     failed = re.findall(r"requests meanwhile, (\d+) of them failed", printed)
     assert int(failed[0]) == 0
     assert 0 < int(failed[1]) <= 40
+    for path in re.findall(r"^report: (.*)$", printed, re.MULTILINE):
+        assert "<h1>" in Path(path).read_text(encoding="utf-8")
+    assert printed.count("\nreport: ") == 2
 
 
 def test_the_tutorials_address(clone: Path) -> None:

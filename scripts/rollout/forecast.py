@@ -29,7 +29,8 @@ def given(policy: Policy, rps: float, bad: dict[str, float]) -> Traffic:
     size = policy.dependence.cluster_size
     phi = 1.0 if size == "auto" else float(size)
     shares = [bad.get(name, 0.01) for name in names]
-    return Traffic(rps, np.array(shares), np.full(len(names), phi))
+    phis = np.full(len(names), phi)
+    return Traffic(rps, np.array(shares), phis, policy.pairs_rps(rps))
 
 
 def seen(folder: Path, policy: Policy, seconds: float) -> Traffic:

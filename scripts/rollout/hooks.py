@@ -15,9 +15,10 @@ from typing import Any
 import urllib3
 
 from scripts.rollout.actions import Answer, Consult, Says
-from scripts.rollout.policy import Hook, Policy
+from scripts.rollout.policy import Policy
 from scripts.rollout.ports import Saved
 from scripts.rollout.state import State
+from scripts.rollout.steering import Hook
 
 YES_CODE, NO_CODE = 0, 1
 YES_BELOW, NO_STATUS = 300, 403

@@ -46,7 +46,7 @@ def design(policy: Policy, steps: Sequence[int]) -> Design:
 def traffic(policy: Policy, known: Sequence[Delta], phi: Array, rps: float) -> Traffic:
     """What to expect of both arms, from what the stable showed."""
     bad, n = _known(policy, known)
-    return Traffic(rps, bad / n, phi)
+    return Traffic(rps, bad / n, phi, policy.pairs_rps(rps))
 
 
 def steps(policy: Policy, traffic: Traffic) -> tuple[int, ...]:

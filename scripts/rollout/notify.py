@@ -14,8 +14,8 @@ from typing import Any
 
 import urllib3
 
-from scripts.rollout.policy import Webhook
 from scripts.rollout.ports import Saved
+from scripts.rollout.steering import Webhook
 
 TRIES, FIRST_PAUSE_S, PATIENCE_S = 5, 0.5, 10.0
 

@@ -24,11 +24,15 @@ MOST_SCRAPES = 360
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What is expected: requests a second in all, bad shares and phi (M)."""
+    """What is expected: requests a second in all, bad shares and phi (M).
+
+    `pairs`: texts a second that both arms are asked beside the users' requests.
+    """
 
     rps: float
     bad: Array
     phi: Array
+    pairs: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +105,9 @@ def forecast(
             # Longer ticks as time goes by: nobody needs the tenth hour to the second.
             seconds = max(interval_s, spent / 50)
             counts = _expected(traffic, seconds, weight)
-            (evidence,) = evidence.update(
-                design, counts, traffic.phi, np.array(weight), [False]
+            new_epochs = [False] * len(counts.canary_n)
+            *_, evidence = evidence.update(
+                design, counts, traffic.phi, np.array(weight), new_epochs
             )
             waited, spent = waited + seconds, spent + seconds
             opens = evidence.opens(design)
@@ -117,11 +122,13 @@ def forecast(
 
 
 def _expected(traffic: Traffic, seconds: float, weight: float) -> Counts:
-    requests = traffic.rps * seconds
-    canary = np.full(traffic.bad.shape, requests * weight / FULL)
-    stable = requests - canary
-    arms = (canary * traffic.bad, canary, stable * traffic.bad, stable)
-    return Counts(*(each[None] for each in arms))
+    """Counts of the users' requests, and of pairs where there are any (first axis)."""
+    requests, pairs = traffic.rps * seconds, traffic.pairs * seconds
+    canary, stable = [requests * weight / FULL], [requests * (1 - weight / FULL)]
+    if pairs:
+        canary, stable = [*canary, pairs], [*stable, pairs]
+    n = [np.outer(arm, np.ones_like(traffic.bad)) for arm in (canary, stable)]
+    return Counts(n[0] * traffic.bad, n[0], n[1] * traffic.bad, n[1])
 
 
 def _known(traffic: Traffic) -> tuple[Array, Array]:

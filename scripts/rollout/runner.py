@@ -4,14 +4,11 @@ Killed at any instant, the next run starts from what was written, does once more
 may not have been done (every action is absolute), and goes on with the same evidence.
 """
 
-import itertools
-import math
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from scripts.rollout import acts, codec, counters, machine, pairs, records
-from scripts.rollout.actions import Action, Request
+from scripts.rollout import acts, codec, counters, machine, observe, records
+from scripts.rollout.actions import Action
 from scripts.rollout.errors import (
     Exit,
     PolicyError,
@@ -21,14 +18,10 @@ from scripts.rollout.errors import (
 )
 from scripts.rollout.look import ALL
 from scripts.rollout.machine import Machine
-from scripts.rollout.pairs import Apart
 from scripts.rollout.policy import Policy
-from scripts.rollout.ports import Reading, Saved, World
+from scripts.rollout.ports import Saved, World
 from scripts.rollout.state import (
-    Beside,
     Decision,
-    Delta,
-    Observation,
     Pause,
     Phase,
     State,
@@ -132,7 +125,7 @@ class Runner:
 
     def look(self) -> Decision:
         """Observe, decide, write down, act, read back."""
-        seen, reading, apart = self.observe()
+        seen, reading, apart = observe.world(self._policy, self._world, self.saved)
         decision = self._machine.step(self.saved.state, seen)
         saved = replace(
             self.saved,
@@ -158,66 +151,8 @@ class Runner:
             if view is None:
                 raise Unreachable("the InferenceService cannot be read")
             self._saved = self._fresh(view)
-        seen, _, _ = self.observe()
+        seen, _, _ = observe.world(self._policy, self._world, self._saved)
         return self._machine.step(self._saved.state, seen)
-
-    def observe(self) -> tuple[Observation, Reading | None, Apart]:
-        """The world now, the raw counters, and answers that wait for true labels."""
-        world, saved = self._world, self.saved
-        arms = (saved.state.canary, saved.state.stable)
-        view, reading = world.traffic.observe(), world.metrics.read(arms)
-        delta = None
-        if reading is not None:
-            delta = counters.delta(
-                self._policy,
-                saved.reading,
-                reading,
-                since=saved.read_at or math.inf,
-                arms=arms,
-            )
-        requests = tuple(world.journal.requests(saved.requests))
-        apart, beside = self._beside(requests)
-        seen = Observation(
-            time=world.now(),
-            view=view,
-            delta=delta,
-            requests=requests,
-            warmed=saved.warmed,
-            history=self._history() if saved.state.tick == 0 else (),
-            answer=None if world.hooks is None else world.hooks.answer(),
-            beside=beside,
-        )
-        return seen, reading, apart
-
-    def _beside(self, requests: Sequence[Request]) -> tuple[Apart, tuple[Beside, ...]]:
-        """What was counted beside the users' requests, and what people know of it."""
-        policy, state = self._policy, self.saved.state
-        apart, found = pairs.judged(policy, self.saved.apart, requests)
-        for each in self._world.besides:
-            taken = each.take(state.canary, state.stable)
-            if each.counts:
-                apart = pairs.apart(apart, taken)
-            if taken:
-                delta = pairs.counted(policy, taken)
-                found = (*found, Beside(each.name, delta, each.counts))
-        return apart, found
-
-    def _history(self) -> tuple[Delta, ...]:
-        """What the stable did before, scrape by scrape, where somebody remembers."""
-        policy, stable = self._policy, self.saved.state.stable
-        if policy.dependence.cluster_size != "auto":
-            return ()
-        try:
-            past = self._world.metrics.history(
-                stable, policy.dependence.history, policy.source.interval
-            )
-        except Unreachable as error:
-            self._world.say(f"no history: {error}")
-            return ()
-        return tuple(
-            counters.delta(policy, before, now, since=since, arms=("", stable))
-            for (since, before), (_, now) in itertools.pairwise(past)
-        )
 
     def _act(self, action: Action) -> None:
         """Do what was decided, read back what is in force, write that down too."""

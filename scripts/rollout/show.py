@@ -54,7 +54,8 @@ def eta_s(rules: Rules, state: State) -> float | None:
     if state.phase is Phase.BAKE:
         return max(policy.bake.duration - waited, 0.0)
     stable = judged.evidence.worse
-    expected = Traffic(state.rps, stable.stable_rate, judged.phi)
+    pairs = policy.pairs_rps(state.rps)
+    expected = Traffic(state.rps, stable.stable_rate, judged.phi, pairs)
     stays = plan.forecast(
         rules.design(state.steps),
         expected,

@@ -16,6 +16,7 @@ from tests.faults.pipelines import (
     CrashLooping,
     Failing,
     Healthy,
+    Mistaken,
     NeverReady,
     OneClass,
     Slow,
@@ -63,6 +64,7 @@ def _faults(folder: Path, base: str) -> None:
         "one-class": OneClass(good),
         "never-ready": NeverReady(good),
         "crash-looping": CrashLooping(good),
+        "mistaken": Mistaken(good, every=3),
         "altered": Healthy(good),
     }.items():
         (folder / "models").mkdir(exist_ok=True)

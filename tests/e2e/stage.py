@@ -26,15 +26,22 @@ class ClusterStage(Stage[Site]):
         """The shipped manifest of a version as the newest revision; its name."""
         return self._newer(intent(name, percent, **env))
 
-    def fault(self, model: str, percent: int = 0, deadline: str = "120s") -> str:
+    def fault(
+        self, model: str, percent: int = 0, deadline: str = "120s", **env: str
+    ) -> str:
         """A canary with one of the bad models; its name."""
-        return self.image(FAULTS, model, percent, deadline)
+        return self.image(FAULTS, model, percent, deadline, **env)
 
     def image(
-        self, image: str, model: str, percent: int = 0, deadline: str = "120s"
+        self,
+        image: str,
+        model: str,
+        percent: int = 0,
+        deadline: str = "120s",
+        **env: str,
     ) -> str:
         """A canary of any image, given up after `deadline`."""
-        document = intent("v2", percent)
+        document = intent("v2", percent, **env)
         document["metadata"]["annotations"][PROGRESS_DEADLINE] = deadline
         container = document["spec"]["predictor"]["containers"][0]
         container["image"] = f"dev.local/{image}"

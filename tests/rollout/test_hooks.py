@@ -12,8 +12,8 @@ from scripts.rollout import hooks
 from scripts.rollout.actions import Answer, Consult, Says
 from scripts.rollout.errors import Exit
 from scripts.rollout.hooks import PolicyHooks
-from scripts.rollout.policy import Hook
 from scripts.rollout.state import Phase
+from scripts.rollout.steering import Hook
 from tests.rollout.worlds import Rollout, policy
 from tests.servers import serving
 

@@ -1,17 +1,13 @@
 """What people add to a rollout, on real processes: hooks, texts, labels, metrics."""
 
-import csv
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
-import requests
 
 from tests.faults import models
 from tests.faults.pipelines import Healthy, Mistaken, OneClass, Unsure
-from tests.rollout.live import DATA, POLICY, LocalStage, stage
+from tests.rollout.live import POLICY, LocalStage, stage
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -19,6 +15,7 @@ TOKEN = "only-for-this-test"
 SHADOW = f"shadow: {{share: 100%}}\n{POLICY}"
 DISAGREEMENT = "  - {name: disagreement, shadow: predicted_label, tolerance: 20%}\n"
 ACCURACY = "  - {name: accuracy, feedback: label, weight: 3}\n"
+PATIENT = SHADOW.replace("tolerance: 10%", "tolerance: 40%").replace("2s}", "30s}")
 LOW = "  - {name: low_confidence, bad: confidence<0.5, budget: 4%, weight: 3}\n"
 
 
@@ -94,20 +91,9 @@ def test_shadow_promotes_a_good_canary_and_counts_no_pair_as_users(
 def test_feedback_rolls_back_what_only_labels_can_show(on: LocalStage) -> None:
     """Same codes, same speed, the same mix: worse answers."""
     on.canary(Mistaken(models.inner(), every=3))
-    file = on.folder / "labels.csv"
-    with _named_users(on) as truth:
-        policy = SHADOW.replace("tolerance: 10%", "tolerance: 40%")
-        promoter = on.start(_with(ACCURACY, policy.replace("2s}", "30s}")))
-        while promoter.poll() is None:
-            time.sleep(1)
-            rows = [f"{name},{label}" for name, label in list(truth.items())]
-            file.write_text("\n".join(["id,label", *rows, *rows[:3], "gone,praise"]))
-            code, said = on.verb("feedback", "intent", str(file))
-            assert code in (0, 2), said
-            print(said)
-        ended, _ = promoter.communicate()
-    assert promoter.returncode == 10, ended
-    assert "accuracy: " in ended
+    code, said = on.taught(_with(ACCURACY, PATIENT))
+    assert code == 10, said
+    assert "accuracy: where both differ, wrong in" in said
     page = on.backend.journal.with_name("report.html").read_text()
     assert "<dt>feedback</dt>" in page
     assert "<dt>shadow</dt>" in page
@@ -156,30 +142,3 @@ def _row(
 ) -> list[float]:
     delta = look["seen"]["delta"]
     return delta["metrics"][name] if delta else [0.0, 0.0, 0.0, 0.0]
-
-
-@contextmanager
-def _named_users(on: LocalStage) -> Iterator[dict[str, str]]:
-    """Requests with ids of their own, and the true label of each."""
-    with DATA.open(encoding="utf-8") as file:
-        rows = [(row["text"], row["intent"]) for row in csv.DictReader(file)][::37]
-    truth: dict[str, str] = {}
-    ended = threading.Event()
-
-    def work() -> None:
-        with requests.Session() as session:
-            session.headers["Host"] = on.backend.host or ""
-            for number in range(100_000):
-                if ended.wait(1 / 60):
-                    return
-                text, label = rows[number % len(rows)]
-                tensor = {"name": "text", "datatype": "BYTES", "shape": [1]}
-                body = {"id": f"r{number}", "inputs": [{**tensor, "data": [text]}]}
-                session.post(f"{on.backend.url}/v2/models/intent/infer", json=body)
-                truth[f"r{number}"] = label
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    yield truth
-    ended.set()
-    thread.join()

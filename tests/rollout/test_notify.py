@@ -16,9 +16,9 @@ from scripts.rollout import notify
 from scripts.rollout.audit import Heard
 from scripts.rollout.errors import Exit
 from scripts.rollout.notify import Notify
-from scripts.rollout.policy import Webhook
 from scripts.rollout.ports import World
 from scripts.rollout.runner import Runner
+from scripts.rollout.steering import Webhook
 from tests.rollout.fakes import Cluster
 from tests.rollout.worlds import POLICY, policy
 from tests.servers import serving

@@ -105,3 +105,15 @@ def test_what_is_told_is_checked_against_the_policy() -> None:
         PolicyError, match="no metric 'error'; known are errors, latency"
     ):
         forecast.given(FIXED, 50, {"error": 0.1})
+
+
+def test_pairs_make_a_plan_faster_and_begin_at_zero() -> None:
+    with_pairs = policy(shadow="{share: 20%}", steps="auto")
+    without = policy(steps="auto")
+    found = [
+        forecast.forecast(each, forecast.given(each, 50.0, {}))
+        for each in (without, with_pairs)
+    ]
+    assert (found[1]["steps"][0], found[0]["steps"][0] > 0) == (0, True)
+    slow, fast = (each["secondsToLastGate"] for each in found)
+    assert fast < 0.7 * slow

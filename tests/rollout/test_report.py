@@ -19,26 +19,6 @@ from tests import browser
 from tests.rollout.fakes import Cluster
 from tests.rollout.worlds import POLICY, policy
 
-LOOK = """
-const style = window.getComputedStyle(page.body);
-return {
-  ink: style.color, paper: style.backgroundColor,
-  overflow: page.documentElement.scrollWidth - page.documentElement.clientWidth,
-  plots: [...page.querySelectorAll("figure")].map((figure) => ({
-    title: figure.querySelector("h2").textContent,
-    lines: figure.querySelectorAll("svg path[d]").length,
-    words: [...figure.querySelectorAll("svg text")].map((each) => each.textContent),
-    width: figure.querySelector("svg").getBoundingClientRect().width,
-    smallest: Math.min(...[...figure.querySelectorAll("svg text")]
-      .map((each) => parseFloat(window.getComputedStyle(each).fontSize))),
-  })),
-};
-"""
-TITLES = [
-    *("Weight", "errors", "latency", "Evidence against the canary"),
-    *("Evidence for the next weight", "Latency", "Predicted labels"),
-]
-
 
 def _run(folder: Path, looks: int = 60, bad: float = 0.0) -> Cluster:
     """A rollout that writes its report as it goes."""
@@ -169,8 +149,8 @@ def test_the_verb_says_what_is_missing(given: list[str], text: str, said: str) -
 def test_a_browser_draws_every_plot(tmp_path: Path, width: int, scheme: int) -> None:
     cluster = _run(tmp_path)
     page = (cluster.journal.folder / "report.html").read_text()
-    seen = browser.look(page, width, scheme, LOOK, tmp_path)
-    assert [plot["title"] for plot in seen["plots"]] == TITLES
+    seen = browser.look(page, width, scheme, tmp_path)
+    assert [plot["title"] for plot in seen["plots"]] == browser.TITLES
     for plot in seen["plots"]:
         assert plot["lines"] >= 4, plot
         assert len(plot["words"]) >= 4, plot
@@ -186,7 +166,12 @@ def test_a_browser_draws_every_plot(tmp_path: Path, width: int, scheme: int) -> 
 def test_it_can_be_printed(tmp_path: Path) -> None:
     cluster = _run(tmp_path)
     text = browser.printed(cluster.journal.folder / "report.html")
-    for word in ("r-00002 was promoted", *TITLES, "Decisions", "inferenceservice"):
+    for word in (
+        "r-00002 was promoted",
+        *browser.TITLES,
+        "Decisions",
+        "inferenceservice",
+    ):
         assert word in text, text
 
 

@@ -1,0 +1,54 @@
+"""A rollout on a cluster as people see and steer it: from outside, and by labels."""
+
+import subprocess
+
+import pytest
+
+from tests import browser
+from tests.e2e.stage import RPS, ClusterStage
+from tests.rollout.live import POLICY
+from tests.rollout.test_live_steering import ACCURACY, PATIENT, TOKEN
+from tests.rollout.test_notify import Receiver
+from tests.servers import serving
+
+REFUSES = "[sh, -c, 'test $ROLLOUT_WEIGHT -lt 50 || { echo not today; exit 1; }']"
+
+
+def test_watched_told_refused_and_reported(on: ClusterStage) -> None:
+    canary = on.version("v2")
+    with serving(Receiver()) as receiver, on.users(RPS):
+        promoter = on.start(
+            f"hooks: {{confirm: {{command: {REFUSES}}}}}\n"
+            f"notify: [{{url: {receiver.url}}}]\n{POLICY}"
+        )
+        on.until(lambda: on.percent(canary) == 10)
+        watching = on.command("watch", "intent")
+        watched = subprocess.run(watching, capture_output=True, text=True, timeout=90)
+        said, _ = promoter.communicate(timeout=90)
+    assert promoter.returncode == 11, said
+    assert "hook confirm says no to 50 %: not today" in said
+    assert watched.returncode == 0, watched.stderr
+    assert "RolledBack at 0 %" in watched.stdout
+    told = [(each["phase"], each["weight"]) for each in receiver.got]
+    assert told[-1] == ("RolledBack", 0)
+    assert ("Step", 10) in told
+    page = on.backend.journal.with_name("report.html").read_text()
+    seen = browser.look(page, 1400, browser.LIGHT, on.folder)
+    assert [plot["title"] for plot in seen["plots"]] == browser.TITLES
+    assert all(plot["lines"] >= 4 for plot in seen["plots"])
+    assert f"{canary} was rolled back by a guard." in page
+
+
+@pytest.mark.timeout(400)
+def test_true_labels_roll_back_what_nothing_else_shows(
+    on: ClusterStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Same codes, same speed, worse answers."""
+    monkeypatch.setenv("RECORDING_TOKEN", TOKEN)
+    stable = on.version("v1", None, RECORDING_TOKEN=TOKEN)
+    on.until(lambda: on.percent(stable) == 100)
+    on.fault("mistaken", RECORDING_TOKEN=TOKEN)
+    on.until(on.is_ready)
+    code, said = on.taught(PATIENT.replace("deadlines:", f"{ACCURACY}deadlines:"))
+    assert code == 10, said
+    assert "accuracy: where both differ, wrong in" in said
