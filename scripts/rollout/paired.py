@@ -1,7 +1,8 @@
 """Asks both arms the same texts, side by side, beside the loop and past the gateway.
 
 Marked, so that nobody counts them as users' requests. Both arms are asked in the same
-way at the same time, so their latencies compare. Texts stay in memory.
+way at the same time, so their latencies compare. A pod that is gone is nobody's
+failure. Texts stay in memory.
 """
 
 import math
@@ -16,7 +17,7 @@ import urllib3
 from scripts.rollout.pairs import Outcome, Pair
 from scripts.rollout.ports import Pages
 
-POLL_S = 0.5
+POLL_S, FRESH_S = 0.5, 3.0
 TIMEOUT_S = 10.0
 WORKERS, MOST_WAITING = 16, 200
 MARK = "x-intent-traffic"
@@ -93,6 +94,7 @@ class Paired:
         self._found: list[Pair] = []
         self._waiting = 0
         self._arms = ("", "")
+        self._known: dict[str, tuple[float, list[str]]] = {}
         self._thread: threading.Thread | None = None
 
     def take(self, canary: str, stable: str) -> list[Pair]:
@@ -135,17 +137,27 @@ class Paired:
             self._waiting += has_room
         return has_room
 
-    def _doors(self, revision: str) -> list[str]:
-        """Where a revision's predictors are asked directly."""
-        pages = self._find([revision])
-        urls = () if pages is None else pages.predictors
-        return [url.removesuffix(METRICS_PAGE) for url in urls]
+    def _doors(self, revision: str, fresh_s: float = FRESH_S) -> list[str]:
+        """Where a revision's predictors are asked directly, found a moment ago."""
+        found_at, found = self._known.get(revision, (-math.inf, []))
+        if time.monotonic() - found_at > fresh_s:
+            pages = self._find([revision])
+            urls = () if pages is None else pages.predictors
+            found = [url.removesuffix(METRICS_PAGE) for url in urls]
+            self._known[revision] = time.monotonic(), found
+        return found
 
-    def _ask_both(self, request: str, text: str, canary: str, stable: str) -> None:
-        pair = Pair(request, self._ask(canary, text), self._ask(stable, text))
+    def _ask_both(self, request: str, text: str, *doors: str) -> None:
+        canary, stable = (self._ask(door, text) for door in doors)
+        asked = zip(self._arms, doors, (canary, stable), strict=True)
+        is_gone = any(
+            outcome.is_silent and door not in self._doors(arm, fresh_s=0.0)
+            for arm, door, outcome in asked
+        )
         with self._lock:
             self._waiting -= 1
-            self._found.append(pair)
+            if not is_gone:
+                self._found.append(Pair(request, canary, stable))
 
     def _ask(self, door: str, text: str) -> Outcome:
         start = time.perf_counter()
@@ -157,10 +169,13 @@ class Paired:
                 headers=self._headers,
                 timeout=TIMEOUT_S,
             )
-            took = time.perf_counter() - start
-            if answer.status == 200:
-                content = answer.json()
-                return Outcome(took, content["intent"], content["confidence"])
-        except (urllib3.exceptions.HTTPError, ValueError, KeyError):
-            took = time.perf_counter() - start
-        return Outcome(took)
+        except urllib3.exceptions.HTTPError:
+            return Outcome(time.perf_counter() - start, is_silent=True)
+        took = time.perf_counter() - start
+        if answer.status != 200:
+            return Outcome(took)
+        try:
+            content = answer.json()
+            return Outcome(took, content["intent"], content["confidence"])
+        except (ValueError, KeyError, TypeError):
+            return Outcome(took)

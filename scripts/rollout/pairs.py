@@ -17,11 +17,15 @@ Apart = Mapping[str, tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an arm made of a text; `label` is "" where it failed."""
+    """What an arm made of a text; `label` is "" where it failed.
+
+    `is_silent`: no answer at all, as from a pod that is gone.
+    """
 
     seconds: float
     label: str = ""
     confidence: float = 0.0
+    is_silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

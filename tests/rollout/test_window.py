@@ -69,13 +69,18 @@ def test_seconds_are_counted_only_while_it_is_open() -> None:
     assert OFFICE.open_s(_at(25, "10:00"), _at(26, "10:00")) == 0
 
 
-def test_the_weight_stays_outside_of_it_and_a_rollback_does_not_wait() -> None:
+def _at_the_end_of_monday() -> Rollout:
     rollout = Rollout.begun(policy(window=DAY))
     clock = _at(23, "16:58", "UTC")
     rollout.state = rollout.state.changed(
         now=clock, began=clock, entered=clock, heard=clock, was_ready=clock
     )
     rollout.until(Phase.STEP, 5)
+    return rollout
+
+
+def test_the_weight_stays_outside_of_it_and_a_rollback_does_not_wait() -> None:
+    rollout = _at_the_end_of_monday()
     rollout.look(seconds=120)
     for _ in range(30):
         rollout.look(seconds=60)
@@ -85,12 +90,7 @@ def test_the_weight_stays_outside_of_it_and_a_rollback_does_not_wait() -> None:
 
 
 def test_deadlines_wait_for_it_as_long_as_it_takes() -> None:
-    rollout = Rollout.begun(policy(window=DAY))
-    clock = _at(23, "16:58", "UTC")
-    rollout.state = rollout.state.changed(
-        now=clock, began=clock, entered=clock, heard=clock, was_ready=clock
-    )
-    rollout.until(Phase.STEP, 5)
+    rollout = _at_the_end_of_monday()
     rollout.look(seconds=6 * 86400 + 16 * 3600)
     assert rollout.state.verdict is None
     rollout.until(Phase.PROMOTED)
