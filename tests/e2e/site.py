@@ -85,7 +85,7 @@ class Site:
     def flags(self, verb: str) -> list[str]:
         """The namespace, for verbs that have no policy to name it."""
         folder = ["--dir", str(self.folder)]
-        if verb in ("run", "plan", "lint", "replay"):
+        if verb in ("run", "plan", "lint", "replay", "report"):
             return folder
         return [*folder, "--cluster", "-n", self.namespace]
 

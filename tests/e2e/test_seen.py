@@ -7,7 +7,7 @@ import pytest
 from tests import browser
 from tests.e2e.stage import RPS, ClusterStage
 from tests.rollout.live import POLICY
-from tests.rollout.test_live_steering import ACCURACY, PATIENT, TOKEN
+from tests.rollout.test_live_steering import ACCURACY, PATIENT, SHADOW, TOKEN
 from tests.rollout.test_notify import Receiver
 from tests.servers import serving
 
@@ -52,3 +52,27 @@ def test_true_labels_roll_back_what_nothing_else_shows(
     code, said = on.taught(PATIENT.replace("deadlines:", f"{ACCURACY}deadlines:"))
     assert code == 10, said
     assert "accuracy: where both differ, wrong in" in said
+
+
+def test_a_jobs_shadow_comes_first_and_its_log_becomes_a_report(
+    on: ClusterStage,
+) -> None:
+    stable = on.version("v1", None, RECORDING_TOKEN=TOKEN)
+    on.until(lambda: on.percent(stable) == 100)
+    on.version("v2", RECORDING_TOKEN=TOKEN)
+    on.permit()
+    token = f"--from-literal=token={TOKEN}"
+    on.backend.kubectl("create", "secret", "generic", "intent-recording", token)
+    with on.users(RPS):
+        job = on.job(SHADOW)
+        on.until(lambda: on.phase() != "")
+        code, said = on.verb("status", "intent", "--wait", "--timeout", "90")
+    assert code == 0, said
+    on.backend.kubectl("wait", "--for=condition=Complete", f"job/{job}")
+    logs = on.backend.kubectl("logs", f"job/{job}")
+    assert "first step: 0 %" in logs
+    page = on.folder / "job.html"
+    command = on.command("report", "-", "--html", str(page))
+    subprocess.run(command, input=logs, text=True, check=True)
+    assert "<dt>shadow</dt>" in page.read_text()
+    assert "was promoted" in page.read_text()
