@@ -68,7 +68,10 @@ def told(lines: Iterable[str]) -> report.Story:
 
 
 class Report:
-    """Keeps a page beside a journal's file, written anew after each look."""
+    """Keeps a page beside a journal's file, written anew after each look.
+
+    None where the file holds no beginning, as after an `undo` from another machine.
+    """
 
     def __init__(self, journal: Path) -> None:
         """What the file holds already is read when the first entry comes."""
@@ -82,7 +85,7 @@ class Report:
                 self._story = told(lines)
         else:
             self._story = self._story.add(orjson.loads(saved.line))
-        if saved.kind == "look":
+        if saved.kind in ("look", "undo") and self._story.policy:
             write(self._story, self.path)
 
 

@@ -7,7 +7,6 @@ Plots are Apache ECharts'; the library and the numbers are in the page. Pure.
 
 import html
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -22,28 +21,20 @@ MOST_POINTS = 600
 MOST_DECISIONS = 300
 DIGITS = 5
 RELOAD_S = 2
-ENDINGS: dict[int, Callable[[str, str], str]] = {
-    Exit.PROMOTED: lambda canary, stable: (
-        f"{canary} was promoted: it is no worse than {stable} by more than the "
-        "budget allows."
+ENDINGS = {
+    Exit.PROMOTED: (
+        "{canary} was promoted: it is no worse than {stable} by more than the budget "
+        "allows."
     ),
-    Exit.ROLLED_BACK: lambda canary, stable: (
-        f"{canary} was rolled back: it is worse than {stable}."
-    ),
-    Exit.GUARD: lambda canary, _: f"{canary} was rolled back by a guard.",
-    Exit.ABORTED: lambda canary, _: f"{canary} was taken back by a person.",
-    Exit.HELD: lambda canary, _: (
-        f"{canary} is held where it is: the evidence did not suffice in time."
-    ),
-    Exit.PAUSED: lambda canary, _: f"{canary} waits for a person's approval.",
-    Exit.SUPERSEDED: lambda canary, _: (
-        f"{canary} was taken back: somebody applied a newer version."
-    ),
-    Exit.UNREACHABLE: lambda canary, _: (
-        f"{canary} is held where it is: nothing more could be read."
-    ),
-    Exit.UNVERIFIED: lambda canary, _: (
-        f"{canary} was to be rolled back, and that was NOT seen to be in force."
+    Exit.ROLLED_BACK: "{canary} was rolled back: it is worse than {stable}.",
+    Exit.GUARD: "{canary} was rolled back by a guard.",
+    Exit.ABORTED: "{canary} was taken back by a person.",
+    Exit.HELD: "{canary} is held where it is: the evidence did not suffice in time.",
+    Exit.PAUSED: "{canary} waits for a person's approval.",
+    Exit.SUPERSEDED: "{canary} was taken back: somebody applied a newer version.",
+    Exit.UNREACHABLE: "{canary} is held where it is: nothing more could be read.",
+    Exit.UNVERIFIED: (
+        "{canary} was to be rolled back, and that was NOT seen to be in force."
     ),
 }
 
@@ -78,6 +69,9 @@ class Story:
                 return _begun(entry)
             case "look":
                 self._look(entry)
+            case "undo" if self.points:
+                self.verdict, self.weight = Exit.ABORTED, 0
+                self._decide(self.points[-1]["at"], entry["reason"])
         return self
 
     def _look(self, entry: dict[str, Any]) -> None:
@@ -88,17 +82,7 @@ class Story:
         self.verdict, self.against = entry["verdict"], entry.get("against")
         for note in entry["notes"]:
             self._decide(at, note)
-        if "evidence" in entry and seen["delta"] is not None:
-            _add(self.labels, seen["delta"]["labels"])
-            _add(self.durations, seen["delta"].get("durations", {}))
-        for each in seen.get("beside", ()):
-            kind = (
-                each["source"] if each["counts"] else f"{each['source']}, not counted"
-            )
-            asked = max(
-                (row[1] for row in each["delta"]["metrics"].values()), default=0
-            )
-            self.beside[kind] = self.beside.get(kind, 0) + asked
+        self._count(seen, is_judged="evidence" in entry)
         self.looks += 1
         if is_turn or self.looks % self.every == 0:
             self.points.append(
@@ -112,6 +96,17 @@ class Story:
         if len(self.points) > MOST_POINTS:
             self.points = self.points[::2]
             self.every *= 2
+
+    def _count(self, seen: dict[str, Any], *, is_judged: bool) -> None:
+        """Add up labels, latencies, and what was asked beside the users' requests."""
+        if is_judged and seen["delta"] is not None:
+            _add(self.labels, seen["delta"]["labels"])
+            _add(self.durations, seen["delta"].get("durations", {}))
+        for each in seen.get("beside", ()):
+            rows = each["delta"]["metrics"].values()
+            kind = each["source"] + ("" if each["counts"] else ", not counted")
+            asked = max((row[1] for row in rows), default=0)
+            self.beside[kind] = self.beside.get(kind, 0) + asked
 
     def _decide(self, at: float, note: str) -> None:
         """Write a note down; one that repeats itself look after look only once."""
@@ -154,7 +149,8 @@ def sentence(story: Story, policy: Policy) -> str:
         )
     if story.verdict == Exit.PROMOTED and story.is_ordered:
         return f"{story.canary} was promoted because a person ordered it."
-    return ENDINGS[story.verdict](story.canary, story.stable)
+    ending = ENDINGS[Exit(story.verdict)]
+    return ending.format(canary=story.canary, stable=story.stable)
 
 
 def page(story: Story) -> str:

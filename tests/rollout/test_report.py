@@ -74,6 +74,23 @@ def test_one_that_was_ordered_says_so(tmp_path: Path) -> None:
     assert "a person ordered it" in report.sentence(story, policy())
 
 
+def test_one_that_was_undone_says_so(tmp_path: Path) -> None:
+    story = audit.told(_lines(_run(tmp_path)))
+    story = story.add({"kind": "undo", "reason": "undone by a person: a try"})
+    assert "was taken back by a person" in report.sentence(story, policy())
+    assert "undone by a person: a try" in report.page(story)
+
+
+def test_a_copy_without_a_beginning_becomes_no_page(tmp_path: Path) -> None:
+    cluster = _run(tmp_path)
+    copy = tmp_path / "copy" / "journal.jsonl"
+    saved = cluster.journal.load()
+    assert saved is not None
+    audit.copy_to(copy)(saved)
+    Report(copy)(saved)
+    assert [each.name for each in copy.parent.iterdir()] == ["journal.jsonl"]
+
+
 def test_a_promoter_that_goes_on_keeps_what_was_before(tmp_path: Path) -> None:
     cluster = _run(tmp_path, 6)
     once = audit.told(_lines(cluster))
