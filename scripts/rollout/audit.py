@@ -73,8 +73,9 @@ class Report:
     None where the file holds no beginning, as after an `undo` from another machine.
     """
 
-    def __init__(self, journal: Path) -> None:
+    def __init__(self, journal: Path, say: Callable[[str], None]) -> None:
         """What the file holds already is read when the first entry comes."""
+        self._say = say
         self._journal, self.path = journal, journal.with_name("report.html")
         self._story: report.Story | None = None
 
@@ -86,7 +87,14 @@ class Report:
         else:
             self._story = self._story.add(orjson.loads(saved.line))
         if saved.kind in ("look", "undo") and self._story.policy:
-            write(self._story, self.path)
+            self._write(self._story)
+
+    def _write(self, story: report.Story) -> None:
+        """No rollout ends because its report cannot be written; that is said."""
+        try:
+            write(story, self.path)
+        except OSError as error:
+            self._say(f"no report: {self.path}: {error.strerror}")
 
 
 def write(story: report.Story, path: Path) -> None:

@@ -43,7 +43,7 @@ def _beside(
 ) -> tuple[Apart, tuple[Beside, ...]]:
     """What was counted beside the users' requests, and what people know of it."""
     apart, found = pairs.judged(policy, saved.apart, requests)
-    for each in world.besides:
+    for each in world.pair_sources:
         taken = each.take(saved.state.canary, saved.state.stable)
         if each.counts:
             apart = pairs.apart(apart, taken)

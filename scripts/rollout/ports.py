@@ -121,7 +121,7 @@ class Shared(Journal, Protocol):
         """The last entries."""
 
 
-class Besides(Protocol):
+class PairSource(Protocol):
     """Whoever asks both arms the same texts; `counts` as in `state.Beside`."""
 
     name: str
@@ -155,4 +155,4 @@ class World:
     sleep: Callable[[float], None]
     say: Callable[[str], None]
     hooks: Hooks | None = None
-    besides: tuple[Besides, ...] = ()
+    pair_sources: tuple[PairSource, ...] = ()

@@ -24,7 +24,7 @@ from scripts.rollout.kube import Cluster
 from scripts.rollout.notify import Notify
 from scripts.rollout.paired import Paired, Shadow, Synthetic
 from scripts.rollout.policy import Policy
-from scripts.rollout.ports import Besides, Counted, Journal, Metrics, Shared, World
+from scripts.rollout.ports import Counted, Journal, Metrics, PairSource, Shared, World
 from scripts.rollout.prometheus import Prometheus
 from scripts.rollout.scrape import Scrape
 from scripts.rollout.standard import StandardTraffic
@@ -107,9 +107,10 @@ def heard(
     policy: Policy,
     kept: Shared,
     copy: str | None,
+    say: Callable[[str], None],
     hooks: Sequence[Listener] = (),
 ) -> Journal:
-    """The journal, and whom the policy tells of it.
+    """The journal, and whom the policy tells of it; beside its file lies a report.
 
     On a cluster that is Events too, and a copy of the whole chain.
     """
@@ -117,9 +118,9 @@ def heard(
     if is_on_cluster(policy):
         others.append(Events(_cluster(), policy.target.namespace, subject(policy)))
         copy = copy or str(copied(folder, policy.key))
-    whole = kept.path if isinstance(kept, FileJournal) else Path(str(copy))
-    if str(whole) != "-":
-        others.append(Report(whole))
+    whole = kept.path if isinstance(kept, FileJournal) else copy
+    if whole not in (None, "-"):
+        others.append(Report(Path(str(whole)), say))
     return Heard(kept, copy_to(copy) if copy else None, [*others, *hooks])
 
 
@@ -135,31 +136,34 @@ def world(
     *,
     is_quiet: bool,
     copy: str | None = None,
+    has_pairs: bool = False,
 ) -> World:
-    """Everything that a runner needs; `is_quiet` keeps standard output for others."""
+    """Everything that a runner needs; `is_quiet` keeps standard output for others.
+
+    `has_pairs`: whether both arms are asked what the policy says; to end a rollout, or
+    to say what one look would do, that is not needed.
+    """
     chosen, output = backend(folder, policy), sys.stderr if is_quiet else sys.stdout
 
     def say(note: str) -> None:
         print(time.strftime("%H:%M:%S"), note, file=output, flush=True)
 
     hooks = PolicyHooks(policy, say)
-
     return World(
         traffic=chosen.traffic,
         metrics=metrics(policy, chosen),
-        journal=heard(folder, policy, kept, copy, [hooks]),
+        journal=heard(folder, policy, kept, copy, say, [hooks]),
         now=time.time,
         sleep=time.sleep,
         say=say,
         hooks=hooks,
-        besides=besides(policy, chosen, say),
+        pair_sources=_pair_sources(policy, chosen, say) if has_pairs else (),
     )
 
 
-def besides(
+def _pair_sources(
     policy: Policy, chosen: Backend, say: Callable[[str], None]
-) -> tuple[Besides, ...]:
-    """Whoever asks both arms the same texts. Raises RolloutError."""
+) -> tuple[PairSource, ...]:
     http = chosen.http or urllib3.PoolManager(maxsize=32, retries=False)
     found: list[Paired] = []
     find = chosen.traffic.pages

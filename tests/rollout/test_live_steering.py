@@ -135,6 +135,8 @@ def test_without_its_token_or_texts_a_run_does_not_begin(
     code, said = on.verb("run", "-f", str(on.policy(SHADOW)))
     assert code == 2
     assert "error: shadow: expected RECORDING_TOKEN in the environment" in said
+    code, said = on.verb("run", "-f", str(on.policy(SHADOW)), "--dry-run")
+    assert "RECORDING_TOKEN" not in said
 
 
 def _row(

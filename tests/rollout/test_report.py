@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from tests.rollout.worlds import POLICY, policy
 def _run(folder: Path, looks: int = 60, bad: float = 0.0) -> Cluster:
     """A rollout that writes its report as it goes."""
     cluster = Cluster(folder, bad)
-    heard = Heard(cluster.journal, None, [Report(cluster.journal.path)])
+    heard = Heard(cluster.journal, None, [Report(cluster.journal.path, print)])
     world = World(
         cluster, cluster, heard, cluster.now, lambda _: None, cluster.said.append
     )
@@ -87,8 +88,19 @@ def test_a_copy_without_a_beginning_becomes_no_page(tmp_path: Path) -> None:
     saved = cluster.journal.load()
     assert saved is not None
     audit.copy_to(copy)(saved)
-    Report(copy)(saved)
+    Report(copy, print)(saved)
     assert [each.name for each in copy.parent.iterdir()] == ["journal.jsonl"]
+
+
+def test_a_report_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
+    cluster, said = _run(tmp_path, 6), list[str]()
+    page = cluster.journal.folder / "report.html"
+    page.unlink()
+    page.mkdir()
+    saved = cluster.journal.load()
+    assert saved is not None
+    Report(cluster.journal.path, said.append)(replace(saved, kind="look"))
+    assert said == [f"no report: {page}: Is a directory"]
 
 
 def test_a_promoter_that_goes_on_keeps_what_was_before(tmp_path: Path) -> None:

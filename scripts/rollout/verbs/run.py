@@ -34,7 +34,12 @@ def run(options: argparse.Namespace) -> Exit:
     kept = wiring.journal_of(options.dir, policy)
     quiet = bool(options.output)
     world = wiring.world(
-        options.dir, policy, kept, is_quiet=quiet, copy=options.journal
+        options.dir,
+        policy,
+        kept,
+        is_quiet=quiet,
+        copy=options.journal,
+        has_pairs=not options.dry_run,
     )
     runner = Runner(policy, text, world)
     if options.dry_run:

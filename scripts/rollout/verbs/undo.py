@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> Exit:
             phase=Phase.ABORTED, verdict=Exit.ABORTED, reason=reason, weight=0
         )
         body = {"reason": reason, "routed": dict(view.routed)}
-        heard = wiring.heard(options.dir, policy, journal, None)
+        heard = wiring.heard(options.dir, policy, journal, None, print)
         heard.commit(replace(saved, state=undone), "undo", body)
     content = {"undone": state.canary, "stable": state.stable}
     emit(options, content, f"{state.stable} has all traffic again")
