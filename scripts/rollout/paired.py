@@ -74,7 +74,7 @@ class Synthetic:
 
 
 class Paired:
-    """One of both, asking until the process ends."""
+    """One of both, asking from the first `take` until it is closed."""
 
     def __init__(
         self,
@@ -95,26 +95,33 @@ class Paired:
         self._waiting = 0
         self._arms = ("", "")
         self._known: dict[str, tuple[float, list[str]]] = {}
-        self._thread: threading.Thread | None = None
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._work, daemon=True)
 
     def take(self, canary: str, stable: str) -> list[Pair]:
         """Pairs since the last time; the first time begins it."""
         self._arms = canary, stable
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, daemon=True)
+        if not self._thread.is_alive():
             self._thread.start()
         with self._lock:
             found, self._found = self._found, []
         return found
 
+    def close(self) -> None:
+        """Ask nothing more; what is being asked is not waited for."""
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
     def _work(self) -> None:
         said = ""
-        while True:
+        while not self._ended.is_set():
             problem = self._ask_all()
             if problem and problem != said:
                 self._say(f"no {self.name} requests: {problem}")
             said = problem
-            time.sleep(POLL_S)
+            self._ended.wait(POLL_S)
 
     def _ask_all(self) -> str:
         """Hand out what is to be asked; why nothing can be."""

@@ -130,6 +130,9 @@ class PairSource(Protocol):
     def take(self, canary: str, stable: str) -> list[Pair]:
         """Pairs of answers since the last time."""
 
+    def close(self) -> None:
+        """Ask nothing more."""
+
 
 class Hooks(Protocol):
     """Those whose word is asked for, beside the loop."""

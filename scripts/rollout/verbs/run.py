@@ -2,6 +2,7 @@
 
 import argparse
 import signal
+from contextlib import ExitStack
 
 from scripts.rollout import lint, manifest, say, wiring
 from scripts.rollout.actions import Consult, SetPercent, WarmUp
@@ -46,7 +47,9 @@ def run(options: argparse.Namespace) -> Exit:
         return _rehearse(options, runner)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     _without_percent(options, policy)
-    with kept.lock():
+    with ExitStack() as until_then, kept.lock():
+        for source in world.pair_sources:
+            until_then.callback(source.close)
         code = runner.run(once=options.once)
     if code is Exit.PROMOTED:
         world.say(_close_the_trap(options, policy))
