@@ -6,8 +6,10 @@ the end also {verdict, reason}. Asked again after a restart, so a hook may be as
 than once for one weight.
 """
 
+import math
 import os
 import subprocess
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -23,6 +25,7 @@ from scripts.rollout.steering import Hook
 YES_CODE, NO_CODE = 0, 1
 YES_BELOW, NO_STATUS = 300, 403
 LONGEST_REASON = 200
+AGAIN_S = 5.0
 
 
 class PolicyHooks:
@@ -33,6 +36,7 @@ class PolicyHooks:
         self._hooks, self._target, self._say = policy.hooks, policy.key, say
         self._pool = ThreadPoolExecutor(1)
         self._asked: Consult | None = None
+        self._answered_at = -math.inf
         self._future: Future[tuple[Says, str]] | None = None
 
     def __call__(self, saved: Saved) -> None:
@@ -47,8 +51,9 @@ class PolicyHooks:
         self._say(f"hook post says {says}: {reason}")
 
     def ask(self, consult: Consult, state: State) -> None:
-        """Begin, if the same question is not open yet."""
-        if self._future is not None and consult == self._asked:
+        """Begin, if the same question is not open yet, nor answered a moment ago."""
+        is_early = time.monotonic() - self._answered_at < AGAIN_S
+        if consult == self._asked and (self._future is not None or is_early):
             return
         hook = getattr(self._hooks, consult.hook)
         message = self._message(consult, state)
@@ -63,7 +68,7 @@ class PolicyHooks:
         if self._future is None or self._asked is None or not self._future.done():
             return None
         (says, reason), asked = self._future.result(), self._asked
-        self._asked = self._future = None
+        self._future, self._answered_at = None, time.monotonic()
         return Answer(asked.hook, asked.weight, says, reason)
 
     def _message(self, consult: Consult, state: State) -> dict[str, Any]:

@@ -111,6 +111,23 @@ def test_the_loop_goes_on_while_a_hook_thinks() -> None:
     assert asked.answer() is None
 
 
+def test_a_hook_that_has_just_answered_is_not_asked_at_every_look(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = PolicyHooks(policy(hooks=f"{{pre: {{url: '{server.url}/503'}}}}"), print)
+    state, consult, before = Rollout.begun().state, Consult("pre", 5), len(server.heard)
+    for _ in range(20):
+        asked.ask(consult, state)
+        asked.answer()
+        time.sleep(0.05)
+    assert len(server.heard) == before + 1
+    monkeypatch.setattr(hooks, "AGAIN_S", 0.0)
+    asked.ask(consult, state)
+    while asked.answer() is None:
+        time.sleep(0.05)
+    assert len(server.heard) == before + 2
+
+
 def _answered(rollout: Rollout, says: Says, looks: int = 60) -> list[str]:
     """Answer every question the same way; what was asked, with notes."""
     asked, answer = [], None

@@ -63,6 +63,7 @@ def test_a_metric_of_ones_own_in_promql_rolls_back(tmp_path: Path) -> None:
     source = f"{{interval: 1s, prometheus: http://127.0.0.1:{port}}}"
     policy = POLICY.replace("{interval: 500ms}", source)
     policy = policy.replace("deadlines:", f"{OWN}deadlines:")
+    policy = policy.replace("errors, budget: 4%,", "errors, budget: 4%, mode: observe,")
     with stage(tmp_path) as on:
         canary = on.canary(Failing(models.inner(), every=8))
         on.until(lambda: len(_pages(on, canary)) == 3)
