@@ -13,7 +13,7 @@ from scripts.rollout.ports import Reading, Saved, World
 from scripts.rollout.state import Beside, Delta, Observation
 
 
-def world(
+def look(
     policy: Policy, world: World, saved: Saved
 ) -> tuple[Observation, Reading | None, Apart]:
     """The world now, the raw counters, and answers that wait for their true labels."""

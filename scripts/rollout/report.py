@@ -155,7 +155,7 @@ def sentence(story: Story, policy: Policy) -> str:
 
 def page(story: Story) -> str:
     """The whole page. Raises PolicyError where the journal's policy is none."""
-    policy = lint.parse(story.policy, "the journal's policy")
+    policy = _policy(story.policy)
     last: dict[str, Any] = {"at": 0.0, "metrics": {}}
     if story.points:
         last = story.points[-1]
@@ -236,6 +236,12 @@ def _rounded(numbers: list[float | None]) -> list[float | None]:
 def _script(text: str) -> str:
     """JSON inside a script element, which only `</` could end."""
     return text.replace("</", "<\\/")
+
+
+@cache
+def _policy(text: str) -> Policy:
+    """Parsed once a rollout, and not at every look."""
+    return lint.parse(text, "the journal's policy")
 
 
 @cache

@@ -125,7 +125,7 @@ class Runner:
 
     def look(self) -> Decision:
         """Observe, decide, write down, act, read back."""
-        seen, reading, apart = observe.world(self._policy, self._world, self.saved)
+        seen, reading, apart = observe.look(self._policy, self._world, self.saved)
         decision = self._machine.step(self.saved.state, seen)
         saved = replace(
             self.saved,
@@ -151,7 +151,7 @@ class Runner:
             if view is None:
                 raise Unreachable("the InferenceService cannot be read")
             self._saved = self._fresh(view)
-        seen, _, _ = observe.world(self._policy, self._world, self._saved)
+        seen, _, _ = observe.look(self._policy, self._world, self._saved)
         return self._machine.step(self._saved.state, seen)
 
     def _act(self, action: Action) -> None:
