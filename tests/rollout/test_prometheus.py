@@ -10,7 +10,7 @@ import pytest
 
 from scripts.local.processes import ROOT, free_ports
 from scripts.rollout.errors import Unreachable
-from scripts.rollout.ports import Pages
+from scripts.rollout.ports import Pages, Reading
 from scripts.rollout.prometheus import Prometheus
 from scripts.rollout.scrape import Scrape
 from tests.rollout.prom import scraping
@@ -67,6 +67,17 @@ def _until(is_so: Callable[[], Any]) -> Any:
     return found
 
 
+def _through(last: float, past: list[tuple[float, Reading]]) -> list[float]:
+    """What `label:hello` was over time; nothing as long as it does not end in `last`."""
+    labels = [
+        sample["label:hello"]
+        for _, reading in past
+        for sample in reading["r-1"].values()
+        if "label:hello" in sample
+    ]
+    return labels if labels[-1:] == [last] else []
+
+
 def _recorded(kind: str) -> str:
     return json.dumps(RECORDED[kind])
 
@@ -115,14 +126,6 @@ def test_a_real_one_says_what_the_pages_say_now_and_before(tmp_path: Path) -> No
         prometheus = Prometheus(server.url, "default", "gateway")
         _until(lambda: _bare(prometheus.read(ARMS) or {}) == _bare(direct))
         one.text = _page("r-1", 50)
-        _until(lambda: "50" in str(prometheus.read(ARMS)))
-        past = prometheus.history("r-1", 30, 1)
-    labels = [
-        sample["label:hello"]
-        for _, reading in past
-        for sample in reading["r-1"].values()
-        if "label:hello" in sample
-    ]
+        labels = _until(lambda: _through(50, prometheus.history("r-1", 30, 1)))
     assert labels[0] == 5
     assert labels == sorted(labels)
-    assert labels[-1] == 50
