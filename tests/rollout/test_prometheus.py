@@ -68,7 +68,7 @@ def _until(is_so: Callable[[], Any]) -> Any:
 
 
 def _through(last: float, past: list[tuple[float, Reading]]) -> list[float]:
-    """What `label:hello` was over time; nothing as long as it does not end in `last`."""
+    """What `label:hello` was over time; nothing while it does not end in `last`."""
     labels = [
         sample["label:hello"]
         for _, reading in past
