@@ -8,17 +8,22 @@ RECORDING_TOKEN, a secret and so no flag, a promoter may borrow texts for its sh
 """
 
 import argparse
+import asyncio
+import gc
 import os
 import socket
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import uvloop
 from kserve import ModelServer, model_server
 
-from predictor import app, log, rpc
+from predictor import app, connection, log, rpc
 from predictor.errors import PredictorError, StartError
+from predictor.hotpath import HotPath
 from predictor.model import IntentModel
+from predictor.observer import Observed
 
 
 def main() -> int:
@@ -96,15 +101,18 @@ def _serve(options: argparse.Namespace) -> None:
         enable_latency_logging=False,
     )
     server.model_repository_extension = rpc.ClosedRepository(server.registered_models)
+    observed = Observed(model, log_requests=options.log_requests)
     app.install(
-        model_server.app,
-        server.dataplane,
-        model,
-        log_requests=options.log_requests,
-        recording_token=options.recording_token,
+        model_server.app, server.dataplane, model, observed, options.recording_token
     )
+    if model.is_compiled:
+        model_server.RESTServer = connection.server_class(HotPath(model, observed))
     model_server.GRPCServer = rpc.server_class(model)
     log.summarise(model.metrics)
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    gc.collect()
+    gc.freeze()
     server.start([model])
 
 

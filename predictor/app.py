@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from predictor.log import logger
 from predictor.model import IntentModel
-from predictor.observer import Observer
+from predictor.observer import Observed, Observer
 from predictor.protocol import parse_json, plain_answer, texts_from_plain
 from predictor.protocol_v2_rest import v2_request
 from predictor.recorder import Recorder
@@ -37,8 +37,7 @@ def install(
     app: FastAPI,
     dataplane: DataPlane,
     model: IntentModel,
-    *,
-    log_requests: bool,
+    observed: Observed,
     recording_token: str = "",
 ) -> None:
     """Register routes, error shapes and the observer; before `ModelServer.start`.
@@ -61,7 +60,7 @@ def install(
     app.router.routes.append(Route("/v2/models/{name}", routes.metadata))
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_middleware(Observer, model=model, log_requests=log_requests)
+    app.add_middleware(Observer, observed=observed)
 
 
 class Routes:

@@ -1,11 +1,13 @@
 """Text features that a pickled pipeline refers to, so they live where it is unpickled.
 
-Pure functions of one text, wrapped as scikit-learn transformers.
+Pure functions of one text, wrapped as scikit-learn transformers. Several steps of a
+pipeline ask for the same text's tokens in turn, so the last answer is kept.
 """
 
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -16,6 +18,7 @@ NEGATED = "not_"
 NEGATION_SCOPE = 3
 TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+|[^\w\s]")  # noqa: RUF001
 SCOPE_ENDS = frozenset(".,;:!?()-")
+TURNS = SCOPE_ENDS | {"but"}
 NEGATIONS = frozenset(
     """not no never none nobody nothing neither nor nowhere hardly barely scarcely
     without cannot cant dont doesnt didnt isnt wasnt arent werent wont wouldnt couldnt
@@ -29,27 +32,32 @@ FLIP = -0.74  # Hutto & Gilbert 2014 (VADER): how much of a valence a negation t
 SATURATION = 15.0  # the same paper: a valence sum s becomes s / sqrt(s^2 + 15)
 
 
-def tokens(text: str) -> list[str]:
+@lru_cache(maxsize=1)
+def tokens(text: str) -> tuple[str, ...]:
     """Lower-cased words, numbers, and single punctuation marks or symbols."""
-    return TOKEN.findall(text.lower())
+    return tuple(TOKEN.findall(text.lower()))
 
 
 def is_negation(token: str) -> bool:
     """Whether the words that follow are turned around."""
-    return token in NEGATIONS or token.endswith(("n't", "n’t"))  # noqa: RUF001
+    return token in NEGATIONS or token[-3:] in ("n't", "n’t")  # noqa: RUF001
 
 
-def negation_ngrams(text: str) -> list[str]:
+@lru_cache(maxsize=1)
+def negation_ngrams(text: str) -> tuple[str, ...]:
     """Uni- and bigrams with a start mark; words in a negation's scope say so."""
     marked, left = [START], 0
     for token in tokens(text):
-        if token in SCOPE_ENDS or token == "but":
+        if token in TURNS:
             left = 0
             marked.append(token)
             continue
         marked.append(NEGATED + token if left else token)
-        left = NEGATION_SCOPE if is_negation(token) else max(left - 1, 0)
-    return marked + [f"{a} {b}" for a, b in pairwise(marked)]
+        if is_negation(token):
+            left = NEGATION_SCOPE
+        elif left:
+            left -= 1
+    return (*marked, *[f"{a} {b}" for a, b in pairwise(marked)])
 
 
 class LexiconScores(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -70,9 +78,10 @@ class LexiconScores(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def transform(self, texts: Iterable[str]) -> np.ndarray:
         """Score each text."""
-        return np.array([self._scores(text) for text in texts])
+        return np.array([self.scores(text) for text in texts])
 
-    def _scores(self, text: str) -> list[float]:
+    def scores(self, text: str) -> list[float]:
+        """The columns of one text."""
         polar: list[float] = []
         tail, left, boost = 0.0, 0, 1.0
         for token in tokens(text):
@@ -85,7 +94,10 @@ class LexiconScores(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             if valence:
                 polar.append(valence)
                 tail += valence
-            left = NEGATION_SCOPE if is_negation(token) else max(left - 1, 0)
+            if is_negation(token):
+                left = NEGATION_SCOPE
+            elif left:
+                left -= 1
             boost = BOOSTS.get(token, 1.0)
         good = [valence for valence in polar if valence > 0]
         bad = [-valence for valence in polar if valence < 0]
@@ -105,10 +117,11 @@ class Shape(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def transform(self, texts: Iterable[str]) -> np.ndarray:
         """Measure each text."""
-        return np.array([_shape(text) for text in texts])
+        return np.array([shape(text) for text in texts])
 
 
-def _shape(text: str) -> list[float]:
+def shape(text: str) -> list[float]:
+    """Length and punctuation of one text, each between 0 and about 3."""
     length = len(tokens(text))
     flags = (
         text.rstrip().endswith("?"),

@@ -75,7 +75,7 @@ def configure() -> None:
             "loggers": {
                 "kserve": {"handlers": ["stderr"], "propagate": False},
                 "kserve.trace": {"level": "WARNING"},
-                "uvicorn.access": {"level": "WARNING"},
+                "uvicorn.access": {"handlers": [], "propagate": False},
             },
         }
     )

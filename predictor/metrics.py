@@ -2,12 +2,18 @@
 
 Every series carries model, version and revision, so that a canary and a stable that
 are scraped side by side never mix. Predicted labels are a closed set; request text is
-never a label.
+never a label. Counting is a few additions on the event loop's thread, the only one
+that counts; series are made of them when somebody asks.
 """
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from predictor.protocol import Predictions, Source
 
@@ -20,73 +26,95 @@ TEXTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 CONFIDENCES = tuple(step / 20 for step in range(1, 21))
 
 
-class Metrics:
+class Distribution:
+    """How many values fell up to each bound, and their sum."""
+
+    __slots__ = ("_bounds", "_counts", "_sum")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        """Count into buckets that end at `bounds`, and one above."""
+        self._bounds = bounds
+        self._counts = [0] * (len(bounds) + 1)
+        self._sum = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count one value."""
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self._sum += value
+
+    def add_to(self, family: HistogramMetricFamily, labels: Sequence[str]) -> None:
+        """Report as the series of these labels."""
+        edges = [*map(str, map(float, self._bounds)), "+Inf"]
+        totals = list(accumulate(self._counts))
+        family.add_metric(labels, list(zip(edges, totals, strict=True)), self._sum)
+
+
+class Metrics(Collector):
     """Counts requests by protocol and code, texts, predicted labels, confidences."""
 
     def __init__(
         self, source: Source, labels: Iterable[str], registry: CollectorRegistry
     ) -> None:
         """Register the series; every predicted label starts at zero."""
-        self._source = {
-            "model": source.model,
-            "version": source.version,
-            "revision": source.revision,
-        }
-        self._requests = Counter(
-            "intent_requests",
-            "Requests answered, also those that never reached the model.",
-            (*SOURCE, "protocol", "code"),
-            registry=registry,
-        )
-        self._seconds = Histogram(
-            "intent_request_duration_seconds",
-            "From the request's head to the last byte of its answer.",
-            (*SOURCE, "protocol"),
-            buckets=SECONDS,
-            registry=registry,
-        )
-        self._texts = Histogram(
-            "intent_request_texts",
-            "Texts in a request that reached the model.",
-            SOURCE,
-            buckets=TEXTS,
-            registry=registry,
-        ).labels(**self._source)
-        predicted = Counter(
-            "intent_predictions",
-            "Texts by predicted label.",
-            (*SOURCE, "label"),
-            registry=registry,
-        )
-        self._predicted = {
-            label: predicted.labels(**self._source, label=label) for label in labels
-        }
-        self._confidence = Histogram(
-            "intent_confidence",
-            "Probability of the predicted label.",
-            SOURCE,
-            buckets=CONFIDENCES,
-            registry=registry,
-        ).labels(**self._source)
+        self._source = (source.model, source.version, source.revision)
+        self._requests: Counter[tuple[str, str]] = Counter()
+        self._seconds: dict[str, Distribution] = {}
+        self._texts = Distribution(TEXTS)
+        self._predicted = dict.fromkeys(labels, 0)
+        self._confidence = Distribution(CONFIDENCES)
+        registry.register(self)
 
     def observe_request(self, protocol: str, code: str, seconds: float) -> None:
         """Count one answered request; `code` is an HTTP or a gRPC status."""
-        self._requests.labels(**self._source, protocol=protocol, code=code).inc()
-        self._seconds.labels(**self._source, protocol=protocol).observe(seconds)
+        self._requests[protocol, code] += 1
+        if protocol not in self._seconds:
+            self._seconds[protocol] = Distribution(SECONDS)
+        self._seconds[protocol].observe(seconds)
 
     def observe_predictions(self, predictions: Predictions) -> None:
         """Count the labels and confidences of one request's texts."""
-        labels, confidences = predictions.best()
-        self._texts.observe(len(labels))
-        for label, confidence in zip(labels, confidences, strict=True):
-            self._predicted[label].inc()
+        self._texts.observe(len(predictions.labels))
+        for label in predictions.labels:
+            self._predicted[label] += 1
+        for confidence in predictions.confidences:
             self._confidence.observe(confidence)
 
     def requests_by_code(self) -> dict[str, int]:
         """Requests answered since the start, by code, over all protocols."""
-        totals: dict[str, int] = {}
-        for sample in next(iter(self._requests.collect())).samples:
-            if sample.name.endswith("_total"):
-                code = sample.labels["code"]
-                totals[code] = totals.get(code, 0) + int(sample.value)
-        return totals
+        totals: Counter[str] = Counter()
+        for (_, code), count in list(self._requests.items()):
+            totals[code] += count
+        return dict(totals)
+
+    def collect(self) -> Iterator[Metric]:
+        """The series, as a registry asks for them."""
+        requests = CounterMetricFamily(
+            "intent_requests",
+            "Requests answered, also those that never reached the model.",
+            labels=(*SOURCE, "protocol", "code"),
+        )
+        for key, count in list(self._requests.items()):
+            requests.add_metric((*self._source, *key), count)
+        seconds = HistogramMetricFamily(
+            "intent_request_duration_seconds",
+            "From the request's head to the last byte of its answer.",
+            labels=(*SOURCE, "protocol"),
+        )
+        for protocol, distribution in list(self._seconds.items()):
+            distribution.add_to(seconds, (*self._source, protocol))
+        texts = HistogramMetricFamily(
+            "intent_request_texts",
+            "Texts in a request that reached the model.",
+            labels=SOURCE,
+        )
+        self._texts.add_to(texts, self._source)
+        predicted = CounterMetricFamily(
+            "intent_predictions", "Texts by predicted label.", labels=(*SOURCE, "label")
+        )
+        for label, count in self._predicted.items():
+            predicted.add_metric((*self._source, label), count)
+        confidence = HistogramMetricFamily(
+            "intent_confidence", "Probability of the predicted label.", labels=SOURCE
+        )
+        self._confidence.add_to(confidence, self._source)
+        yield from (requests, seconds, texts, predicted, confidence)

@@ -13,18 +13,32 @@ from predictor.model import TRAFFIC, IntentModel
 MARK = TRAFFIC.encode()
 
 
-class Observer:
-    """Counts every prediction request and names who answered it."""
+class Observed:
+    """What is kept of each prediction, and said with each answer."""
 
-    def __init__(self, app: ASGIApp, model: IntentModel, *, log_requests: bool) -> None:
-        """Wrap `app`; the model's source goes into each answer's headers."""
-        self._app = app
+    def __init__(self, model: IntentModel, *, log_requests: bool) -> None:
+        """Name the model's source in `headers`."""
         self._metrics = model.metrics
         self._log_requests = log_requests
-        self._headers = [
+        self.headers = [
             (b"x-model-version", model.source.version.encode()),
             (b"x-revision", model.source.revision.encode()),
         ]
+
+    def count(self, protocol: str, status: int, seconds: float) -> None:
+        """Count one request of a user's, and log it if that is wanted."""
+        self._metrics.observe_request(protocol, str(status), seconds)
+        if self._log_requests:
+            fields = {"protocol": protocol, "code": status, "ms": seconds * 1000}
+            logger.info("request", extra={"fields": fields})
+
+
+class Observer:
+    """Counts every prediction request and names who answered it."""
+
+    def __init__(self, app: ASGIApp, observed: Observed) -> None:
+        """Wrap `app`."""
+        self._app, self._observed = app, observed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, its answer back with our headers."""
@@ -39,7 +53,7 @@ class Observer:
                 status = message["status"]
                 message["headers"] = [
                     *message.get("headers", ()),
-                    *self._headers,
+                    *self._observed.headers,
                     *(pair for pair in scope["headers"] if pair[0] == b"x-request-id"),
                 ]
             await send(message)
@@ -50,13 +64,8 @@ class Observer:
             is_ours = any(name == MARK for name, _ in scope["headers"])
             protocol = protocol_of(scope["path"])
             if protocol is not None and not is_ours:
-                self._count(protocol, status, time.perf_counter() - start)
-
-    def _count(self, protocol: str, status: int, seconds: float) -> None:
-        self._metrics.observe_request(protocol, str(status), seconds)
-        if self._log_requests:
-            fields = {"protocol": protocol, "code": status, "ms": seconds * 1000}
-            logger.info("request", extra={"fields": fields})
+                seconds = time.perf_counter() - start
+                self._observed.count(protocol, status, seconds)
 
 
 def protocol_of(path: str) -> str | None:

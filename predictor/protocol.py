@@ -6,9 +6,8 @@ message names the field and what was expected, and never repeats the text itself
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
 import orjson
 from kserve.errors import InvalidInput
 
@@ -20,18 +19,20 @@ SHOWN = 40
 V1_FORM = '{"instances": ["text", ...]} or {"instances": [{"text": "..."}, ...]}'
 
 
-@dataclass(frozen=True, slots=True)
-class Predictions:
-    """Class probabilities, shape [texts, labels], float64; columns as in `labels`."""
+class Predictions(NamedTuple):
+    """One request's answers, an item a text; columns of `rows` are as in `classes`."""
 
-    labels: tuple[str, ...]
-    probabilities: np.ndarray
+    classes: tuple[str, ...]
+    rows: list[list[float]]
+    labels: list[str]
+    confidences: list[float]
 
-    def best(self) -> tuple[list[str], list[float]]:
-        """The most probable label of each text, and its probability."""
-        columns = self.probabilities.argmax(axis=1)
-        confidences = self.probabilities.max(axis=1).tolist()
-        return [self.labels[column] for column in columns], confidences
+    @classmethod
+    def of(cls, classes: tuple[str, ...], rows: list[list[float]]) -> "Predictions":
+        """The most probable class of each row of probabilities; of equals the first."""
+        confidences = [max(row) for row in rows]
+        columns = map(list.index, rows, confidences)
+        return cls(classes, rows, [classes[column] for column in columns], confidences)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +66,13 @@ def texts_from_plain(payload: object) -> list[str]:
 
 def v1_answer(predictions: Predictions) -> dict[str, Any]:
     """`{"predictions": [{"label", "confidence", "probabilities"}, ...]}`."""
-    labels, confidences = predictions.best()
-    rows = predictions.probabilities.tolist()
+    classes, rows, labels, confidences = predictions
     return {
         "predictions": [
             {
                 "label": label,
                 "confidence": confidence,
-                "probabilities": dict(zip(predictions.labels, row, strict=True)),
+                "probabilities": dict(zip(classes, row, strict=True)),
             }
             for label, confidence, row in zip(labels, confidences, rows, strict=True)
         ]
@@ -103,18 +103,21 @@ def checked(texts: Sequence[object], field: str, *, indexed: bool = True) -> lis
         )
     served = []
     for position, text in enumerate(texts):
-        place = f"{field}[{position}]" if indexed else field
-        if not isinstance(text, str):
-            raise InvalidInput(f"{place}: expected a text, got {kind(text)}")
-        if not text.strip():
-            raise InvalidInput(f"{place}: expected a text, got an empty one")
-        if len(text) > MAX_CHARACTERS:
-            raise InvalidInput(
-                f"{place}: expected at most {MAX_CHARACTERS} characters, "
-                f"got {len(text)}"
-            )
-        served.append(text)
+        if isinstance(text, str) and len(text) <= MAX_CHARACTERS and text.strip():
+            served.append(text)
+        else:
+            place = f"{field}[{position}]" if indexed else field
+            raise InvalidInput(f"{place}: {_fault(text)}")
     return served
+
+
+def _fault(text: object) -> str:
+    """Why one text cannot be served."""
+    if not isinstance(text, str):
+        return f"expected a text, got {kind(text)}"
+    if not text.strip():
+        return "expected a text, got an empty one"
+    return f"expected at most {MAX_CHARACTERS} characters, got {len(text)}"
 
 
 def kind(value: object) -> str:

@@ -1,11 +1,12 @@
 """V2 (Open Inference Protocol): tensors in, tensors out, on REST and gRPC. Pure."""
 
+import random
 import struct
+from itertools import chain
 from typing import Any
 
 from kserve import InferInput, InferOutput, InferRequest, InferResponse
 from kserve.errors import InvalidInput
-from kserve.utils.utils import generate_uuid
 
 from predictor.protocol import (
     INPUT,
@@ -52,15 +53,15 @@ def v2_answer(
     The SDK applies `outputs` only on REST, so the selection is made here for both.
     """
     requested = requested_outputs(request)
-    labels, confidences = predictions.best()
-    count, width = predictions.probabilities.shape
+    classes, rows, labels, confidences = predictions
+    count, width = len(labels), len(classes)
     values: dict[str, tuple[str, list[int], list[Any]]] = {
         "label": ("BYTES", [count], labels),
         "confidence": ("FP32", [count], confidences),
         "probabilities": (
             "FP32",
             [count, width],
-            predictions.probabilities.ravel().tolist(),
+            list(chain.from_iterable(rows)),
         ),
     }
     outputs = [
@@ -69,13 +70,23 @@ def v2_answer(
         if name in requested
     ]
     return InferResponse(
-        response_id=request.id or generate_uuid(),
+        response_id=request.id or new_id(),
         model_name=source.model,
         model_version=source.version,
         infer_outputs=outputs,
         parameters={"revision": source.revision},
         use_binary_outputs=request.use_binary_outputs,
         requested_outputs=request.request_outputs,
+    )
+
+
+def new_id() -> str:
+    """A random UUID of version 4, in half the time of `uuid.uuid4`."""
+    digits = f"{random.getrandbits(128):032x}"
+    variant = "89ab"[int(digits[16], 16) % 4]
+    return (
+        f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-"
+        f"{digits[20:]}"
     )
 
 

@@ -4,15 +4,26 @@ The SDK's own reader answers 500 to several faults of a caller and echoes large 
 gRPC messages arrive as the SDK parsed them.
 """
 
+from array import array
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 from kserve import InferInput, InferRequest
 from kserve.errors import InvalidInput
 from kserve.protocol.infer_type import RequestedOutput
 
-from predictor.protocol import kind, parse_json, shown
+from predictor.protocol import (
+    Predictions,
+    Source,
+    checked,
+    kind,
+    parse_json,
+    shown,
+)
 from predictor.protocol_v2 import OUTPUTS, bytes_elements, text_count
 
+ID = {"id"}
 V2_FORM = (
     '{"inputs": [{"name": "text", "datatype": "BYTES", "shape": [n], "data": [...]}]}'
 )
@@ -39,6 +50,50 @@ def v2_request(body: bytes, json_length: str | None, model: str) -> InferRequest
         parameters=parameters,
         request_outputs=_outputs(payload, is_binary=binary),
     )
+
+
+def texts_from_plain_v2(payload: object) -> list[str] | None:
+    """Texts of a JSON body that asks for nothing but an answer; else None."""
+    match payload:
+        case {
+            "inputs": [
+                {
+                    "name": "text",
+                    "datatype": "BYTES",
+                    "shape": [int() as count],
+                    "data": list() as texts,
+                    **others,
+                }
+            ],
+            **rest,
+        } if count == len(texts) and not (isinstance(count, bool) or others):
+            is_plain = not rest or (rest.keys() == ID and isinstance(rest["id"], str))
+            return checked(texts, "inputs[0].data") if is_plain else None
+    return None
+
+
+def plain_v2_answer(
+    identifier: str, predictions: Predictions, source: Source
+) -> dict[str, Any]:
+    """All outputs in JSON, as the SDK writes `protocol_v2.v2_answer`."""
+    classes, rows, labels, confidences = predictions
+    count, flat = len(labels), chain.from_iterable(rows)
+    return {
+        "id": identifier,
+        "model_name": source.model,
+        "model_version": source.version,
+        "outputs": [
+            {"name": "label", "shape": [count], "datatype": "BYTES", "data": labels},
+            _fp32("confidence", [count], confidences),
+            _fp32("probabilities", [count, len(classes)], flat),
+        ],
+        "parameters": {"revision": source.revision},
+    }
+
+
+def _fp32(name: str, shape: list[int], values: Iterable[float]) -> dict[str, Any]:
+    data = array("f", values).tolist()
+    return {"name": name, "shape": shape, "datatype": "FP32", "data": data}
 
 
 def _header_length(value: str, size: int) -> int:

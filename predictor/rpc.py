@@ -1,15 +1,19 @@
 """The gRPC side: the SDK's servicer behind our limits, counters and metadata.
 
 The SDK builds its server with fixed options and interceptors, so the server is built
-here; the requests themselves are read and answered by the SDK.
+here. A plain ModelInfer is answered at once; every other request is read and answered
+by the SDK, behind the same interceptors as ever.
 """
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
+from itertools import chain
 from typing import Any, NamedTuple, NoReturn
 
 import grpc
 from grpc_interceptor.exceptions import PermissionDenied
+from kserve.errors import InvalidInput
+from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import (
     add_GRPCInferenceServiceServicer_to_server,
 )
@@ -19,7 +23,19 @@ from kserve.protocol.grpc.servicer import InferenceServicer
 from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 
 from predictor.app import MAX_BODY
-from predictor.model import IntentModel
+from predictor.model import INLINE_CHARACTERS, TRAFFIC, IntentModel
+from predictor.protocol import INPUT, checked
+from predictor.protocol_v2 import new_id
+
+INFER = "/inference.GRPCInferenceService/ModelInfer"
+STATUS_NAMES = {each.value[0]: str(each.name) for each in grpc.StatusCode}
+
+
+class Details(NamedTuple):
+    """A method as an interceptor is told of it."""
+
+    method: str
+    invocation_metadata: tuple[()] = ()
 
 
 class Metadatum(NamedTuple):
@@ -41,45 +57,138 @@ class ClosedRepository(ModelRepositoryExtension):  # type: ignore[misc]
         raise PermissionDenied(f"{model_name}: this server's models are fixed")
 
 
-class Observer(grpc.aio.ServerInterceptor):  # type: ignore[misc]
-    """Counts every ModelInfer by its status and says who answered."""
+class Plain:
+    """Answers a ModelInfer that asks for nothing but an answer, and no other."""
 
     def __init__(self, model: IntentModel) -> None:
-        """Name the model's source in the trailing metadata of each answer."""
-        self._metrics = model.metrics
+        """Answer for `model`, from what is the same in each answer."""
+        self._model = model
+        source = model.source
+        self._same = pb.ModelInferResponse(
+            model_name=source.model,
+            model_version=source.version,
+            parameters={"revision": {"string_param": source.revision}},
+            outputs=[
+                {"name": "label", "datatype": "BYTES"},
+                {"name": "confidence", "datatype": "FP32"},
+                {"name": "probabilities", "datatype": "FP32"},
+            ],
+        )
+
+    def answer(self, request: Any, is_of_users: bool) -> Any:
+        """The response, or None."""
+        texts = self._texts(request)
+        if texts is None or sum(map(len, texts)) > INLINE_CHARACTERS:
+            return None
+        found = self._model.classified(texts, request.id, is_of_users)
+        response = pb.ModelInferResponse()
+        response.CopyFrom(self._same)
+        response.id = request.id or new_id()
+        label, confidence, probabilities = response.outputs
+        count = len(texts)
+        label.shape.append(count)
+        label.contents.bytes_contents.extend([each.encode() for each in found.labels])
+        confidence.shape.append(count)
+        confidence.contents.fp32_contents.extend(found.confidences)
+        probabilities.shape.extend((count, len(found.classes)))
+        rows = chain.from_iterable(found.rows)
+        probabilities.contents.fp32_contents.extend(rows)
+        return response
+
+    def _texts(self, request: Any) -> list[str] | None:
+        model = self._model
+        if not (model.is_compiled and model.ready and len(request.inputs) == 1):
+            return None
+        tensor = request.inputs[0]
+        elements = tensor.contents.bytes_contents
+        is_plain = (
+            request.model_name == model.name
+            and tensor.name == INPUT
+            and tensor.datatype == "BYTES"
+            and tensor.shape == [len(elements)]
+            and not (request.outputs or request.raw_input_contents)
+            and not (request.parameters or tensor.parameters)
+        )
+        try:
+            texts = [each.decode() for each in elements]
+            return checked(texts, "inputs[0].data") if is_plain else None
+        except (UnicodeDecodeError, InvalidInput):
+            return None
+
+
+class Methods(grpc.GenericRpcHandler):  # type: ignore[misc]
+    """The SDK's methods, each behind its interceptors; ModelInfer observed."""
+
+    def __init__(self, model: IntentModel, handlers: Mapping[str, Any]) -> None:
+        """Take a handler a method, by the method's whole name."""
+        self._metrics, self._plain = model.metrics, Plain(model)
         self._metadata = (
             Metadatum("x-model-version", model.source.version),
             Metadatum("x-revision", model.source.revision),
         )
+        self._handlers = dict(handlers)
+        infer = handlers[INFER]
+        self._ordinary = infer.unary_unary
+        self._handlers[INFER] = grpc.unary_unary_rpc_method_handler(
+            self._infer, infer.request_deserializer, infer.response_serializer
+        )
 
-    async def intercept_service(
-        self, continuation: Callable[[Any], Awaitable[Any]], details: Any
-    ) -> Any:
-        """Wrap ModelInfer, pass every other method on."""
-        handler = await continuation(details)
-        if handler is None or not details.method.endswith("/ModelInfer"):
+    def service(self, handler_call_details: Any) -> Any:
+        """The handler of a method, None for one that there is not."""
+        return self._handlers.get(handler_call_details.method)
+
+    async def _infer(self, request: Any, context: Any) -> Any:
+        """Count every ModelInfer by its status, and say who answers."""
+        start = time.perf_counter()
+        context.set_trailing_metadata(self._metadata)
+        sent = context.invocation_metadata()
+        try:
+            is_of_users = all(key != TRAFFIC for key, _ in sent)
+            answer = self._plain.answer(request, is_of_users)
+            if answer is None:
+                answer = await self._ordinary(request, context)
+            return answer
+        finally:
+            code = _status_name(context.code())
+            self._metrics.observe_request("grpc", code, time.perf_counter() - start)
+
+
+class Registered:
+    """Stands where the SDK's code registers its methods, and keeps them."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self.handlers: dict[str, Any] = {}
+
+    def add_generic_rpc_handlers(self, handlers: object) -> None:
+        """The same methods, in a form that is not asked."""
+
+    def add_registered_method_handlers(
+        self, service: str, handlers: Mapping[str, Any]
+    ) -> None:
+        """Keep each by its whole name."""
+        self.handlers |= {f"/{service}/{name}": each for name, each in handlers.items()}
+
+
+async def _intercepted(handlers: Mapping[str, Any]) -> dict[str, Any]:
+    """Each handler behind the SDK's interceptor, asked once instead of at each call."""
+    interceptor = ExceptionToStatusInterceptor()
+
+    async def behind(method: str, handler: Any) -> Any:
+        async def found(details: Any) -> Any:
+            del details
             return handler
 
-        async def observed(request: Any, context: Any) -> Any:
-            start = time.perf_counter()
-            context.set_trailing_metadata(self._metadata)
-            try:
-                return await handler.unary_unary(request, context)
-            finally:
-                code = _status_name(context.code())
-                self._metrics.observe_request("grpc", code, time.perf_counter() - start)
+        return await interceptor.intercept_service(found, Details(method))
 
-        return grpc.unary_unary_rpc_method_handler(
-            observed, handler.request_deserializer, handler.response_serializer
-        )
+    return {method: await behind(method, each) for method, each in handlers.items()}
 
 
 def _status_name(code: grpc.StatusCode | int | None) -> str:
     """The status of a call; one that nobody set is OK, as gRPC sends it."""
     if isinstance(code, grpc.StatusCode):
         return str(code.name)
-    names = {each.value[0]: str(each.name) for each in grpc.StatusCode}
-    return names[code or 0]
+    return STATUS_NAMES[code or 0]
 
 
 def server_class(model: IntentModel) -> type[GRPCServer]:
@@ -89,14 +198,14 @@ def server_class(model: IntentModel) -> type[GRPCServer]:
         async def start(self, max_workers: int) -> None:
             del max_workers  # threads of a pool that async handlers never use
             limit = ("grpc.max_receive_message_length", MAX_BODY)
-            self._server = grpc.aio.server(
-                interceptors=(Observer(model), ExceptionToStatusInterceptor()),
-                options=(limit, ("grpc.so_reuseport", 0)),
-            )
+            self._server = grpc.aio.server(options=(limit, ("grpc.so_reuseport", 0)))
+            registered = Registered()
             add_GRPCInferenceServiceServicer_to_server(
                 InferenceServicer(self._data_plane, self._model_repository_extension),
-                self._server,
+                registered,
             )
+            handlers = await _intercepted(registered.handlers)
+            self._server.add_generic_rpc_handlers((Methods(model, handlers),))
             self._server.add_insecure_port(f"[::]:{self._port}")
             await self._server.start()
             await self._server.wait_for_termination()

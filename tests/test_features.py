@@ -19,7 +19,7 @@ SCORES = LexiconScores({"good": 2.0, "bad": -2.0})
 
 
 def test_tokens_keep_apostrophes_and_single_symbols() -> None:
-    assert tokens("Don't GO!! 10€") == ["don't", "go", "!", "!", "10", "€"]
+    assert tokens("Don't GO!! 10€") == ("don't", "go", "!", "!", "10", "€")
 
 
 @pytest.mark.parametrize("word", ["not", "never", "don't", "wasnt", "isn’t"])  # noqa: RUF001
@@ -35,7 +35,7 @@ def test_a_negation_marks_the_next_three_words_up_to_a_stop() -> None:
 
 
 def test_pairs_begin_at_the_start_of_the_text() -> None:
-    assert negation_ngrams("hi you") == ["<s>", "hi", "you", "<s> hi", "hi you"]
+    assert negation_ngrams("hi you") == ("<s>", "hi", "you", "<s> hi", "hi you")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """predictor.metrics: series that keep revisions apart."""
 
-import numpy as np
 from prometheus_client import CollectorRegistry
 
 from predictor.metrics import Metrics
@@ -43,8 +42,8 @@ def test_latency_has_buckets_below_a_millisecond() -> None:
 
 def test_predictions_count_texts_labels_and_confidences() -> None:
     metrics, registry = _metrics()
-    probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]])
-    metrics.observe_predictions(Predictions(("a", "b"), probabilities))
+    probabilities = [[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]]
+    metrics.observe_predictions(Predictions.of(("a", "b"), probabilities))
     value = registry.get_sample_value
     assert value("intent_predictions_total", NAMES | {"label": "a"}) == 2
     assert value("intent_request_texts_sum", NAMES) == 3

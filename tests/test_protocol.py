@@ -1,6 +1,5 @@
 """predictor.protocol: V1 and the plain form."""
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +14,7 @@ from predictor.protocol import (
     v1_answer,
 )
 
-PREDICTIONS = Predictions(("a", "b"), np.array([[0.25, 0.75], [0.5, 0.5]]))
+PREDICTIONS = Predictions.of(("a", "b"), [[0.25, 0.75], [0.5, 0.5]])
 
 
 def test_v1_takes_texts_and_objects_with_a_text() -> None:

@@ -21,7 +21,7 @@ from predictor.protocol_v2_rest import v2_request
 from tests.test_protocol import JSON
 
 SOURCE = Source("intent", "v1", "rev-1")
-PREDICTIONS = Predictions(("a", "b"), np.array([[0.25, 0.75]]))
+PREDICTIONS = Predictions.of(("a", "b"), [[0.25, 0.75]])
 
 
 def _tensor(**changes: Any) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def vader_valences() -> dict[str, float]:
         line.split("\t") for line in lexicon.read_text(encoding="utf-8").splitlines()
     )
     return {
-        word: float(valence) for word, valence, *_ in entries if tokens(word) == [word]
+        word: float(valence) for word, valence, *_ in entries if tokens(word) == (word,)
     }
 
 

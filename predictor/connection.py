@@ -1,0 +1,174 @@
+"""uvicorn's HTTP connection with the short way in it, before any application.
+
+A request that has a short answer gets it as soon as its body is there: no task, no
+scope, no middleware, no router. Every other is replayed to uvicorn as if nothing had
+happened. Answers wait until all sockets that were ready are read, then leave together:
+a peer that is woken for each of them costs more than the answers.
+
+HttpToolsProtocol's callbacks and attributes are not uvicorn's public interface, so
+`server_class` asks its own connection a question first, and leaves uvicorn alone if
+that is not answered.
+"""
+
+import asyncio
+from collections import deque
+from typing import Any
+
+import uvicorn
+from kserve.protocol.rest.server import RESTServer
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from predictor.hotpath import HotPath, Route
+from predictor.log import logger
+from predictor.observer import MARK
+
+MAX_BODY = 64 * 1024
+PROBE = (
+    b"POST /predict HTTP/1.1\r\nhost: probe\r\ncontent-length: 13\r\n"
+    + MARK
+    + b': probe\r\n\r\n{"text":"hi"}'
+)
+
+
+def server_class(path: HotPath) -> type[RESTServer]:
+    """The SDK's REST server with the short way in it, if this uvicorn takes it."""
+    protocol = connection_class(path)
+    is_known = _is_answered(protocol)
+
+    class HotServer(RESTServer):  # type: ignore[misc]
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            if is_known:
+                self.config.http = protocol
+
+    return HotServer
+
+
+def connection_class(path: HotPath) -> type[HttpToolsProtocol]:
+    """uvicorn's connection that asks `path` first."""
+    waiting: deque[tuple[HttpToolsProtocol, bytes]] = deque()
+
+    def flush() -> None:
+        """Send together what was answered while the sockets were read."""
+        while waiting:
+            protocol, found = waiting.popleft()
+            if not protocol.transport.is_closing():
+                protocol.transport.write(found)
+            protocol.on_response_complete()
+
+    class HotConnection(HttpToolsProtocol):
+        route: Route | None = None
+
+        def on_message_begin(self) -> None:
+            self.url, self.headers = b"", []
+            self.expect_100_continue = False
+            self.route, self.body = None, b""
+
+        def on_headers_complete(self) -> None:
+            route = path.routes.get(self.url)
+            if route is not None and self._is_idle() and self._is_usual():
+                self.route = route
+            else:
+                self._begin()
+
+        def on_body(self, body: bytes) -> None:
+            if self.route is None:
+                super().on_body(body)
+                return
+            self.body += body
+            if len(self.body) > MAX_BODY:
+                self._replay()
+
+        def on_message_complete(self) -> None:
+            if self.route is not None:
+                found = self._found(self.route)
+                if found is not None:
+                    if not waiting:
+                        self.loop.call_soon(flush)
+                    waiting.append((self, found))
+                    return
+                self._replay()
+            super().on_message_complete()
+
+        def _found(self, route: Route) -> bytes | None:
+            defaults = self.server_state.default_headers
+            try:
+                return path.response(route, self.headers, self.body, defaults)
+            except Exception:  # noqa: BLE001
+                # The parser would take it for a bad request and close the connection;
+                # the ordinary way meets it again, and answers 500.
+                logger.exception("the short way failed")
+                return None
+
+        def _is_idle(self) -> bool:
+            """Whether nothing before this waits to be answered or sent."""
+            is_answered = self.cycle is None or self.cycle.response_complete
+            return is_answered and not self.flow.write_paused
+
+        def _is_usual(self) -> bool:
+            parser = self.parser
+            return bool(
+                parser.get_method() == b"POST"
+                and parser.get_http_version() == "1.1"
+                and parser.should_keep_alive()
+                and not parser.should_upgrade()
+            )
+
+        def _begin(self) -> None:
+            """Tell uvicorn the head that it has not heard of."""
+            flush()
+            url, headers, expects = self.url, self.headers, self.expect_100_continue
+            super().on_message_begin()
+            self.url, self.expect_100_continue = url, expects
+            self.headers.extend(headers)
+            super().on_headers_complete()
+
+        def _replay(self) -> None:
+            body, self.route, self.body = self.body, None, b""
+            self._begin()
+            super().on_body(body)
+
+    return HotConnection
+
+
+def _is_answered(kind: type[HttpToolsProtocol]) -> bool:
+    """Whether a request through the protocol, without a network, gets its answer."""
+    transport = Wire()
+
+    async def ask() -> None:
+        protocol = kind(uvicorn.Config(_nothing, log_config=None), ServerState(), {})
+        protocol.connection_made(transport)
+        protocol.data_received(PROBE)
+        await asyncio.sleep(0)
+        protocol.connection_lost(None)
+
+    try:
+        asyncio.run(ask())
+    except Exception:  # noqa: BLE001
+        # Whatever another uvicorn does here, the ordinary way still serves.
+        logger.exception("uvicorn's protocol is not the one that is known")
+    return transport.sent.startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+class Wire(asyncio.Transport):
+    """Keeps what is sent."""
+
+    sent = b""
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Keep it."""
+        self.sent += bytes(data)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def is_closing(self) -> bool:
+        """Never before the probe is over."""
+        return False
+
+
+async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    """An application that is not asked."""
+    del scope, receive, send

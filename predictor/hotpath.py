@@ -1,0 +1,134 @@
+"""The short way to an answer: a whole HTTP response from a request's head and body.
+
+It takes what most callers send, a POST of plain JSON to one of the three ways to ask.
+Whatever else comes (options, CloudEvents, binary tensors, long batches, faults) it
+leaves to the SDK's application. Both ways read, classify and write by the same
+functions, so the answers are the same. Knows nothing of sockets.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+from kserve.errors import InvalidInput
+
+from predictor.model import INLINE_CHARACTERS, IntentModel
+from predictor.observer import MARK, Observed
+from predictor.protocol import (
+    Predictions,
+    plain_answer,
+    texts_from_plain,
+    texts_from_v1,
+    v1_answer,
+)
+from predictor.protocol_v2 import new_id
+from predictor.protocol_v2_rest import plain_v2_answer, texts_from_plain_v2
+
+JSON, REQUEST_ID = b"application/json", b"x-request-id"
+CONTENT_TYPE = b"content-type"
+OPTIONS = frozenset((b"ce-specversion", b"inference-header-content-length", b"expect"))
+READ = OPTIONS | {CONTENT_TYPE, REQUEST_ID, MARK}
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+class Heads(NamedTuple):
+    """What a request's headers say: its ids, and whether a user sent it."""
+
+    request_ids: list[tuple[bytes, bytes]]
+    is_of_users: bool
+
+
+class Route(NamedTuple):
+    """One way to ask: a JSON body's texts, and the answer's JSON.
+
+    `texts` gives None for what is more than plain; `answer` takes the predictions and
+    the body's id.
+    """
+
+    protocol: str
+    texts: Callable[[Any], list[str] | None]
+    answer: Callable[[Predictions, str], Any]
+
+
+class HotPath:
+    """Answers what is plain with a whole HTTP response, and the rest with None."""
+
+    def __init__(self, model: IntentModel, observed: Observed) -> None:
+        """Answer for `model`."""
+        self._model, self._observed = model, observed
+        self._defaults: Headers = ()
+        self._start = b""
+        own = [(CONTENT_TYPE, JSON), *observed.headers]
+        self._end = b"\r\n" + b"".join(map(_line, own))
+        source = model.source
+        self.routes = {
+            b"/v1/models/%s:predict" % model.name.encode(): Route(
+                "v1", texts_from_v1, lambda found, _: v1_answer(found)
+            ),
+            b"/v2/models/%s/infer" % model.name.encode(): Route(
+                "v2",
+                texts_from_plain_v2,
+                lambda found, name: plain_v2_answer(name or new_id(), found, source),
+            ),
+            b"/predict": Route(
+                "predict",
+                texts_from_plain,
+                lambda found, _: plain_answer(v1_answer(found)),
+            ),
+        }
+
+    def response(
+        self, route: Route, headers: Headers, body: bytes, defaults: Headers
+    ) -> bytes | None:
+        """Head and body of the answer; `defaults` are the server's own headers."""
+        start = time.perf_counter()
+        heads = _heads(headers)
+        if heads is None or not self._model.ready:
+            return None
+        try:
+            payload = orjson.loads(body)
+            texts = route.texts(payload)
+        except (orjson.JSONDecodeError, InvalidInput):
+            return None
+        if texts is None or sum(map(len, texts)) > INLINE_CHARACTERS:
+            return None
+        ids, is_of_users = heads
+        name = _name(route, payload, ids)
+        found = self._model.classified(texts, name, is_of_users)
+        content = orjson.dumps(route.answer(found, name))
+        if defaults is not self._defaults:
+            lines = b"".join(map(_line, defaults))
+            self._start = b"HTTP/1.1 200 OK\r\n" + lines + b"content-length: "
+            self._defaults = defaults
+        if is_of_users:
+            self._observed.count(route.protocol, 200, time.perf_counter() - start)
+        length, more = b"%d" % len(content), map(_line, ids)
+        return b"".join([self._start, length, self._end, *more, b"\r\n", content])
+
+
+def _line(header: tuple[bytes, bytes]) -> bytes:
+    return b"%s: %s\r\n" % header
+
+
+def _name(route: Route, payload: Any, ids: Headers) -> str:
+    """The id that the answer bears, or its text is recorded by."""
+    if route.protocol == "v2":
+        return str(payload.get("id") or "")
+    return ids[-1][1].decode("latin-1") if ids else ""
+
+
+def _heads(headers: Headers) -> Heads | None:
+    """What the headers say, or None where they ask for more than plain JSON."""
+    request_ids, is_of_users = [], True
+    for pair in headers:
+        name, value = pair
+        if name not in READ:
+            continue
+        if name == REQUEST_ID:
+            request_ids.append(pair)
+        elif name == MARK:
+            is_of_users = False
+        elif name in OPTIONS or value != JSON:
+            return None
+    return Heads(request_ids, is_of_users)
