@@ -30,12 +30,13 @@ PROBE = (
     + MARK
     + b': probe\r\n\r\n{"text":"hi"}'
 )
+OTHER = b"GET /other HTTP/1.1\r\nhost: probe\r\n\r\n"
 
 
 def server_class(path: HotPath) -> type[RESTServer]:
     """The SDK's REST server with the short way in it, if this uvicorn takes it."""
     protocol = connection_class(path)
-    is_known = _is_answered(protocol)
+    is_known = is_answered(protocol)
 
     class HotServer(RESTServer):  # type: ignore[misc]
         def __init__(self, *args: Any, **options: Any) -> None:
@@ -114,6 +115,7 @@ def connection_class(path: HotPath) -> type[HttpToolsProtocol]:
                 and parser.get_http_version() == "1.1"
                 and parser.should_keep_alive()
                 and not parser.should_upgrade()
+                and not self.expect_100_continue
             )
 
         def _begin(self) -> None:
@@ -133,23 +135,34 @@ def connection_class(path: HotPath) -> type[HttpToolsProtocol]:
     return HotConnection
 
 
-def _is_answered(kind: type[HttpToolsProtocol]) -> bool:
-    """Whether a request through the protocol, without a network, gets its answer."""
-    transport = Wire()
+def is_answered(kind: type[HttpToolsProtocol]) -> bool:
+    """Whether both ways work through this connection, without a network."""
+    transport, state, asked = Wire(), ServerState(), []
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        del receive
+        asked.append(scope["path"])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
 
     async def ask() -> None:
-        protocol = kind(uvicorn.Config(_nothing, log_config=None), ServerState(), {})
+        protocol = kind(uvicorn.Config(application, log_config=None), state, {})
         protocol.connection_made(transport)
-        protocol.data_received(PROBE)
-        await asyncio.sleep(0)
+        for request in (PROBE, OTHER, PROBE):
+            protocol.data_received(request)
+            await asyncio.sleep(0)
         protocol.connection_lost(None)
 
     try:
         asyncio.run(ask())
     except Exception:  # noqa: BLE001
         # Whatever another uvicorn does here, the ordinary way still serves.
-        logger.exception("uvicorn's protocol is not the one that is known")
-    return transport.sent.startswith(b"HTTP/1.1 200 OK\r\n")
+        logger.exception("uvicorn's connection is another")
+    answers = transport.sent.count(b"HTTP/1.1 200 OK\r\n")
+    is_known = (answers, state.total_requests, asked) == (3, 3, ["/other"])
+    if not is_known:
+        logger.warning("this uvicorn is not known: each request takes the ordinary way")
+    return is_known
 
 
 class Wire(asyncio.Transport):
@@ -167,8 +180,3 @@ class Wire(asyncio.Transport):
     def is_closing(self) -> bool:
         """Never before the probe is over."""
         return False
-
-
-async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
-    """An application that is not asked."""
-    del scope, receive, send

@@ -27,7 +27,7 @@ from predictor.protocol_v2_rest import plain_v2_answer, texts_from_plain_v2
 
 JSON, REQUEST_ID = b"application/json", b"x-request-id"
 CONTENT_TYPE = b"content-type"
-OPTIONS = frozenset((b"ce-specversion", b"inference-header-content-length", b"expect"))
+OPTIONS = frozenset((b"ce-specversion", b"inference-header-content-length"))
 READ = OPTIONS | {CONTENT_TYPE, REQUEST_ID, MARK}
 Headers = Sequence[tuple[bytes, bytes]]
 

@@ -1,0 +1,100 @@
+"""predictor.connection: what happens where uvicorn or the model is not as expected."""
+
+import asyncio
+import logging
+
+import pytest
+import uvicorn
+from prometheus_client import CollectorRegistry
+from starlette.types import Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from predictor import connection
+from predictor.hotpath import HotPath
+from predictor.model import IntentModel
+from predictor.observer import Observed
+from tests.servers import MODELS
+
+REQUEST = connection.PROBE.replace(b"x-intent-traffic: probe\r\n", b"")
+
+
+@pytest.fixture
+def path() -> HotPath:
+    registry = CollectorRegistry()
+    model = IntentModel("intent", MODELS / "v1", revision="r", registry=registry)
+    model.load()
+    return HotPath(model, Observed(model, log_requests=False))
+
+
+def test_this_uvicorn_is_the_known_one(path: HotPath) -> None:
+    assert connection.is_answered(connection.connection_class(path))
+
+
+def test_another_uvicorn_keeps_its_own_connection(
+    path: HotPath, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delattr(HttpToolsProtocol, "on_response_complete")
+    server = connection.server_class(path)("kserve.model_server:app", None, None, 0)
+    assert server.config.http == "auto"
+    assert "this uvicorn is not known" in caplog.text
+
+
+def test_the_known_uvicorn_takes_ours(path: HotPath) -> None:
+    server = connection.server_class(path)("kserve.model_server:app", None, None, 0)
+    assert issubclass(server.config.http, HttpToolsProtocol)
+
+
+def _asked(path: HotPath, *parts: bytes) -> tuple[bytes, int]:
+    """What was sent for these bytes, and how often the application was asked."""
+    asked = 0
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal asked
+        del scope
+        asked += 1
+        await receive()
+        await send({"type": "http.response.start", "status": 500, "headers": []})
+        await send({"type": "http.response.body", "body": b"ordinary"})
+
+    wire = connection.Wire()
+
+    async def talk() -> None:
+        config = uvicorn.Config(application, log_config=None)
+        protocol = connection.connection_class(path)(config, ServerState(), {})
+        protocol.connection_made(wire)
+        for part in parts:
+            protocol.data_received(part)
+        await asyncio.sleep(0.01)
+        protocol.connection_lost(None)
+
+    asyncio.run(talk())
+    return wire.sent, asked
+
+
+def test_a_plain_request_does_not_ask_the_application(path: HotPath) -> None:
+    sent, asked = _asked(path, REQUEST, REQUEST)
+    assert sent.count(b"HTTP/1.1 200 OK") == 2
+    assert asked == 0
+
+
+def test_a_fault_of_ours_is_left_to_the_application_and_logged(
+    path: HotPath, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(HotPath, "response", lambda *_: 1 / 0)
+    with caplog.at_level(logging.ERROR):
+        sent, asked = _asked(path, REQUEST)
+    assert sent.endswith(b"ordinary\r\n0\r\n\r\n")
+    assert asked == 1
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_model_that_is_not_ready_is_left_to_the_application(path: HotPath) -> None:
+    path._model.ready = False
+    assert _asked(path, REQUEST)[1] == 1
+
+
+def test_a_body_beyond_the_limit_is_left_to_the_application(path: HotPath) -> None:
+    text = b"a " * connection.MAX_BODY
+    head = REQUEST.replace(b"13", b"%d" % (len(text) + 11)).split(b"\r\n\r\n")[0]
+    assert _asked(path, head + b"\r\n\r\n", b'{"text":"', text, b'"}')[1] == 1
