@@ -1,0 +1,1 @@
+"""Serving against its peers and its floors: `make bench`, `make bench-growth`."""
