@@ -9,23 +9,32 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 
+PLAIN = frozenset((str, int, float, bool, type(None)))
 Decoder = Callable[[Any], Any]
 
 
 def encode(value: Any) -> Any:
     """Nothing but dicts, lists, strings, numbers, booleans and None."""
-    if dataclasses.is_dataclass(value):
-        names = (each.name for each in dataclasses.fields(value))
-        return {name: encode(getattr(value, name)) for name in names}
+    kind: Any = type(value)
+    if kind in PLAIN:
+        return value
+    if isinstance(value, list | tuple):
+        return [each if type(each) in PLAIN else encode(each) for each in value]
+    if isinstance(value, Mapping):
+        return {key: encode(each) for key, each in value.items()}
     if isinstance(value, np.ndarray):
         return value.tolist()
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, Mapping):
-        return {key: encode(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [encode(each) for each in value]
+    if dataclasses.is_dataclass(value):
+        return {name: encode(getattr(value, name)) for name in _names(kind)}
     return value
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    """The fields of a dataclass."""
+    return tuple(each.name for each in dataclasses.fields(kind))
 
 
 def decode(kind: Any, value: Any) -> Any:

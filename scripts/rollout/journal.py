@@ -121,7 +121,7 @@ class FileJournal:
         self.folder.mkdir(parents=True, exist_ok=True)
         temporary = self._state.with_suffix(".new")
         with temporary.open("w", encoding="utf-8") as file:
-            json.dump(codec.encode(after), file, allow_nan=False)
+            file.write(json.dumps(codec.encode(after), allow_nan=False))
             _sync(file)
         temporary.replace(self._state)
         self._append(after.line)

@@ -9,6 +9,7 @@ proxy reads. Labels only the predictor knows.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlencode
 
 from scripts.rollout.counters import (
@@ -23,7 +24,7 @@ from scripts.rollout.counters import (
 )
 from scripts.rollout.ports import Reading
 
-MS = 1000.0
+MS, KEPT = 1000.0, 2048
 PROXY = "envoy_cluster_upstream_rq_"
 PROXY_FAMILIES = ("completed", "retry", "timeout", "xx", "time_bucket", "time_count")
 # What of Envoy's statistics is asked for: requests by cluster, and nothing else.
@@ -68,8 +69,13 @@ def parse(page: str, families: Iterable[str]) -> Iterator[Series]:
     wanted = frozenset(families)
     for name, labels, value in LINE.findall(page):
         if name in wanted:
-            pairs = {key: _plain(text) for key, text in PAIR.findall(labels)}
-            yield Series(name, pairs, float(value))
+            yield Series(name, _pairs(labels), float(value))
+
+
+@lru_cache(KEPT)
+def _pairs(labels: str) -> Mapping[str, str]:
+    """Labels by name; a page has the same ones at every look, and so have replicas."""
+    return {key: _plain(text) for key, text in PAIR.findall(labels)}
 
 
 def _plain(text: str) -> str:
