@@ -13,6 +13,7 @@ UNITS = {"us": 1.0, "ms": 1e3, "s": 1e6}
 SCRIPT = """
 local bodies, at, made = {bodies}, 0, {{}}
 local headers = {{["Content-Type"] = "application/json"}}
+{host}
 function init(_)
   for i, body in ipairs(bodies) do
     made[i] = wrk.format("POST", "{path}", headers, body)
@@ -42,10 +43,15 @@ def wrk(
     connections: int,
     seconds: float,
     most_pause_ms: int = 0,
+    host: str = "",
 ) -> Load:
     """Ask by so many connections, each at once again or after a random pause."""
     texts = ",".join(json.dumps(body.decode()) for body in bodies)
-    script = SCRIPT.format(bodies="{" + texts + "}", path=path)
+    script = SCRIPT.format(
+        bodies="{" + texts + "}",
+        path=path,
+        host=f'headers["Host"] = "{host}"' if host else "",
+    )
     if most_pause_ms:
         script += PAUSE.format(most=most_pause_ms)
     file = folder / "wrk.lua"

@@ -69,7 +69,7 @@ By `make bench`, a table of one run: server on one core, load on the other, ever
 started anew in each of {len(found.starts[IMPORTS])} rounds, medians. One text a
 request, {CONNECTIONS} connections, 500 texts in turn.
 
-{_markdown(*_single(found))}
+{markdown(*_single(found))}
 
 ![CPU a request](serving.svg)
 
@@ -77,7 +77,7 @@ request, {CONNECTIONS} connections, 500 texts in turn.
 
 Ratios within a round: their median and their spread.
 
-{_markdown(["", "asked", "found", "spread", "met"], [bar.row() for bar in bars(found)])}
+{markdown(["", "asked", "found", "spread", "met"], [bar.row() for bar in bars(found)])}
 """
     print(text)
     TABLE.write_text(text)
@@ -179,7 +179,8 @@ def _ratios(one: Sequence[float], other: Sequence[float]) -> list[float]:
     return [a / b for a, b in zip(one, other, strict=True)]
 
 
-def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table."""
     line: Callable[[Sequence[str]], str] = lambda cells: f"| {' | '.join(cells)} |"  # noqa: E731
     return "\n".join([line(head), line(["---"] * len(head)), *map(line, rows)])
 
