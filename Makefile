@@ -49,6 +49,17 @@ clean: ## End what runs here, remove what was made here
 	if [ -x $(RUN) ]; then $(RUN) -m scripts.local down; fi
 	rm -rf $(VENV) models .local .pytest_cache .mypy_cache .ruff_cache
 
+##@ Speed
+.PHONY: bench bench-growth bench-looks
+bench: $(MODELS) ## Serving against its peers; needs wrk and h2load, a quarter of an hour
+	$(RUN) -m tests.bench.serving
+
+bench-growth: $(MODELS) ## Serving over connections, lengths, batches, vocabularies
+	$(RUN) -m tests.bench.serving.growth
+
+bench-looks: $(MODELS) ## What the promotion script's looks cost
+	$(RUN) -m tests.bench.looks
+
 ##@ Decisions
 .PHONY: bench-decisions
 bench-decisions: $(INSTALLED) ## Compare with Flagger, Argo Rollouts, Kayenta, a z-test

@@ -17,7 +17,7 @@ import joblib
 import requests
 
 from scripts.local.processes import ROOT, free_ports
-from tests.bench.serving import tables
+from tests.bench.serving import load, tables
 from tests.bench.serving.cases import CONNECTIONS, Bench, Texts
 from tests.bench.serving.peers import OTHERS, PLAIN, STATIC, STATIC_GRPC, Peer, ours
 from tests.bench.serving.servers import SERVER_CORE, Running, running
@@ -37,10 +37,11 @@ LOADED = "import kserve, sklearn, joblib; joblib.load('{}')"
 
 
 def main() -> None:
-    """Measure, print, write."""
+    """Measure, print, write. Raises RuntimeError."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.serving")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     rounds = parser.parse_args().rounds
+    load.needs()
     others = [(peer, _environment(peer)) for peer in OTHERS]
     found = Found()
     with tempfile.TemporaryDirectory() as folder:
@@ -187,4 +188,7 @@ def _texts(version: str) -> Texts:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except RuntimeError as error:
+        sys.exit(f"error: {error}")

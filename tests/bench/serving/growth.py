@@ -23,6 +23,7 @@ from sklearn.pipeline import make_pipeline
 
 from predictor import artifact
 from scripts.local.processes import ROOT, free_ports
+from tests.bench.serving import load
 from tests.bench.serving.load import wrk
 from tests.bench.serving.peers import V1_WAY
 from tests.bench.serving.servers import Running, running
@@ -136,7 +137,7 @@ class Growth:
             backend.apply(document)
             settles(backend, [("1", 100)], created="1")
             bodies = [V1_WAY.encoded([text]) for text in self._texts[:500]]
-            load = wrk(
+            found = wrk(
                 self._folder,
                 backend.url,
                 V1_WAY.path,
@@ -145,7 +146,7 @@ class Growth:
                 seconds=SECONDS,
                 host=backend.host or "",
             )
-        return Point(count, load.rps, load.p99_us / 1e3)
+        return Point(count, found.rps, found.p99_us / 1e3)
 
     def _point(
         self,
@@ -157,7 +158,7 @@ class Growth:
         bodies = [V1_WAY.encoded(texts) for texts in batches]
         asked = requests.post(server.url + V1_WAY.path, bodies[0], timeout=30)
         asked.raise_for_status()
-        load = wrk(
+        found = wrk(
             self._folder,
             server.url,
             V1_WAY.path,
@@ -165,13 +166,14 @@ class Growth:
             connections=connections,
             seconds=SECONDS,
         )
-        if load.bad:
-            raise RuntimeError(f"{load.bad} bad answers at {x}")
-        return Point(x, load.rps, load.p99_us / 1e3, server.rss_mib())
+        if found.bad:
+            raise RuntimeError(f"{found.bad} bad answers at {x}")
+        return Point(x, found.rps, found.p99_us / 1e3, server.rss_mib())
 
 
 def main() -> None:
-    """Measure, print, write."""
+    """Measure, print, write. Raises RuntimeError."""
+    load.needs()
     with tempfile.TemporaryDirectory() as folder:
         curves = Growth(Path(folder)).curves()
     tables = "\n\n".join(map(_table, curves))
@@ -231,4 +233,7 @@ def _panel(
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except RuntimeError as error:
+        sys.exit(f"error: {error}")

@@ -1,7 +1,9 @@
 """Load from the other core: wrk for HTTP, h2load for gRPC."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,6 +76,16 @@ def h2load(url: str, file: Path, *, connections: int, seconds: float) -> Load:
     found = _run("h2load", *options, *headers, url)
     good, total = _found(r"status codes: (\d+) 2xx, (\d+)", found)
     return Load(int(good) / seconds, 0.0, 0.0, int(total))
+
+
+def needs() -> None:
+    """Say what is missing. Raises RuntimeError."""
+    packages = {"wrk": "wrk", "h2load": "nghttp2-client", "taskset": "util-linux"}
+    for program, package in packages.items():
+        if shutil.which(program) is None:
+            raise RuntimeError(f"{program} is not here; Debian's package is {package}")
+    if len(os.sched_getaffinity(0)) < 2:
+        raise RuntimeError("two cores are needed: one serves, the other asks")
 
 
 def _run(*command: str) -> str:

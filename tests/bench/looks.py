@@ -1,4 +1,4 @@
-"""What deciding costs: python -m tests.bench.ticks
+"""What deciding costs: python -m tests.bench.looks
 
 One look with five metrics and 151 labels, its pages parsed and its journal written; the
 pure decision alone; a day of looks replayed; 300 pages over real HTTP; the help text.
