@@ -27,7 +27,7 @@ e2e: $(MODELS) ## Test on a cluster: CLUSTER=folder, or KUBECONFIG=file
 
 help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {print "\n" substr($$0, 5)} \
-	  /^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	  /^[a-z0-9-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 ##@ Develop
 .PHONY: install lint typecheck lock clean

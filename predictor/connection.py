@@ -93,6 +93,14 @@ def connection_class(path: HotPath) -> type[HttpToolsProtocol]:
                 self._replay()
             super().on_message_complete()
 
+        def eof_received(self) -> None:
+            flush()
+            super().eof_received()
+
+        def shutdown(self) -> None:
+            flush()
+            super().shutdown()
+
         def _found(self, route: Route) -> bytes | None:
             defaults = self.server_state.default_headers
             try:

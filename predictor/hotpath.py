@@ -28,6 +28,7 @@ from predictor.protocol_v2_rest import plain_v2_answer, texts_from_plain_v2
 JSON, REQUEST_ID = b"application/json", b"x-request-id"
 CONTENT_TYPE = b"content-type"
 OPTIONS = frozenset((b"ce-specversion", b"inference-header-content-length"))
+IS_JSON = frozenset((JSON, b"application/json; charset=utf-8"))
 READ = OPTIONS | {CONTENT_TYPE, REQUEST_ID, MARK}
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -129,6 +130,6 @@ def _heads(headers: Headers) -> Heads | None:
             request_ids.append(pair)
         elif name == MARK:
             is_of_users = False
-        elif name in OPTIONS or value != JSON:
+        elif name in OPTIONS or value not in IS_JSON:
             return None
     return Heads(request_ids, is_of_users)

@@ -78,6 +78,25 @@ def test_a_plain_request_does_not_ask_the_application(path: HotPath) -> None:
     assert asked == 0
 
 
+def test_a_server_that_ends_sends_what_it_has(path: HotPath) -> None:
+    wire = connection.Wire()
+
+    async def unasked(scope: Scope, receive: Receive, send: Send) -> None:
+        raise AssertionError(scope, receive, send)
+
+    async def talk() -> None:
+        config = uvicorn.Config(unasked, log_config=None)
+        protocol = connection.connection_class(path)(config, ServerState(), {})
+        protocol.connection_made(wire)
+        protocol.data_received(REQUEST)
+        assert not wire.sent
+        protocol.shutdown()
+        assert wire.sent.startswith(b"HTTP/1.1 200 OK")
+        protocol.connection_lost(None)
+
+    asyncio.run(talk())
+
+
 def test_a_fault_of_ours_is_left_to_the_application_and_logged(
     path: HotPath, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
