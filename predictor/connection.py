@@ -11,6 +11,7 @@ that is not answered.
 """
 
 import asyncio
+import time
 from collections import deque
 from typing import Any
 
@@ -20,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from predictor.hotpath import HotPath, Route
+from predictor.hotpath import Asked, HotPath
 from predictor.log import logger
 from predictor.observer import MARK
 
@@ -60,22 +61,22 @@ def connection_class(path: HotPath) -> type[HttpToolsProtocol]:
             protocol.on_response_complete()
 
     class HotConnection(HttpToolsProtocol):
-        route: Route | None = None
+        asked: Asked | None = None
 
         def on_message_begin(self) -> None:
             self.url, self.headers = b"", []
             self.expect_100_continue = False
-            self.route, self.body = None, b""
+            self.asked, self.body = None, b""
 
         def on_headers_complete(self) -> None:
             route = path.routes.get(self.url)
             if route is not None and self._is_idle() and self._is_usual():
-                self.route = route
+                self.asked = Asked(route, self.headers, time.perf_counter())
             else:
                 self._begin()
 
         def on_body(self, body: bytes) -> None:
-            if self.route is None:
+            if self.asked is None:
                 super().on_body(body)
                 return
             self.body += body
@@ -83,8 +84,8 @@ def connection_class(path: HotPath) -> type[HttpToolsProtocol]:
                 self._replay()
 
         def on_message_complete(self) -> None:
-            if self.route is not None:
-                found = self._found(self.route)
+            if self.asked is not None:
+                found = self._found(self.asked)
                 if found is not None:
                     if not waiting:
                         self.loop.call_soon(flush)
@@ -101,10 +102,11 @@ def connection_class(path: HotPath) -> type[HttpToolsProtocol]:
             flush()
             super().shutdown()
 
-        def _found(self, route: Route) -> bytes | None:
-            defaults = self.server_state.default_headers
+        def _found(self, asked: Asked) -> bytes | None:
             try:
-                return path.response(route, self.headers, self.body, defaults)
+                return path.response(
+                    asked, self.body, self.server_state.default_headers
+                )
             except Exception:  # noqa: BLE001
                 # The parser would take it for a bad request and close the connection;
                 # the ordinary way meets it again, and answers 500.
@@ -136,7 +138,7 @@ def connection_class(path: HotPath) -> type[HttpToolsProtocol]:
             super().on_headers_complete()
 
         def _replay(self) -> None:
-            body, self.route, self.body = self.body, None, b""
+            body, self.asked, self.body = self.body, None, b""
             self._begin()
             super().on_body(body)
 

@@ -52,6 +52,14 @@ class Route(NamedTuple):
     answer: Callable[[Predictions, str], Any]
 
 
+class Asked(NamedTuple):
+    """A request's head, and when it came, by `time.perf_counter`."""
+
+    route: Route
+    headers: Headers
+    began: float
+
+
 class HotPath:
     """Answers what is plain with a whole HTTP response, and the rest with None."""
 
@@ -79,12 +87,9 @@ class HotPath:
             ),
         }
 
-    def response(
-        self, route: Route, headers: Headers, body: bytes, defaults: Headers
-    ) -> bytes | None:
+    def response(self, asked: Asked, body: bytes, defaults: Headers) -> bytes | None:
         """Head and body of the answer; `defaults` are the server's own headers."""
-        start = time.perf_counter()
-        heads = _heads(headers)
+        route, heads = asked.route, _heads(asked.headers)
         if heads is None or not self._model.ready:
             return None
         try:
@@ -103,7 +108,8 @@ class HotPath:
             self._start = b"HTTP/1.1 200 OK\r\n" + lines + b"content-length: "
             self._defaults = defaults
         if is_of_users:
-            self._observed.count(route.protocol, 200, time.perf_counter() - start)
+            seconds = time.perf_counter() - asked.began
+            self._observed.count(route.protocol, 200, seconds)
         length, more = b"%d" % len(content), map(_line, ids)
         return b"".join([self._start, length, self._end, *more, b"\r\n", content])
 
@@ -116,7 +122,7 @@ def _name(route: Route, payload: Any, ids: Headers) -> str:
     """The id that the answer bears, or its text is recorded by."""
     if route.protocol == "v2":
         return str(payload.get("id") or "")
-    return ids[-1][1].decode("latin-1") if ids else ""
+    return ids[0][1].decode("latin-1") if ids else ""
 
 
 def _heads(headers: Headers) -> Heads | None:
