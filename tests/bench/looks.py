@@ -1,7 +1,8 @@
 """What deciding costs: python -m tests.bench.looks
 
 One look with five metrics and 151 labels, its pages parsed and its journal written; the
-pure decision alone; a day of looks replayed; 300 pages over real HTTP; the help text.
+pure decision in it, and the evidence in that; a day of looks at four labels replayed;
+300 pages over real HTTP; the help text.
 """
 
 import multiprocessing
@@ -9,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -26,6 +28,7 @@ from scripts import console
 from scripts.local.processes import ROOT
 from scripts.rollout.actions import Warmed
 from scripts.rollout.journal import FileJournal
+from scripts.rollout.judge import Evidence
 from scripts.rollout.lint import parse
 from scripts.rollout.machine import Machine
 from scripts.rollout.ports import Pages, World
@@ -72,15 +75,15 @@ class Page:
 class Arm:
     """One predictor, whose page is the product's own."""
 
-    def __init__(self, revision: str) -> None:
-        """Predict LABELS labels."""
-        names = tuple(f"intent-{number}" for number in range(LABELS))
+    def __init__(self, revision: str, labels: int) -> None:
+        """Predict so many labels."""
+        names = tuple(f"intent-{number}" for number in range(labels))
         self._names, self._registry = names, CollectorRegistry()
         self._metrics = Metrics(Source("intent", "v1", revision), names, self._registry)
 
     def page(self, number: int) -> bytes:
         """What it says after one request more."""
-        name = self._names[number % LABELS]
+        name = self._names[number % len(self._names)]
         self._metrics.observe_request("v1", "200", 0.001)
         self._metrics.observe_predictions(Predictions(self._names, [], [name], [0.9]))
         return generate_latest(self._registry)
@@ -89,9 +92,9 @@ class Arm:
 class Cluster:
     """Traffic, pages and clock, all in memory: few requests, so that it never ends."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, labels: int) -> None:
         """Keep the journal in `folder`."""
-        self._arms = {PAGES[name]: Arm(name) for name in (CANARY, STABLE)}
+        self._arms = {PAGES[name]: Arm(name, labels) for name in (CANARY, STABLE)}
         self._percent: int | None = 0
         self._time = 1000.0
         self.pages = {GATEWAY: b""} | dict.fromkeys(self._arms, b"")
@@ -143,9 +146,10 @@ def main() -> None:
     """Print one table."""
     table = Table("what", "bar", "found")
     with tempfile.TemporaryDirectory() as name:
-        look, pure = _looks(Path(name) / "looks")
+        look, decision, evidence = _looks(Path(name) / "looks")
         table.add_row("one look, parsed and written", "2 ms of CPU", f"{look:.2f}")
-        table.add_row("the decision alone", "0.2 ms of CPU", f"{pure:.2f}")
+        table.add_row("the decision in it", "", f"{decision:.2f}")
+        table.add_row("the evidence in that", "0.2 ms of CPU", f"{evidence:.2f}")
         day = _day(Path(name) / "day")
         table.add_row("a day of looks replayed", "2 s", f"{day:.2f}")
     table.add_row(f"{TARGETS} pages scraped", "1 s", f"{_scraped():.2f}")
@@ -153,28 +157,37 @@ def main() -> None:
     console.table(table)
 
 
-def _looks(folder: Path) -> tuple[float, float]:
-    """Milliseconds of CPU: of a whole look, and of the machine in it."""
-    cluster = Cluster(folder)
+def _looks(folder: Path) -> tuple[float, float, float]:
+    """Milliseconds of CPU: of a whole look, of the machine, and of the evidence."""
+    cluster = Cluster(folder, LABELS)
     cluster.runner.start()
-    inner: list[float] = []
-    step = Machine.step
+    looks: list[float] = []
+    with _timed(Machine, "step") as steps, _timed(Evidence, "update") as updates:
+        for _ in range(LOOKS):
+            cluster.tick()
+            looks.append(_seconds(cluster.runner.look, time.process_time))
+    looks, steps, updates = (each[10:] for each in (looks, steps, updates))
+    return median(looks) * 1e3, median(steps) * 1e3, median(updates) * 1e3
+
+
+@contextmanager
+def _timed(owner: type, name: str) -> Iterator[list[float]]:
+    """CPU seconds of each call of a method, until the block ends."""
+    seconds: list[float] = []
+    method = getattr(owner, name)
 
     def timed(*args: Any) -> Any:
         found: list[Any] = []
-        inner.append(_seconds(lambda: found.append(step(*args)), time.process_time))
+        work = lambda: found.append(method(*args))  # noqa: E731
+        seconds.append(_seconds(work, time.process_time))
         return found[0]
 
-    outer = []
-    with patch.object(Machine, "step", timed):
-        for _ in range(LOOKS):
-            cluster.tick()
-            outer.append(_seconds(cluster.runner.look, time.process_time))
-    return median(outer[10:]) * 1e3, median(inner[10:]) * 1e3
+    with patch.object(owner, name, timed):
+        yield seconds
 
 
 def _day(folder: Path) -> float:
-    cluster = Cluster(folder)
+    cluster = Cluster(folder, labels=4)
     cluster.runner.start()
     for _ in range(DAY):
         cluster.tick()
@@ -196,7 +209,7 @@ def _seconds(
 def _scraped() -> float:
     """Seconds for all pages, in a process of their own, each on a port of its own."""
     here, there = multiprocessing.Pipe()
-    arm = Arm(CANARY)
+    arm = Arm(CANARY, LABELS)
     text = arm.page(1).decode()
     servers = multiprocessing.Process(target=_serve, args=(there, text), daemon=True)
     servers.start()
