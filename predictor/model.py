@@ -104,7 +104,8 @@ class IntentModel(kserve.Model):  # type: ignore[misc]  # published without type
         """Classify on the event loop what is short, on a thread what is not.
 
         A hop to a thread costs 0.1 ms, ten times what v1 needs for a short text; a
-        long batch on the event loop would starve the probes.
+        long batch on the event loop would starve the probes. INLINE_CHARACTERS are
+        some 300 sentences: 2 ms of v1, 25 of v2.
         """
         if sum(map(len, texts)) <= INLINE_CHARACTERS:
             return self.classified(texts, request, is_of_users)
