@@ -200,7 +200,7 @@ def _table(curve: Curve) -> str:
 def _plot(curves: Sequence[Curve]) -> None:
     """Requests a second above, p99 below, a column a question."""
     mpl.use("svg")
-    mpl.rcParams["svg.hashsalt"] = "bench"
+    mpl.rcParams |= {"svg.hashsalt": "bench", "svg.fonttype": "none"}
     names = list(dict.fromkeys(curve.what for curve in curves))
     figure, axes = plt.subplots(
         2, len(names), figsize=(3 * len(names), 5), layout="tight", squeeze=False
@@ -225,11 +225,24 @@ def _panel(
     for curve in curves:
         xs = [point.x for point in curve.points]
         axes.plot(xs, list(map(value, curve.points)), marker="o", label=curve.model)
-    axes.set_xscale("log", base=2 if curves[0].what != "features" else 10)
+    xs = [point.x for point in curves[0].points]
+    ys = [value(point) for curve in curves for point in curve.points]
+    axes.set_xscale("log")
+    axes.set_xticks(xs, list(map(_short, xs)), minor=False)
+    axes.set_xticks([], minor=True)
     axes.set_yscale("log")
+    axes.set_ylim(min(ys) / 2, max(ys) * 2)
     axes.spines[["top", "right"]].set_visible(False)
     if len(curves) > 1:
         axes.legend(frameon=False)
+
+
+def _short(number: int) -> str:
+    """1k for a thousand and 1M for a million."""
+    for size, letter in ((1_000_000, "M"), (1_000, "k")):
+        if number >= size:
+            return f"{number // size}{letter}"
+    return str(number)
 
 
 if __name__ == "__main__":

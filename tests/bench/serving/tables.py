@@ -188,7 +188,7 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _plot(found: Found) -> None:
     """CPU a request of each server, on a logarithmic axis."""
     mpl.use("svg")
-    mpl.rcParams["svg.hashsalt"] = "bench"
+    mpl.rcParams |= {"svg.hashsalt": "bench", "svg.fonttype": "none"}
     rows = _servers(found)[::-1]
     values = [_cpu(found, *row) for row in rows]
     figure, axes = plt.subplots(figsize=(8, 0.34 * len(rows) + 0.8), layout="tight")
