@@ -25,7 +25,7 @@ from predictor.hotpath import Asked, HotPath
 from predictor.log import logger
 from predictor.observer import MARK
 
-MAX_BODY = 64 * 1024
+SHORT_BODY = 64 * 1024
 PROBE = (
     b"POST /predict HTTP/1.1\r\nhost: probe\r\ncontent-length: 13\r\n"
     + MARK
@@ -80,7 +80,7 @@ def connection_class(path: HotPath) -> type[HttpToolsProtocol]:
                 super().on_body(body)
                 return
             self.body += body
-            if len(self.body) > MAX_BODY:
+            if len(self.body) > SHORT_BODY:
                 self._replay()
 
         def on_message_complete(self) -> None:

@@ -121,14 +121,14 @@ class Methods(grpc.GenericRpcHandler):  # type: ignore[misc]
 
     def __init__(self, model: IntentModel, handlers: Mapping[str, Any]) -> None:
         """Take a handler a method, by the method's whole name."""
-        self._metrics, self._plain = model.metrics, Plain(model)
+        self._metrics = model.metrics
         self._metadata = (
             Metadatum("x-model-version", model.source.version),
             Metadatum("x-revision", model.source.revision),
         )
         self._handlers = dict(handlers)
         infer = handlers[INFER]
-        self._ordinary = infer.unary_unary
+        self._answered = infer.unary_unary
         self._handlers[INFER] = grpc.unary_unary_rpc_method_handler(
             self._infer, infer.request_deserializer, infer.response_serializer
         )
@@ -141,16 +141,28 @@ class Methods(grpc.GenericRpcHandler):  # type: ignore[misc]
         """Count every ModelInfer by its status, and say who answers."""
         start = time.perf_counter()
         context.set_trailing_metadata(self._metadata)
-        sent = context.invocation_metadata()
         try:
-            is_of_users = all(key != TRAFFIC for key, _ in sent)
-            answer = self._plain.answer(request, is_of_users)
-            if answer is None:
-                answer = await self._ordinary(request, context)
-            return answer
+            return await self._answered(request, context)
         finally:
             code = _status_name(context.code())
             self._metrics.observe_request("grpc", code, time.perf_counter() - start)
+
+
+def _plain_first(model: IntentModel, ordinary: Any) -> Any:
+    """ModelInfer's handler: the short answer where there is one, else `ordinary`'s."""
+    plain = Plain(model)
+
+    async def infer(request: Any, context: Any) -> Any:
+        sent = context.invocation_metadata()
+        is_of_users = all(key != TRAFFIC for key, _ in sent)
+        answer = plain.answer(request, is_of_users)
+        if answer is None:
+            answer = await ordinary.unary_unary(request, context)
+        return answer
+
+    return grpc.unary_unary_rpc_method_handler(
+        infer, ordinary.request_deserializer, ordinary.response_serializer
+    )
 
 
 class Registered:
@@ -204,7 +216,8 @@ def server_class(model: IntentModel) -> type[GRPCServer]:
                 InferenceServicer(self._data_plane, self._model_repository_extension),
                 registered,
             )
-            handlers = await _intercepted(registered.handlers)
+            infer = _plain_first(model, registered.handlers[INFER])
+            handlers = await _intercepted(registered.handlers | {INFER: infer})
             self._server.add_generic_rpc_handlers((Methods(model, handlers),))
             self._server.add_insecure_port(f"[::]:{self._port}")
             await self._server.start()

@@ -114,6 +114,6 @@ def test_a_model_that_is_not_ready_is_left_to_the_application(path: HotPath) -> 
 
 
 def test_a_body_beyond_the_limit_is_left_to_the_application(path: HotPath) -> None:
-    text = b"a " * connection.MAX_BODY
+    text = b"a " * connection.SHORT_BODY
     head = REQUEST.replace(b"13", b"%d" % (len(text) + 11)).split(b"\r\n\r\n")[0]
     assert _asked(path, head + b"\r\n\r\n", b'{"text":"', text, b'"}')[1] == 1

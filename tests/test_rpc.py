@@ -1,5 +1,6 @@
 """predictor.rpc on a real server, through the SDK's own stub."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -7,10 +8,16 @@ from typing import Any
 import grpc
 import pytest
 import requests
+from kserve import ModelRepository
+from kserve.protocol.dataplane import DataPlane
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
+from prometheus_client import CollectorRegistry
 
-from tests.servers import Server
+from predictor import rpc
+from predictor.model import IntentModel
+from scripts.local.processes import free_ports
+from tests.servers import MODELS, Server
 
 RAW = b"\x05\x00\x00\x00hello"
 
@@ -141,3 +148,29 @@ def _counted(server: Server, code: str) -> float:
     start = f'intent_requests_total{{code="{code}"'
     lines = [line for line in page.splitlines() if line.startswith(start)]
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines if "grpc" in line)
+
+
+def test_a_fault_of_ours_is_internal_and_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    registry = CollectorRegistry()
+    model = IntentModel("intent", MODELS / "v1", revision="r", registry=registry)
+    model.load()
+    monkeypatch.setattr(model, "classified", lambda *_: 1 / 0)
+    (port,) = free_ports(1)
+
+    async def ask() -> grpc.StatusCode:
+        models = ModelRepository()
+        extension = rpc.ClosedRepository(models)
+        server = rpc.server_class(model)(port, DataPlane(models), extension, {})
+        serving = asyncio.create_task(server.start(1))
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            stub = GRPCInferenceServiceStub(channel)
+            with pytest.raises(grpc.aio.AioRpcError) as failed:
+                await stub.ModelInfer(_request(_tensor()), wait_for_ready=True)
+        await server.stop()
+        await serving
+        return failed.value.code()
+
+    assert asyncio.run(ask()) is grpc.StatusCode.INTERNAL
+    assert model.metrics.requests_by_code() == {"INTERNAL": 1}
