@@ -58,7 +58,8 @@ def test_a_closed_window_is_said_and_waited_for(on: LocalStage) -> None:
 
 def test_shadow_finds_other_answers_before_any_user_meets_them(on: LocalStage) -> None:
     canary = on.canary(OneClass(models.inner()))
-    verdict = on.run(_with(DISAGREEMENT, SHADOW))
+    unhurried = SHADOW.replace("dwell: 1s", "dwell: 8s")
+    verdict = on.run(_with(DISAGREEMENT, unhurried))
     print(verdict)
     assert verdict.code == 10, verdict.said
     assert "disagreement: " in verdict.said
