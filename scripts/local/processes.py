@@ -147,15 +147,22 @@ def end(children: Iterable[Child], grace_s: float) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Different ports that nobody listens on right now."""
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
+    """Different ports that nobody listens on, and that the kernel gives to nobody else.
+
+    Whoever asks for such a port by its number, with SO_REUSEADDR as servers do, has it;
+    for a minute, neither bind(0) nor connect() anywhere on the machine is given it.
+    """
+    return [_reserved_port() for _ in range(count)]
+
+
+def _reserved_port() -> int:
+    """A port in TIME_WAIT: the server's side has closed a connection on it first."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = server.getsockname()
+        with socket.create_connection(address) as client:
+            server.accept()[0].close()
+            client.recv(1)
+        return int(address[1])
 
 
 def last_line(log: Path) -> str:

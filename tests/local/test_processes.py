@@ -1,6 +1,7 @@
 """scripts.local.processes: found by their mark, ended for sure."""
 
 import os
+import socket
 import sys
 import time
 from pathlib import Path
@@ -67,6 +68,14 @@ def test_ending_what_is_gone_is_no_error(tmp_path: Path) -> None:
 
 def test_free_ports_are_different() -> None:
     assert len(set(processes.free_ports(20))) == 20
+
+
+def test_a_free_port_is_kept_for_the_server_that_asks_for_it() -> None:
+    (port,) = processes.free_ports(1)
+    with socket.socket() as stranger, pytest.raises(OSError, match="in use"):
+        stranger.bind(("127.0.0.1", port))
+    with socket.create_server(("127.0.0.1", port)) as server:
+        assert server.getsockname()[1] == port
 
 
 def test_the_last_line_of_no_log_is_empty(tmp_path: Path) -> None:
