@@ -84,8 +84,9 @@ def connection_class(path: HotPath) -> type[HttpToolsProtocol]:
                 self._replay()
 
         def on_message_complete(self) -> None:
-            if self.asked is not None:
-                found = self._found(self.asked)
+            asked, self.asked = self.asked, None
+            if asked is not None:
+                found = self._found(asked)
                 if found is not None:
                     if not waiting:
                         self.loop.call_soon(flush)
@@ -100,6 +101,8 @@ def connection_class(path: HotPath) -> type[HttpToolsProtocol]:
 
         def shutdown(self) -> None:
             flush()
+            if self.asked is not None:
+                self._replay()
             super().shutdown()
 
         def _found(self, asked: Asked) -> bytes | None:
@@ -178,15 +181,16 @@ def is_answered(kind: type[HttpToolsProtocol]) -> bool:
 class Wire(asyncio.Transport):
     """Keeps what is sent."""
 
-    sent = b""
+    sent, is_closed = b"", False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Keep it."""
         self.sent += bytes(data)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Nothing more is sent."""
+        self.is_closed = True
 
     def is_closing(self) -> bool:
-        """Never before the probe is over."""
-        return False
+        """Whether it is closed already."""
+        return self.is_closed
