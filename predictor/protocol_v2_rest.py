@@ -13,14 +13,7 @@ from kserve import InferInput, InferRequest
 from kserve.errors import InvalidInput
 from kserve.protocol.infer_type import RequestedOutput
 
-from predictor.protocol import (
-    Predictions,
-    Source,
-    checked,
-    kind,
-    parse_json,
-    shown,
-)
+from predictor.protocol import Predictions, Source, checked, kind, parse_json, shown
 from predictor.protocol_v2 import OUTPUTS, bytes_elements, text_count
 
 ID = {"id"}

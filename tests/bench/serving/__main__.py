@@ -18,7 +18,7 @@ import requests
 
 from scripts.local.processes import ROOT, free_ports
 from tests.bench.serving import load, tables
-from tests.bench.serving.cases import CONNECTIONS, Bench, Texts
+from tests.bench.serving.cases import CONNECTIONS, Bench, Sample, Texts
 from tests.bench.serving.peers import OTHERS, PLAIN, STATIC, STATIC_GRPC, Peer, ours
 from tests.bench.serving.servers import SERVER_CORE, Running, running
 from tests.bench.serving.tables import Found
@@ -122,8 +122,8 @@ class Round:
             self._found.starts[name].append(server.ready_s)
             self._found.memory[name].append(server.rss_mib())
 
-    def _keep(self, peer: Peer, model: str, case: str, sample: object) -> None:
-        self._found.samples[tables.title(peer, model), case].append(sample)  # type: ignore[arg-type]
+    def _keep(self, peer: Peer, model: str, case: str, sample: Sample) -> None:
+        self._found.samples[tables.title(peer, model), case].append(sample)
 
     def _ways(self, peer: Peer, server: Running, model: str) -> None:
         for name, way in peer.ways.items():

@@ -1,7 +1,7 @@
 """What each server is asked in a round, and what is kept of it."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,9 +64,7 @@ class Bench:
                     self._asked(session, server, way, [text])[0]
                     for text in self._texts.texts
                 ]
-            wrong = sum(
-                map(str.__ne__, found, self._texts.labels),
-            )
+            wrong = sum(map(str.__ne__, found, self._texts.labels))
             if wrong:
                 raise RuntimeError(f"{peer.name} {name}: {wrong} labels differ")
 
@@ -136,6 +134,3 @@ def _sample(load: Load, cpu_s: float) -> Sample:
     if load.bad or not load.rps:
         raise RuntimeError(f"{load.bad} bad answers, {load.rps} requests/s")
     return Sample(load, cpu_s / (load.rps * MEASURED_S) * 1e6)
-
-
-Samples = Mapping[str, Sequence[Sample]]

@@ -1,9 +1,8 @@
 """Who is measured, how it is started, asked, and understood."""
 
 import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,6 @@ class Peer:
     command: Callable[[str, int], Sequence[str]]
     ways: Mapping[str, Way]
     packages: Sequence[str] = ()
-    env: Mapping[str, str] = field(default_factory=dict)
     cwd: Path = APPS
 
 
@@ -126,4 +124,3 @@ OTHERS = (
         ("ray[serve]", *FITTED_WITH),
     ),
 )
-HERE = sys.executable
