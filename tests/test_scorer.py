@@ -73,6 +73,9 @@ def _soft(**options: Any) -> VotingClassifier:
 
 KNOWN = {
     "bayes": lambda: make_pipeline(CountVectorizer(), MultinomialNB()),
+    "words of one character": lambda: make_pipeline(
+        CountVectorizer(vocabulary=["a", "bad", "hello", "why"]), MultinomialNB()
+    ),
     "logistic": lambda: make_pipeline(TfidfVectorizer(), LogisticRegression()),
     "bigrams": lambda: make_pipeline(
         CountVectorizer(ngram_range=(1, 2), stop_words="english"), MultinomialNB()
@@ -97,7 +100,8 @@ KNOWN = {
 @pytest.mark.parametrize("name", KNOWN)
 def test_what_users_combine_is_compiled(name: str) -> None:
     pipeline = KNOWN[name]().fit(TEXTS, INTENTS)
-    assert scorer.difference(scorer.compiled(pipeline), pipeline, PROBES) == ""
+    texts = (*PROBES, "a bad day, a", "WHY_not")
+    assert scorer.difference(scorer.compiled(pipeline), pipeline, texts) == ""
 
 
 UNKNOWN: dict[str, tuple[Callable[[], Pipeline], str]] = {
