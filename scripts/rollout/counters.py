@@ -69,8 +69,12 @@ def _grown(old: Sample, new: Sample) -> dict[str, float]:
 
     Envoy forgets a cluster's histogram, not its counters, when its endpoints change.
     """
-    histogram = [name for name in new if name == TIMED or name.startswith(UP_TO)]
-    counters = [name for name in new if name != STARTED and name not in histogram]
+    histogram, counters = [], []
+    for name in new:
+        if name == TIMED or name.startswith(UP_TO):
+            histogram.append(name)
+        elif name != STARTED:
+            counters.append(name)
     found = {}
     for group in (counters, histogram):
         fell = any(new[name] < old.get(name, 0.0) for name in group)

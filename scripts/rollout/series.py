@@ -8,8 +8,8 @@ proxy reads. Labels only the predictor knows.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 from scripts.rollout.counters import (
@@ -55,8 +55,7 @@ PAIR = re.compile(r'([a-zA-Z_]+)="((?:[^"\\]|\\.)*)"')
 ESCAPED = {r"\\": "\\", r"\"": '"', r"\n": "\n"}
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(NamedTuple):
     """One line of a metrics page."""
 
     name: str
