@@ -66,7 +66,7 @@ bench-decisions: $(INSTALLED) ## Compare with Flagger, Argo Rollouts, Kayenta, a
 	$(RUN) -m tests.bench.decisions
 
 .PHONY: plots
-plots: PAGE := scripts/rollout/page
+plots: PAGE := scripts/rollout/report/assets
 plots: ## Make the report's plot library anew, with npm
 	cd $$(mktemp -d) && npm install --silent echarts@$(ECHARTS) esbuild@0.28 && \
 	  cp $(CURDIR)/$(PAGE)/echarts.entry.js . && \

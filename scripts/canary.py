@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
     """
     options = _parser().parse_args(argv)
     try:
-        module = importlib.import_module(f"scripts.rollout.verbs.{options.module}")
+        module = importlib.import_module(f"scripts.rollout.cli.{options.module}")
         return int(module.run(options))
     except RolloutError as error:
         return _fail(str(error), error.code)

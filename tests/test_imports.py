@@ -32,24 +32,56 @@ def _is_in(module: str, *packages: str) -> bool:
 ADAPTERS = tuple(
     f"scripts.rollout.{name}"
     for name in (
-        *("local", "kserve", "gateway", "standard", "scrape", "prometheus"),
-        *("journal", "configmap", "events", "wiring"),
+        *(
+            "traffic.local",
+            "traffic.knative",
+            "traffic.gateway",
+            "traffic.standard",
+            "metrics.scrape",
+            "metrics.prometheus",
+        ),
+        *("journal.file", "journal.configmap", "integrations.events", "wiring"),
     )
 )
 PURE = (
-    *("asked", "ceiling", "chain", "codec", "counters", "dispersion", "drift"),
-    *("evidence", "explain", "interval", "judge", "look", "machine", "measure"),
-    *("mixture", "phases", "plan", "records", "replay", "say", "series", "state"),
     *(
-        "watch",
-        "ahead",
-        "actions",
-        "metric",
-        "pairs",
-        "policy",
-        "steering",
-        "values",
-        "window",
+        "decision.commands",
+        "evidence.one_sample",
+        "journal.chain",
+        "journal.codec",
+        "metrics.counters",
+        "evidence.dispersion",
+        "evidence.drift",
+    ),
+    *(
+        "evidence.two_sample",
+        "decision.explain",
+        "evidence.interval",
+        "evidence.evidence",
+        "decision.draft",
+        "decision.machine",
+        "decision.measurement",
+    ),
+    *(
+        "evidence.mixture",
+        "decision.phases",
+        "evidence.ladder",
+        "journal.entries",
+        "journal.replay",
+        "decision.reasons",
+        "metrics.exposition",
+        "state.state",
+    ),
+    *(
+        "decision.guards",
+        "journal.batch",
+        "state.actions",
+        "policy.metric",
+        "shadow.pairs",
+        "policy.policy",
+        "policy.integrations",
+        "policy.values",
+        "policy.window",
     ),
 )
 RULES = {
@@ -78,23 +110,23 @@ RULES = {
         ("fastapi", "starlette", "predictor.app", "prometheus_client"),
     ),
     "the decision is pure": (
-        "scripts.rollout.machine",
+        "scripts.rollout.decision.machine",
         ("os", "time", "pathlib", "requests", "urllib3", "scripts.local", *ADAPTERS),
     ),
     "evidence knows no policy": (
-        "scripts.rollout.evidence",
-        ("scripts.rollout.policy", "scripts.rollout.state", "pydantic"),
+        "scripts.rollout.evidence.two_sample",
+        ("scripts.rollout.policy.policy", "scripts.rollout.state.state", "pydantic"),
     ),
     "a judge knows no names and no weights' history": (
-        "scripts.rollout.judge",
-        ("scripts.rollout.policy", "scripts.rollout.state"),
+        "scripts.rollout.evidence.evidence",
+        ("scripts.rollout.policy.policy", "scripts.rollout.state.state"),
     ),
     "the loop knows ports, not adapters": (
-        "scripts.rollout.runner",
+        "scripts.rollout.loop.runner",
         ("scripts.local", *ADAPTERS),
     ),
     "a replay touches nothing": (
-        "scripts.rollout.replay",
+        "scripts.rollout.journal.replay",
         ("os", "time", "pathlib", "scripts.local", *ADAPTERS),
     ),
     "rules are pure": ("scripts.local.rules", ("os", "time", "pathlib", "scripts")),
@@ -142,7 +174,7 @@ def test_local_mode_is_known_to_its_adapter_only_which_the_promoters_image_lacks
     knowing = {
         name for name, m in _imports("scripts/rollout") if _is_in(m, "scripts.local")
     }
-    assert knowing == {"scripts.rollout.local", "scripts.rollout.wiring"}
+    assert knowing == {"scripts.rollout.traffic.local", "scripts.rollout.wiring"}
 
 
 @pytest.mark.parametrize("name", PURE)

@@ -11,8 +11,8 @@ import yaml
 
 from scripts.local import manifest
 from scripts.local.processes import ROOT
-from scripts.rollout import lint
 from scripts.rollout.errors import Exit
+from scripts.rollout.policy import reader
 
 SCHEMA = Path(__file__).parent / "data" / "inferenceservice-schema.json"
 NAMES = ("isvc-v1.yaml", "isvc-v2.yaml", "isvc-grpc.yaml")
@@ -149,4 +149,4 @@ def test_the_promoter_may_patch_one_inferenceservice_and_its_own_objects() -> No
     "name", ["rollout.yaml", "promotion/rollout.yaml", "standard-mode/rollout.yaml"]
 )
 def test_shipped_policies_are_policies(name: str) -> None:
-    assert lint.read(ROOT / "manifests" / name)
+    assert reader.read(ROOT / "manifests" / name)

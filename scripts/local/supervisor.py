@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from scripts.local import envoy, gateway, manifest, processes, status
-from scripts.local.envoy import Backend, Host
-from scripts.local.gateway import Gateway
+from scripts.local import envoy, envoy_config, manifest, processes, status
+from scripts.local.envoy import Gateway
+from scripts.local.envoy_config import Backend, Host
 from scripts.local.manifest import Object
 from scripts.local.replicas import Replicas
 from scripts.local.rules import State, Wish, settle
@@ -52,7 +52,7 @@ class Supervisor:
         self._states: dict[str, State] = {}
         self._stopping = False
         children = processes.find(store.folder)
-        gateways = [child for child in children if child.role == gateway.ROLE]
+        gateways = [child for child in children if child.role == envoy.ROLE]
         port = store.gateway_port()
         assert port is not None
         self._gateway = Gateway(store, port, gateways[0] if gateways else None)
@@ -145,15 +145,15 @@ class Supervisor:
             own = self._ports([name])
             others = self._ports(stand_ins)
             backends.append(Backend(name, own + others, http2))
-            backends.append(Backend(envoy.stand_in_cluster(name), others, http2))
-            backends.append(Backend(envoy.tag_cluster(name), own, http2))
+            backends.append(Backend(envoy_config.stand_in_cluster(name), others, http2))
+            backends.append(Backend(envoy_config.tag_cluster(name), own, http2))
         return backends
 
     def _host(self, document: Object, state: State) -> Host:
         namespace = manifest.namespace(document)
         names = dict.fromkeys(target.revision for target in state.routed)
         tags = {
-            target.tag: envoy.tag_cluster(f"{namespace}/{target.revision}")
+            target.tag: envoy_config.tag_cluster(f"{namespace}/{target.revision}")
             for target in state.routed
             if target.tag
         }

@@ -11,23 +11,31 @@ from pathlib import Path
 
 import urllib3
 
-from scripts.rollout import httproute, kube
-from scripts.rollout.audit import Heard, Listener, Report, copy_to
-from scripts.rollout.configmap import ConfigMapJournal
+from scripts.rollout.cluster import client
+from scripts.rollout.cluster.client import Cluster
 from scripts.rollout.errors import RolloutError
-from scripts.rollout.events import Events
-from scripts.rollout.gateway import GatewayTraffic
-from scripts.rollout.hooks import PolicyHooks
-from scripts.rollout.journal import FileJournal
-from scripts.rollout.kserve import KserveTraffic
-from scripts.rollout.kube import Cluster
-from scripts.rollout.notify import Notify
-from scripts.rollout.paired import Paired, Shadow, Synthetic
-from scripts.rollout.policy import Policy
-from scripts.rollout.ports import Counted, Journal, Metrics, PairSource, Shared, World
-from scripts.rollout.prometheus import Prometheus
-from scripts.rollout.scrape import Scrape
-from scripts.rollout.standard import StandardTraffic
+from scripts.rollout.integrations.events import Events
+from scripts.rollout.integrations.hooks import PolicyHooks
+from scripts.rollout.integrations.webhook import Notify
+from scripts.rollout.journal.broadcast import Heard, Listener, Report, copy_to
+from scripts.rollout.journal.configmap import ConfigMapJournal
+from scripts.rollout.journal.file import FileJournal
+from scripts.rollout.loop.world import (
+    Counted,
+    Journal,
+    Metrics,
+    PairSource,
+    Shared,
+    World,
+)
+from scripts.rollout.metrics.prometheus import Prometheus
+from scripts.rollout.metrics.scrape import Scrape
+from scripts.rollout.policy.policy import Policy
+from scripts.rollout.shadow.asker import Paired, Shadow, Synthetic
+from scripts.rollout.traffic import httproute
+from scripts.rollout.traffic.gateway import GatewayTraffic
+from scripts.rollout.traffic.knative import KserveTraffic
+from scripts.rollout.traffic.standard import StandardTraffic
 
 _cluster = cache(Cluster.here)
 ON_CLUSTER: Mapping[str, Callable[[Cluster, str, str, str], Counted]] = {
@@ -57,7 +65,7 @@ def backend(folder: Path, policy: Policy) -> Backend:
         return Backend(ON_CLUSTER[target.backend](cluster, *where), cluster.http)
     try:
         from scripts.local.store import Store
-        from scripts.rollout.local import LocalTraffic
+        from scripts.rollout.traffic.local import LocalTraffic
     except ModuleNotFoundError as error:
         raise RolloutError(f"target.backend: local needs {error.name}") from error
     return Backend(LocalTraffic(Store(folder), *where))
@@ -79,7 +87,7 @@ def is_on_cluster(policy: Policy) -> bool:
 
 def subject(policy: Policy) -> str:
     """What is rolled out on a cluster, as a path of its API server."""
-    find = kube.service_path if policy.target.route is None else httproute.route_path
+    find = client.service_path if policy.target.route is None else httproute.route_path
     return find(policy.target.namespace, policy.target.name)
 
 

@@ -18,8 +18,8 @@ from rich.table import Table
 
 from scripts import console
 from scripts.inference.load import wilson_interval
-from scripts.rollout.lint import parse
-from scripts.rollout.policy import Policy
+from scripts.rollout.policy.policy import Policy
+from scripts.rollout.policy.reader import parse
 from tests.bench.ours import Ours, Variant
 from tests.bench.peers import Argo, Flagger, Kayenta, ZTest
 from tests.bench.streams import Cell, Stream

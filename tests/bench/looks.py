@@ -26,17 +26,17 @@ from predictor.metrics import Metrics
 from predictor.protocol import Predictions, Source
 from scripts import console
 from scripts.local.processes import ROOT
-from scripts.rollout.actions import Warmed
-from scripts.rollout.journal import FileJournal
-from scripts.rollout.judge import Evidence
-from scripts.rollout.lint import parse
-from scripts.rollout.machine import Machine
-from scripts.rollout.ports import Pages, World
-from scripts.rollout.replay import journal as replayed
-from scripts.rollout.runner import Runner
-from scripts.rollout.scrape import Scrape
-from scripts.rollout.state import View
-from tests.rollout.test_scrape import served
+from scripts.rollout.decision.machine import Machine
+from scripts.rollout.evidence.evidence import Evidence
+from scripts.rollout.journal.file import FileJournal
+from scripts.rollout.journal.replay import journal as replayed
+from scripts.rollout.loop.runner import Runner
+from scripts.rollout.loop.world import Pages, World
+from scripts.rollout.metrics.scrape import Scrape
+from scripts.rollout.policy.reader import parse
+from scripts.rollout.state.actions import Warmed
+from scripts.rollout.state.state import View
+from tests.rollout.metrics.test_scrape import served
 from tests.rollout.worlds import CANARY, STABLE, view
 
 LABELS, TARGETS, LOOKS, DAY = 151, 300, 300, 8640

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scripts.rollout import measure
-from scripts.rollout.dispersion import dispersion
-from scripts.rollout.evidence import Counts
-from scripts.rollout.judge import Evidence
-from scripts.rollout.plan import Traffic
-from scripts.rollout.policy import Policy
+from scripts.rollout.decision import measurement
+from scripts.rollout.evidence.dispersion import dispersion
+from scripts.rollout.evidence.evidence import Evidence
+from scripts.rollout.evidence.ladder import Traffic
+from scripts.rollout.evidence.two_sample import Counts
+from scripts.rollout.policy.policy import Policy
 from tests.bench.streams import ERRORS, OVER_250, Array, Seen, Stream
 
 HISTORY_SCRAPES = 2160
@@ -42,16 +42,16 @@ class Ours:
         self.name, self._variant = variant.name, variant
         self.interval_s = policy.source.interval
         expected = Traffic(rps, np.array([ERRORS, OVER_250]), np.ones(2))
-        steps = self.steps = measure.steps(policy, expected)
+        steps = self.steps = measurement.steps(policy, expected)
         self.policy = policy
-        self._design = measure.design(policy, steps)
+        self._design = measurement.design(policy, steps)
         self._weights = np.array([*steps, policy.bake.percent])
         bad, n = stream.history(variant.scrapes)
         self.known = bad.sum(axis=1), n.sum(axis=-1)
         self.phi = np.array([_phis(policy, b, m) for b, m in zip(bad, n, strict=True)])
         prior = n.sum(axis=-1)[:, None] + 50.0
         rate = (bad.sum(axis=1) + 0.5) / prior
-        known = np.minimum(prior, measure.LARGEST_PRIOR) * np.ones(2)
+        known = np.minimum(prior, measurement.LARGEST_PRIOR) * np.ones(2)
         self._evidence = Evidence.begin(self._design, rate * known, known)
         self._rows = np.arange(rollouts)
         self._step = np.zeros(rollouts, dtype=np.int64)
@@ -85,7 +85,7 @@ class Ours:
         counts = Counts(*(np.stack(each)[:, rows] for each in zip(*arms, strict=True)))
         self._scrapes += 1
         epoch = self._evidence.worse.mixture.epoch
-        new_epochs = [now_s >= (epoch + 1) * measure.EPOCH_S, False][: len(arms)]
+        new_epochs = [now_s >= (epoch + 1) * measurement.EPOCH_S, False][: len(arms)]
         *_, self._evidence = self._evidence.update(
             self._design, counts, self.phi[rows], weight.astype(float), new_epochs
         )
@@ -131,7 +131,7 @@ def _phis(policy: Policy, bad: Array, n: Array) -> list[float]:
         return [float(size)] * 2
     return [
         dispersion(bad[:, [m]], n)
-        if bad[:, m].sum() >= measure.ENOUGH_BAD
+        if bad[:, m].sum() >= measurement.ENOUGH_BAD
         else float(policy.dependence.assumed)
         for m in (0, 1)
     ]

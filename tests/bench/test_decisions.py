@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from scripts.rollout import measure
-from scripts.rollout.machine import Machine
-from scripts.rollout.state import (
+from scripts.rollout.decision import measurement
+from scripts.rollout.decision.machine import Machine
+from scripts.rollout.state.state import (
     Beside,
     Delta,
     Observation,
@@ -74,7 +74,7 @@ class Single:
             steps=ours.steps,
             weight=ours.steps[0],
             is_verified=True,
-            judged=measure.begin(policy, design, known, (phi, ("", "")), 0.0),
+            judged=measurement.begin(policy, design, known, (phi, ("", "")), 0.0),
         )
 
     @property

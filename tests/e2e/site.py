@@ -12,7 +12,7 @@ from typing import Any
 import requests
 import yaml
 
-from scripts.rollout.kube import Cluster, service_path
+from scripts.rollout.cluster.client import Cluster, service_path
 
 INGRESS = os.environ.get("INGRESS", "http://127.0.0.1:8080")
 DOMAIN = os.environ.get("DOMAIN", "example.com")

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from scripts.rollout.kserve import KserveTraffic
-from scripts.rollout.kube import Cluster
-from scripts.rollout.prometheus import Prometheus
-from scripts.rollout.scrape import Scrape
+from scripts.rollout.cluster.client import Cluster
+from scripts.rollout.metrics.prometheus import Prometheus
+from scripts.rollout.metrics.scrape import Scrape
+from scripts.rollout.traffic.knative import KserveTraffic
 from tests.contract.backends import answered
 from tests.e2e.stage import ClusterStage
 from tests.rollout.live import STABLE

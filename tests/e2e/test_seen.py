@@ -6,9 +6,9 @@ import pytest
 
 from tests import browser
 from tests.e2e.stage import RPS, ClusterStage
+from tests.rollout.cli.test_live_steering import ACCURACY, PATIENT, SHADOW, TOKEN
+from tests.rollout.integrations.test_webhook import Receiver
 from tests.rollout.live import POLICY
-from tests.rollout.test_live_steering import ACCURACY, PATIENT, SHADOW, TOKEN
-from tests.rollout.test_notify import Receiver
 from tests.servers import serving
 
 REFUSES = "[sh, -c, 'test $ROLLOUT_WEIGHT -lt 50 || { echo not today; exit 1; }']"

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from scripts.local.processes import ROOT
-from scripts.rollout.httproute import route_path
+from scripts.rollout.traffic.httproute import route_path
 from tests.e2e.images import FAULTS
 from tests.e2e.site import REGISTRY, Site, site
 from tests.e2e.stage import RPS, ClusterStage

@@ -7,8 +7,8 @@ from urllib.parse import unquote
 
 import urllib3
 
+from scripts.rollout.cluster.client import Cluster, Object, service_path
 from scripts.rollout.errors import Refused, Unreachable
-from scripts.rollout.kube import Cluster, Object, service_path
 
 OWNER = service_path("default", "intent")
 

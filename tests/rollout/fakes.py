@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.rollout.actions import Warmed
-from scripts.rollout.journal import FileJournal
-from scripts.rollout.ports import Reading, World
-from scripts.rollout.runner import Runner
-from scripts.rollout.state import View
+from scripts.rollout.journal.file import FileJournal
+from scripts.rollout.loop.runner import Runner
+from scripts.rollout.loop.world import Reading, World
+from scripts.rollout.state.actions import Warmed
+from scripts.rollout.state.state import View
 from tests.rollout.worlds import CANARY, POLICY, STABLE, view
 
 INTERVAL_S, RPS = 10, 100

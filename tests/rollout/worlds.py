@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from scripts.rollout.actions import Request, SetPercent, Warmed, WarmUp
-from scripts.rollout.evidence import Counts
-from scripts.rollout.judge import Design, Evidence
-from scripts.rollout.lint import parse
-from scripts.rollout.machine import Machine, begin
-from scripts.rollout.policy import Policy
-from scripts.rollout.state import (
+from scripts.rollout.decision.machine import Machine, begin
+from scripts.rollout.evidence.evidence import Design, Evidence
+from scripts.rollout.evidence.two_sample import Counts
+from scripts.rollout.policy.policy import Policy
+from scripts.rollout.policy.reader import parse
+from scripts.rollout.state.actions import Request, SetPercent, Warmed, WarmUp
+from scripts.rollout.state.state import (
     Decision,
     Delta,
     Observation,

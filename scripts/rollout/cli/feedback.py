@@ -1,0 +1,71 @@
+"""`feedback`: true labels by request id, for the promoter to compare with."""
+
+import argparse
+import csv
+import json
+from collections.abc import Iterator
+
+from scripts.rollout.cli import target
+from scripts.rollout.cli.output import emit, lines_of
+from scripts.rollout.errors import Exit, RolloutError
+from scripts.rollout.shadow.pairs import FEEDBACK
+from scripts.rollout.state.actions import Request
+
+MOST_ROWS = 2000
+COLUMNS = ["id", "label"]
+
+
+def run(options: argparse.Namespace) -> Exit:
+    """Leave what says which arm is better; say what became of every row."""
+    labels = list(_rows(lines_of(options.file), options.file))
+    journal = target.journal(options)
+    saved = target.loaded(journal)
+    if saved.state.is_over:
+        raise RolloutError(f"{saved.state.canary}: {saved.state.phase} already")
+    if not any(metric.feedback for metric in target.policy(saved).metrics):
+        raise RolloutError("no metric of this rollout's policy has feedback: label")
+    known = {name: label for name, label in labels if name in saved.apart}
+    for start in range(0, len(known), MOST_ROWS):
+        part = dict(list(known.items())[start : start + MOST_ROWS])
+        journal.ask(Request(FEEDBACK, json.dumps(part)))
+    repeated = len(labels) - len(dict(labels))
+    rest = len(labels) - repeated - len(known)
+    said = (
+        f"{len(labels)} rows: {len(known)} asked for, {repeated} repeated, {rest} not "
+        "waited for (both answered alike, counted already, not shadowed, or too late)"
+    )
+    found = {"rows": len(labels), "used": len(known), "repeated": repeated}
+    emit(options, {**found, "notWaitedFor": rest}, said)
+    return Exit.PROMOTED
+
+
+def _rows(lines: list[str], file: str) -> Iterator[tuple[str, str]]:
+    """Pairs of id and label, of CSV with a header or of JSON lines."""
+    filled = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    if not filled:
+        raise RolloutError(f"{file}: no rows")
+    if filled[0][1].lstrip().startswith("{"):
+        yield from (_json_row(line, f"{file}:{number}") for number, line in filled)
+        return
+    header = [each.strip() for each in next(csv.reader([filled[0][1]]))]
+    if not set(COLUMNS) <= set(header):
+        raise RolloutError(f"{file}:1: expected columns id,label, got {filled[0][1]}")
+    for number, line in filled[1:]:
+        cells = [each.strip() for each in next(csv.reader([line]))]
+        row = dict(zip(header, cells, strict=False))
+        yield _checked(row, f"{file}:{number}")
+
+
+def _json_row(line: str, place: str) -> tuple[str, str]:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise RolloutError(f"{place}: not JSON: {error}") from error
+    return _checked(row, place)
+
+
+def _checked(row: object, place: str) -> tuple[str, str]:
+    found = [row.get(name) for name in COLUMNS] if isinstance(row, dict) else []
+    if not found or not all(isinstance(each, str) and each for each in found):
+        raise RolloutError(f"{place}: expected an id and a label, both texts")
+    return str(found[0]), str(found[1])

@@ -1,0 +1,106 @@
+"""What `plan` does: looks at the stable, or is told, and says what to expect."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scripts.rollout import wiring
+from scripts.rollout.decision import measurement, reasons
+from scripts.rollout.errors import PolicyError, Unreachable
+from scripts.rollout.evidence import ladder
+from scripts.rollout.evidence.ladder import Traffic
+from scripts.rollout.journal import codec
+from scripts.rollout.metrics import counters
+from scripts.rollout.policy.policy import Policy
+from scripts.rollout.state.state import Delta
+
+FACTORS = (2, 4, 8, 16)
+
+
+def given(policy: Policy, rps: float, bad: dict[str, float]) -> Traffic:
+    """Traffic as told: bad shares by metric, one in a hundred where nothing is said.
+
+    Raises PolicyError for a metric that the policy does not have.
+    """
+    names = [metric.name for metric in policy.metrics]
+    for name in bad:
+        if name not in names:
+            raise PolicyError(
+                f"--bad: no metric {name!r}; known are {', '.join(names)}"
+            )
+    size = policy.dependence.cluster_size
+    phi = 1.0 if size == "auto" else float(size)
+    shares = [bad.get(name, 0.01) for name in names]
+    phis = np.full(len(names), phi)
+    return Traffic(rps, np.array(shares), phis, policy.pairs_rps(rps))
+
+
+def seen(folder: Path, policy: Policy, seconds: float) -> Traffic:
+    """Traffic as the stable has it for some seconds. Raises Unreachable."""
+    chosen = wiring.backend(folder, policy)
+    view, source = chosen.traffic.observe(), wiring.metrics(policy, chosen)
+    if view is None or not view.rolledout:
+        raise Unreachable(
+            "the InferenceService cannot be read, or nothing is rolled out"
+        )
+    arms = ("", view.rolledout)
+    known: list[Delta] = []
+    before, began = source.read(arms), time.time()
+    while time.time() - began < seconds:
+        time.sleep(min(policy.source.interval, seconds))
+        now = source.read(arms)
+        if before is None or now is None:
+            raise Unreachable("no metrics")
+        known.append(counters.delta(policy, before, now, since=began, arms=arms))
+        before = now
+    n = sum(each.row(policy.metrics[0].name)[3] for each in known)
+    if not n:
+        raise Unreachable(f"no requests in {seconds:g} s; give the traffic with --rps")
+    phi, _ = measurement.phi_of(policy, known)
+    return measurement.traffic(policy, known, phi, n / (time.time() - began))
+
+
+def forecast(policy: Policy, traffic: Traffic) -> dict[str, Any]:
+    """Steps, how long each takes, and how often a good canary would be lost."""
+    interval, dwell = policy.source.interval, policy.dwell_s
+    steps = measurement.steps(policy, traffic)
+    design = measurement.design(policy, steps)
+    stays = ladder.forecast(design, traffic, interval, dwell, skips=policy.is_auto)
+    total = ladder.total_s(stays)
+    alarms = ladder.false_alarms(design, traffic, stays, interval)
+    return {
+        "requestsPerSecond": traffic.rps,
+        "metrics": [
+            {"name": m.name, "bad": float(bad), "phi": float(phi), "budget": m.budget}
+            for m, bad, phi in zip(
+                policy.metrics, traffic.bad, traffic.phi, strict=True
+            )
+        ],
+        "steps": list(steps),
+        "stays": codec.encode(stays),
+        "secondsToLastGate": None if total == float("inf") else total,
+        "bakeSeconds": policy.bake.duration,
+        "falseAlarms": f"{alarms} of {ladder.REPLAYS}",
+    }
+
+
+def wider(policy: Policy, traffic: Traffic) -> str:
+    """Which budgets would fit into the deadline, if any do."""
+    for factor in FACTORS:
+        metrics = tuple(
+            m.model_copy(update={"budget": min(m.budget * factor, 0.5)})
+            if m.budget is not None
+            else m
+            for m in policy.metrics
+        )
+        update = {"metrics": metrics}
+        found = forecast(policy.model_copy(update=update), traffic)
+        seconds = found["secondsToLastGate"]
+        if seconds is not None and seconds <= policy.deadlines.rollout:
+            budgets = ", ".join(
+                f"{m.name} {reasons.share(m.budget)}" for m in metrics if m.budget
+            )
+            return f"{budgets} would take {reasons.duration(seconds)}"
+    return "no wider budgets would either; more requests are needed"

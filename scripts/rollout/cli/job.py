@@ -1,0 +1,55 @@
+"""`run --in-cluster`: the same rollout, by a Job of the shipped manifest."""
+
+import argparse
+from pathlib import Path
+
+import yaml
+
+from scripts.rollout import wiring
+from scripts.rollout.cli.output import emit
+from scripts.rollout.cluster.client import Cluster, Object
+from scripts.rollout.errors import Exit, RolloutError
+from scripts.rollout.policy.policy import Policy
+
+MANIFEST = Path(__file__).parents[3] / "manifests" / "promotion" / "job.yaml"
+
+
+def start(options: argparse.Namespace, policy: Policy, text: str) -> Exit:
+    """Leave the policy in a ConfigMap and create the Job; do not wait for it."""
+    if not wiring.is_on_cluster(policy):
+        raise RolloutError("target.backend: local is this machine, not a cluster")
+    cluster, target = Cluster.here(), policy.target
+    name = f"{target.name}-rollout"
+    _keep(cluster, target.namespace, f"{name}-policy", text)
+    job = _job(name, options.image)
+    jobs = f"/apis/batch/v1/namespaces/{target.namespace}/jobs"
+    created = cluster.create(jobs, job)["metadata"]["name"]
+    where = f"-n {target.namespace}"
+    said = [
+        f"job {created} created; how it goes, and how to steer it:",
+        f"  kubectl {where} logs -f job/{created}",
+        f"  python -m scripts.canary status {where} --cluster {target.name}",
+    ]
+    emit(options, {"job": created}, "\n".join(said))
+    return Exit.PROMOTED
+
+
+def _keep(cluster: Cluster, namespace: str, name: str, text: str) -> None:
+    folder = f"/api/v1/namespaces/{namespace}/configmaps"
+    content: Object = {"data": {"rollout.yaml": text}}
+    found = cluster.find(f"{folder}/{name}")
+    if found is None:
+        kind = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}}
+        cluster.create(folder, {**kind, **content})
+        return
+    cluster.patch(f"{folder}/{name}", found, content)
+
+
+def _job(name: str, image: str | None) -> Object:
+    job: Object = yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))
+    job["metadata"]["generateName"] = f"{name}-"
+    pod = job["spec"]["template"]["spec"]
+    pod["volumes"][0]["configMap"]["name"] = f"{name}-policy"
+    if image:
+        pod["containers"][0]["image"] = image
+    return job

@@ -1,0 +1,102 @@
+"""`run`: take the canary through its rollout."""
+
+import argparse
+import signal
+from contextlib import ExitStack
+
+from scripts.rollout import wiring
+from scripts.rollout.cli import job
+from scripts.rollout.cli.output import emit
+from scripts.rollout.decision import reasons
+from scripts.rollout.errors import Exit, RolloutError
+from scripts.rollout.journal.entries import so_far
+from scripts.rollout.loop.runner import Runner
+from scripts.rollout.policy import reader
+from scripts.rollout.policy.policy import Policy
+from scripts.rollout.state.actions import Consult, SetPercent, WarmUp
+from scripts.rollout.traffic import manifest
+
+PERCENT_TRAP = (
+    f"remove {manifest.FIELD} from its manifest before that is applied again: after a "
+    "promotion it means back (run --write-manifest FILE does it)"
+)
+TRAPS = {
+    "local": PERCENT_TRAP,
+    "knative": PERCENT_TRAP,
+    "gateway": "write these weights into the route's manifest before that is applied "
+    "again: the old ones mean back",
+    "standard": "make the canary the predictor in its manifest before that is applied "
+    "again: the old one means back",
+}
+
+
+def run(options: argparse.Namespace) -> Exit:
+    """Until there is a verdict; once; or only in words."""
+    policy, text = reader.read(options.file), options.file.read_text(encoding="utf-8")
+    if options.in_cluster:
+        return job.start(options, policy, text)
+    kept = wiring.journal_of(options.dir, policy)
+    quiet = bool(options.output)
+    world = wiring.world(
+        options.dir,
+        policy,
+        kept,
+        is_quiet=quiet,
+        copy=options.journal,
+        has_pairs=not options.dry_run,
+    )
+    runner = Runner(policy, text, world)
+    if options.dry_run:
+        return _rehearse(options, runner)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    _without_percent(options, policy)
+    with ExitStack() as until_then, kept.lock():
+        for source in world.pair_sources:
+            until_then.callback(source.close)
+        code = runner.run(once=options.once)
+    if code is Exit.PROMOTED:
+        world.say(_close_the_trap(options, policy))
+    emit(options, {"verdict": code.name, "exitCode": int(code)}, reasons.verdict(code))
+    return code
+
+
+def _without_percent(options: argparse.Namespace, policy: Policy) -> str:
+    """The manifest as it is to be after the promotion, "" where none was named."""
+    if options.write_manifest is None:
+        return ""
+    if TRAPS[policy.target.backend] is not PERCENT_TRAP:
+        raise RolloutError(
+            f"--write-manifest removes {manifest.FIELD}, which target.backend "
+            f"{policy.target.backend} does not have"
+        )
+    text = options.write_manifest.read_text(encoding="utf-8")
+    try:
+        return manifest.without_percent(text, policy.target.name)
+    except RolloutError as error:
+        raise RolloutError(f"{options.write_manifest}: {error}") from error
+
+
+def _close_the_trap(options: argparse.Namespace, policy: Policy) -> str:
+    """Applied again with its percent, a promoted version would lose the rest."""
+    changed = _without_percent(options, policy)
+    if not changed:
+        return TRAPS[policy.target.backend]
+    options.write_manifest.write_text(changed, encoding="utf-8")
+    return f"{options.write_manifest}: {manifest.FIELD} is gone"
+
+
+def _rehearse(options: argparse.Namespace, runner: Runner) -> Exit:
+    decision = runner.rehearse()
+    would = [*decision.notes]
+    for action in decision.actions:
+        match action:
+            case SetPercent(percent):
+                would.append(f"canaryTrafficPercent -> {percent}")
+            case WarmUp(requests):
+                would.append(f"{requests} warm-up requests")
+            case Consult(hook, weight):
+                would.append(f"hook {hook} asked about {weight} %")
+    would = would or ["nothing now"]
+    emit(options, {"would": would}, "\n".join(f"would: {each}" for each in would))
+    state = decision.state
+    return so_far(state) if state.verdict is None else state.verdict

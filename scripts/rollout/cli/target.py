@@ -1,0 +1,30 @@
+"""The rollout that a verb is about."""
+
+import argparse
+
+from scripts.rollout import wiring
+from scripts.rollout.errors import RolloutError
+from scripts.rollout.loop.world import Saved, Shared
+from scripts.rollout.policy import reader
+from scripts.rollout.policy.policy import Policy
+
+Options = argparse.Namespace
+
+
+def journal(options: Options) -> Shared:
+    """Where it is written down."""
+    key = f"{options.namespace}.{options.name}"
+    return wiring.journal(options.dir, key, on_cluster=options.cluster)
+
+
+def loaded(journal: Shared) -> Saved:
+    """Its last commit. Raises RolloutError where there is none."""
+    saved = journal.load()
+    if saved is None:
+        raise RolloutError(f"no rollout of {journal.name} in {journal}")
+    return saved
+
+
+def policy(saved: Saved) -> Policy:
+    """The policy that it began with."""
+    return reader.parse(saved.policy, "the rollout's policy")

@@ -1,0 +1,51 @@
+"""`undo`: after a promotion, back to the revision before."""
+
+import argparse
+import time
+from dataclasses import replace
+
+from scripts.rollout import wiring
+from scripts.rollout.cli import target
+from scripts.rollout.cli.output import emit
+from scripts.rollout.decision import reasons
+from scripts.rollout.decision.draft import ALL
+from scripts.rollout.errors import Exit, RolloutError
+from scripts.rollout.state.state import Phase
+
+POLL_S = 0.2
+
+
+def run(options: argparse.Namespace) -> Exit:
+    """Set 0 and see the old revision with all traffic; 50 where that cannot be seen."""
+    journal = target.journal(options)
+    saved = target.loaded(journal)
+    state, policy = saved.state, target.policy(saved)
+    if state.phase is not Phase.PROMOTED:
+        raise RolloutError(f"nothing to undo: {state.canary} is {state.phase}")
+    traffic = wiring.backend(options.dir, policy).traffic
+    with journal.lock():
+        journal.load(repair=True)
+        view = traffic.observe()
+        if view is not None and view.created != state.canary:
+            raise RolloutError(
+                f"{view.created} is newer than {state.canary}: undo that"
+            )
+        traffic.set_percent(0)
+        deadline = time.monotonic() + policy.deadlines.rollback
+        while view is None or view.routed.get(state.stable) != ALL:
+            if time.monotonic() > deadline:
+                seen = reasons.traffic(view) if view else "nothing"
+                emit(options, {"undone": None, "seen": seen}, f"NOT VERIFIED: {seen}")
+                return Exit.UNVERIFIED
+            time.sleep(POLL_S)
+            view = traffic.observe()
+        reason = f"undone by a person: {options.reason}".removesuffix(": ")
+        undone = state.changed(
+            phase=Phase.ABORTED, verdict=Exit.ABORTED, reason=reason, weight=0
+        )
+        body = {"reason": reason, "routed": dict(view.routed)}
+        heard = wiring.heard(options.dir, policy, journal, None, print)
+        heard.commit(replace(saved, state=undone), "undo", body)
+    content = {"undone": state.canary, "stable": state.stable}
+    emit(options, content, f"{state.stable} has all traffic again")
+    return Exit.PROMOTED

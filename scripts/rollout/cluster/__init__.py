@@ -1,0 +1,1 @@
+"""One Kubernetes API server: its objects, its pods, its Lease."""

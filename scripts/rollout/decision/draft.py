@@ -1,0 +1,111 @@
+"""One look in the making: the state so far, what to do, what to say. Pure."""
+
+from dataclasses import dataclass, field
+
+from scripts.rollout.decision import measurement
+from scripts.rollout.errors import Exit
+from scripts.rollout.evidence.evidence import Design
+from scripts.rollout.policy.policy import Policy
+from scripts.rollout.state.actions import Action
+from scripts.rollout.state.state import Observation, Pause, Phase, Replicas, State, View
+
+ALL = 100
+
+
+class Rules:
+    """A policy, and the tests that follow from it."""
+
+    def __init__(self, policy: Policy) -> None:
+        """Keep what does not change during a rollout."""
+        self.policy = policy
+        self._designs: dict[tuple[int, ...], Design] = {}
+
+    def design(self, steps: tuple[int, ...]) -> Design:
+        """The tests on these steps."""
+        if steps not in self._designs:
+            self._designs[steps] = measurement.design(self.policy, steps)
+        return self._designs[steps]
+
+
+@dataclass(slots=True)
+class Look:
+    """What `Machine.step` works on; only `state`, `actions` and `notes` leave it."""
+
+    rules: Rules
+    state: State
+    seen: Observation
+    actions: list[Action] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def policy(self) -> Policy:
+        """The policy."""
+        return self.rules.policy
+
+    @property
+    def view(self) -> View | None:
+        """The InferenceService, None where it could not be read."""
+        return self.seen.view
+
+    @property
+    def replicas(self) -> Replicas:
+        """The canary's."""
+        if self.view is None:
+            return Replicas()
+        return self.view.replicas.get(self.state.canary, Replicas())
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the canary is the newest ready revision and can answer."""
+        view = self.view
+        if view is None or view.ready != self.state.canary:
+            return False
+        return self.replicas.ready > 0 or view.is_idle
+
+    @property
+    def can_rise(self) -> bool:
+        """Whether a raise is possible at all: the last one took, the canary answers."""
+        return self.state.is_verified and self.is_ready
+
+    @property
+    def may_rise(self) -> bool:
+        """Whether evidence alone may raise the weight now."""
+        state = self.state
+        policy, window = self.policy, self.policy.window
+        is_in_time = policy.open_s(state.began, state.now) <= policy.deadlines.rollout
+        is_open = window is None or window.is_open(state.now)
+        is_free = state.pause is Pause.NONE and is_in_time and is_open
+        return self.can_rise and is_free and self.seen.delta is not None
+
+    def change(self, note: str = "", /, **changes: object) -> None:
+        """Change the state, and say why."""
+        self.state = self.state.changed(**changes)
+        if note:
+            self.notes.append(note)
+
+    def ask_for(self, percent: int, note: str = "") -> None:
+        """Want another weight from now on."""
+        self.change(note, weight=percent, is_verified=False)
+
+    def roll_back(self, ending: Phase, reason: str, code: Exit) -> None:
+        """Take all traffic from the canary; a person's abort overrides the rest."""
+        if self.state.phase is Phase.ROLLING_BACK and ending is not Phase.ABORTED:
+            return
+        now = self.state.now
+        self.change(phase=Phase.ROLLING_BACK, ending=ending, code=code, entered=now)
+        self.change(reason, reason=reason, pause=Pause.NONE)
+        self.ask_for(0)
+
+    def guard(self, reason: str) -> None:
+        """Roll back for what needs no comparison."""
+        self.roll_back(Phase.ROLLED_BACK, f"guard: {reason}", Exit.GUARD)
+
+    def promote(self) -> None:
+        """Give the canary everything, for good."""
+        self.change(phase=Phase.PROMOTING, entered=self.state.now, forced="")
+        self.ask_for(ALL, f"promoting {self.state.canary}")
+
+    def end(self, phase: Phase, code: Exit, note: str) -> None:
+        """Be done."""
+        reason = self.state.reason or note
+        self.change(note, phase=phase, verdict=code, reason=reason, is_verified=True)

@@ -1,0 +1,175 @@
+"""The rollout as a pure function: state and one look at the world to the next state.
+
+No clock, no files, no network. The order within one look is the order of `step`:
+people first, then what the revisions are, guards, evidence, and only then a raise.
+"""
+
+from scripts.rollout.decision import commands, guards, measurement, phases, reasons
+from scripts.rollout.decision.draft import ALL, Look, Rules
+from scripts.rollout.errors import RolloutError
+from scripts.rollout.policy.policy import Policy
+from scripts.rollout.state.actions import SetPercent
+from scripts.rollout.state.state import (
+    JUDGED,
+    Decision,
+    Delta,
+    Foreseen,
+    Observation,
+    Pause,
+    Phase,
+    Replicas,
+    State,
+    View,
+)
+
+
+def begin(policy: Policy, view: View, now: float) -> State:
+    """Pin the canary and the stable. Raises RolloutError where that is not safe."""
+    danger = unsafe(view)
+    if danger:
+        raise RolloutError(f"{policy.target.name}: {danger}")
+    return State(
+        canary=view.created,
+        stable=view.rolledout,
+        began=now,
+        now=now,
+        entered=now,
+        heard=now,
+        was_ready=now,
+        last_restarts=view.replicas.get(view.created, Replicas()).restarts,
+    )
+
+
+def unsafe(view: View) -> str:
+    """Why no rollout may begin from here, and what to do; "" where one may.
+
+    At 0 % a canary that is not ready yet is safe: nothing reaches what came before it.
+    """
+    if not view.rolledout:
+        return (
+            "no revision is rolled out yet; apply a first version and wait until it is "
+            "Ready"
+        )
+    if view.percent is not None and not 0 <= view.percent <= ALL:
+        return (
+            f"canaryTrafficPercent is {view.percent}, expected 0 to 100: KServe takes "
+            "it and Knative refuses it; patch it to 0 first"
+        )
+    if view.created == view.rolledout:
+        return (
+            f"no canary beside {view.rolledout}; apply the new version with 0 percent"
+        )
+    if view.percent is None or view.percent == ALL:
+        return (
+            f"canaryTrafficPercent is {view.percent or 'absent'}, so KServe promotes "
+            f"{view.created} as soon as it is ready; patch it to 0 first"
+        )
+    if view.percent and view.rolledout == view.previous:
+        return (
+            f"canaryTrafficPercent {view.percent} after a promotion took KServe back "
+            f"to {view.rolledout}, as a manifest that still has it does; remove it "
+            f"there and here to keep {view.created}, or patch it to 0 to judge it anew"
+        )
+    if view.percent and view.ready not in (view.created, view.rolledout):
+        return (
+            f"{view.percent} % go to {view.ready} until {view.created} is ready; patch "
+            "canaryTrafficPercent to 0 first"
+        )
+    return ""
+
+
+class Machine:
+    """All decisions of one policy."""
+
+    def __init__(self, policy: Policy) -> None:
+        """Prepare the policy's tests."""
+        self.rules = Rules(policy)
+
+    def step(
+        self, state: State, seen: Observation, foreseen: Foreseen | None = None
+    ) -> Decision:
+        """Look once. A clock that went backwards stands still here.
+
+        `foreseen` is the evidence after this look where it is known already.
+        """
+        if state.is_over:
+            return Decision(state, (), ())
+        look = Look(self.rules, state, seen)
+        look.change(now=max(seen.time, state.now), tick=state.tick + 1, verdict=None)
+        for request in seen.requests:
+            commands.answer(look, request)
+        guards.revisions(look)
+        guards.canary(look)
+        if not look.state.is_over:
+            _measure(look, foreseen)
+            if not commands.is_promoted_by_order(look):
+                phases.HANDLERS[look.state.phase](look)
+            guards.deadlines(look)
+            _steer(look)
+        return Decision(look.state, tuple(look.actions), tuple(look.notes))
+
+
+def _measure(look: Look, foreseen: Foreseen | None) -> None:
+    """Add what was counted to the evidence, and roll back where it is enough."""
+    state, delta = look.state, look.seen.delta
+    if delta is not None:
+        _hear(look, delta)
+    users = () if delta is None else (delta,)
+    beside = (each.delta for each in look.seen.beside if each.counts)
+    scrapes = [(state.now, counted) for counted in (*users, *beside)]
+    if not scrapes:
+        return
+    is_judged = state.phase in JUDGED or state.phase is Phase.HELD
+    if state.judged is None or not (is_judged or state.pause is Pause.HAND):
+        return
+    policy, design = look.policy, look.rules.design(state.steps)
+    if foreseen is not None and foreseen.holds(state):
+        judged = foreseen.judged
+    else:
+        judged = measurement.update(
+            policy, design, state.judged, scrapes, state.weight
+        )[-1]
+    look.change(judged=judged)
+    if judged.evidence.must_roll_back(design):
+        reason, code = reasons.why_rolled_back(policy, design, judged)
+        look.roll_back(Phase.ROLLED_BACK, reason, code)
+
+
+def _hear(look: Look, delta: Delta) -> None:
+    """Remember that there are metrics, how many requests, and the stable before."""
+    state = look.state
+    rps, peak = _load(look, delta)
+    look.change(heard=state.now, rps=rps, peak_load=peak)
+    if state.phase is Phase.PREFLIGHT:
+        known = [each for each in (*look.seen.history, delta) if _has_stable(each)]
+        look.change(known=(*state.known, *known))
+
+
+def _has_stable(delta: Delta) -> bool:
+    return any(row[3] for row in delta.metrics.values())
+
+
+def _load(look: Look, delta: Delta) -> tuple[float, float]:
+    """Requests a second in all, and the most that one replica was seen to carry."""
+    state, view = look.state, look.view
+    elapsed = state.now - state.heard
+    if elapsed <= 0 or view is None:
+        return state.rps, state.peak_load
+    name = look.policy.metrics[0].name
+    _, canary_n, _, stable_n = delta.row(name)
+    peak = state.peak_load
+    for revision, n in ((state.canary, canary_n), (state.stable, stable_n)):
+        ready = view.replicas.get(revision, Replicas()).ready
+        if ready:
+            peak = max(peak, n / elapsed / ready)
+    return (canary_n + stable_n) / elapsed, peak
+
+
+def _steer(look: Look) -> None:
+    """Ask for the percent until it is what the InferenceService has."""
+    state, view = look.state, look.view
+    if state.is_over or state.is_verified or state.pause is Pause.HAND:
+        return
+    percent = None if state.phase is Phase.PROMOTING else state.weight
+    if view is None or view.percent != percent:
+        look.actions.append(SetPercent(percent))

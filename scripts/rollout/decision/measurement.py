@@ -1,0 +1,200 @@
+"""From a policy's metrics to arrays: the design, and the counts of one scrape. Pure."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from scripts.rollout.evidence import ladder
+from scripts.rollout.evidence.arrays import Array
+from scripts.rollout.evidence.dispersion import dispersion
+from scripts.rollout.evidence.drift import Labels
+from scripts.rollout.evidence.evidence import Design, Evidence
+from scripts.rollout.evidence.interval import Interval
+from scripts.rollout.evidence.ladder import Traffic
+from scripts.rollout.evidence.two_sample import PRIOR_BAD, PRIOR_REQUESTS, Counts
+from scripts.rollout.policy.metric import Metric
+from scripts.rollout.policy.policy import Policy
+from scripts.rollout.state.state import Delta, Judged
+
+EPOCH_S = 60.0
+ENOUGH_BAD = 10.0
+LARGEST_PRIOR = 5000.0
+CEILING_WEIGHT = 1.0
+
+
+def design(policy: Policy, steps: Sequence[int]) -> Design:
+    """The tests that a policy asks for, on these steps."""
+    metrics = policy.metrics
+    weights = [m.weight if m.mode == "decide" else 0.0 for m in metrics]
+    shares = np.array([*weights, CEILING_WEIGHT])
+    return Design(
+        alpha=policy.risk.false_rollback,
+        beta=policy.risk.bad_promotion,
+        shares=shares / shares.sum(),
+        tolerance=np.array([m.tolerance or 0.0 for m in metrics]),
+        budget=np.array([m.budget or 1.0 for m in metrics]),
+        gated=np.array([m.is_gate for m in metrics]),
+        limit=np.array([math.nan if m.limit is None else m.limit for m in metrics]),
+        steps=np.array(steps, dtype=float),
+        carry_from=policy.carried_from,
+        ceiling=policy.guards.max_error_rate,
+    )
+
+
+def traffic(policy: Policy, known: Sequence[Delta], phi: Array, rps: float) -> Traffic:
+    """What to expect of both arms, from what the stable showed."""
+    bad, n = _known(policy, known)
+    return Traffic(rps, bad / n, phi, policy.pairs_rps(rps))
+
+
+def steps(policy: Policy, traffic: Traffic) -> tuple[int, ...]:
+    """Those of the policy, or with `auto` the ladder that suits the traffic.
+
+    Where there is evidence without users, the first is 0.
+    """
+    before = (0,) if policy.has_pairs else ()
+    if policy.steps != "auto":
+        return (*before, *policy.steps)
+    one = design(policy, (1,))
+    chosen = ladder.choose(one, traffic, policy.source.interval, policy.dwell_s)
+    return (*before, *chosen)
+
+
+def begin(
+    policy: Policy,
+    design: Design,
+    known: Sequence[Delta],
+    phi: tuple[Array, tuple[str, ...]],
+    now: float,
+) -> Judged:
+    """No evidence yet, on what the stable showed before."""
+    bad, n = _known(policy, known)
+    prior = np.minimum(n, LARGEST_PRIOR)
+    return Judged(
+        began=now,
+        phi=phi[0],
+        phi_source=phi[1],
+        evidence=Evidence.begin(design, bad / n * prior, prior),
+        interval=Interval.begin(len(policy.metrics)),
+        label_names=(),
+        labels=Labels.begin((0,)),
+    )
+
+
+def update(
+    policy: Policy,
+    design: Design,
+    judged: Judged,
+    scrapes: Sequence[tuple[float, Delta]],
+    weight: int,
+) -> list[Judged]:
+    """The evidence after each of some scrapes (time and counts) at one weight."""
+    deltas = [delta for _, delta in scrapes]
+    judged = _with_labels(judged, deltas)
+    counts, stable_rate, labels = _counts(policy, judged, deltas)
+    evidence = judged.evidence.update(
+        design,
+        counts,
+        judged.phi,
+        np.array(float(weight)),
+        _new_epochs(judged, [time for time, _ in scrapes]),
+        stable_rate,
+    )
+    intervals = judged.interval.over(counts, judged.phi)
+    return [
+        Judged(
+            judged.began,
+            judged.phi,
+            judged.phi_source,
+            evidence[t],
+            intervals[t],
+            judged.label_names,
+            Labels(labels.canary[t], labels.stable[t]),
+        )
+        for t in range(len(scrapes))
+    ]
+
+
+def _new_epochs(judged: Judged, times: Sequence[float]) -> list[bool]:
+    """Which scrapes are the first of a minute of evidence."""
+    epoch, found = judged.evidence.worse.mixture.epoch, []
+    for time in times:
+        is_new = time - judged.began >= (epoch + 1) * EPOCH_S
+        epoch += is_new
+        found.append(is_new)
+    return found
+
+
+def phi_of(policy: Policy, known: Sequence[Delta]) -> tuple[Array, tuple[str, ...]]:
+    """How many outcomes of each metric move together, and who says so."""
+    fixed = policy.dependence.cluster_size
+    if fixed != "auto":
+        size = len(policy.metrics)
+        return np.full(size, float(fixed)), ("policy",) * size
+    pairs = [_phi(policy, metric, known) for metric in policy.metrics]
+    return np.array([phi for phi, _ in pairs]), tuple(source for _, source in pairs)
+
+
+def _phi(policy: Policy, metric: Metric, known: Sequence[Delta]) -> tuple[float, str]:
+    if metric.drift is None:
+        rows = [delta.row(metric.name) for delta in known]
+        bad = np.array([[row[2]] for row in rows])
+        n = np.array([row[3] for row in rows])
+    else:
+        names = sorted({name for delta in known for name in delta.labels})
+        bad = np.array(
+            [[d.labels.get(each, (0.0, 0.0))[1] for each in names] for d in known]
+        )
+        n = bad.sum(axis=-1)
+    if len(known) < 2 or bad.sum() < ENOUGH_BAD:
+        seen = f"{bad.sum():.0f} outcomes in {len(known)} scrapes"
+        return float(policy.dependence.assumed), f"assumed, only {seen}"
+    return dispersion(bad, n), f"{len(known)} scrapes of the stable"
+
+
+def _known(policy: Policy, known: Sequence[Delta]) -> tuple[Array, Array]:
+    """Bad and n of the stable, with a prior of one in a hundred."""
+    rows = np.array(
+        [[d.row(m.name)[2:] for m in policy.metrics] for d in known]
+    ).reshape(-1, len(policy.metrics), 2)
+    bad, n = rows.sum(axis=0).T
+    return bad + PRIOR_BAD, n + PRIOR_REQUESTS
+
+
+def _with_labels(judged: Judged, deltas: Sequence[Delta]) -> Judged:
+    """With room for every label in these scrapes."""
+    names = dict.fromkeys(judged.label_names)
+    for delta in deltas:
+        if not names.keys() >= delta.labels.keys():
+            names |= dict.fromkeys(delta.labels)
+    if len(names) == len(judged.label_names):
+        return judged
+    labels = judged.labels.widened(len(names))
+    return replace(judged, label_names=tuple(names), labels=labels)
+
+
+def _counts(
+    policy: Policy, judged: Judged, deltas: Sequence[Delta]
+) -> tuple[Counts, Array | None, Labels]:
+    """Counts (T, M), the stable's share where a metric is drift, labels after each."""
+    names = judged.label_names
+    pairs = [[d.labels.get(name, (0.0, 0.0)) for name in names] for d in deltas]
+    canary, stable = np.moveaxis(
+        np.array(pairs, dtype=float).reshape(len(deltas), -1, 2), -1, 0
+    )
+    labels = judged.labels.over(canary, stable)
+    rows = np.array(
+        [[d.row(m.name) for m in policy.metrics] for d in deltas],
+        dtype=float,
+    )
+    drifting = [m.drift is not None for m in policy.metrics]
+    if not any(drifting):
+        return Counts(*np.moveaxis(rows, -1, 0)), None, labels
+    before = Labels(labels.canary - canary, labels.stable - stable)
+    inside, share = before.compare(canary, stable)
+    columns = (inside.canary_bad, inside.canary_n, inside.stable_bad, inside.stable_n)
+    rows[:, drifting] = np.stack(columns, axis=-1)[:, None]
+    stable_rate = np.where(drifting, share[:, None], math.nan)
+    return Counts(*np.moveaxis(rows, -1, 0)), stable_rate, labels

@@ -1,0 +1,149 @@
+"""A rollout in words and numbers: why it waits, why it ended. Pure."""
+
+import math
+from collections.abc import Sequence
+
+from scripts.rollout.decision import explain
+from scripts.rollout.decision.draft import Rules
+from scripts.rollout.errors import Exit
+from scripts.rollout.evidence.arrays import Array
+from scripts.rollout.evidence.evidence import Design
+from scripts.rollout.policy.policy import Policy
+from scripts.rollout.state.state import JUDGED, Judged, Observation, Phase, State, View
+
+MOST_LABELS = 3
+
+
+def duration(seconds: float) -> str:
+    """Such as 40s, 3m05s or 2h10m."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    return f"{whole // 3600}h{whole % 3600 // 60:02}m"
+
+
+def share(value: float) -> str:
+    """A fraction as percent."""
+    return f"{value * 100:.2f}%"
+
+
+def percents(steps: Sequence[int]) -> str:
+    """Steps as 5/10/25/50."""
+    return "/".join(map(str, steps))
+
+
+def number(e_value: float) -> str:
+    """An e-value, short whatever its size."""
+    if 100 <= e_value < 1e6:
+        return f"{e_value:,.0f}"
+    return f"{e_value:.3g}" if 0.05 <= e_value < 100 else f"{e_value:.1e}"
+
+
+def verdict(code: Exit) -> str:
+    """An exit code in a line."""
+    return f"verdict: {code.name.lower()}, exit code {int(code)}"
+
+
+def traffic(view: View) -> str:
+    """What was seen of the traffic."""
+    shares = ", ".join(f"{name} {percent} %" for name, percent in view.routed.items())
+    seen = f"canaryTrafficPercent {view.percent}, routed {shares or 'nothing'}"
+    return f"{seen}: {view.blocked}" if view.blocked else seen
+
+
+def dispersions(policy: Policy, phi: Array, sources: Sequence[str]) -> list[str]:
+    """How many outcomes count as one, by metric, and who says so."""
+    return [
+        f"{metric.name}: outcomes in clusters of {value:.0f} ({source})"
+        for metric, value, source in zip(policy.metrics, phi, sources, strict=True)
+    ]
+
+
+def why_rolled_back(policy: Policy, design: Design, judged: Judged) -> tuple[str, Exit]:
+    """The largest part of the sum, with its numbers; the ceiling is a guard."""
+    parts = design.shares * judged.evidence.against()
+    largest = int(parts.argmax())
+    total, needed = number(float(parts.sum())), number(1 / design.alpha)
+    rows = explain.rows(policy, design, judged, 0)
+    if largest == len(rows):
+        fails, ceiling = share(rows[0].canary.share), share(design.ceiling)
+        found = f"{fails} of its requests fail, more than {ceiling}"
+        return f"guard: {found} (e = {total} of {needed})", Exit.GUARD
+    row = rows[largest]
+    if policy.metrics[largest].feedback is not None:
+        canary = row.canary
+        found = f"where both differ, wrong in {canary.bad:.0f} of {canary.n:.0f}"
+    elif row.distance is not None:
+        apart = share(row.distance)
+        found = f"its labels are {apart} apart from the stable's: {moved(judged)}"
+    else:
+        found = f"{share(row.canary.share)} against {share(row.stable.share)}"
+    return f"{row.metric}: {found} (e = {total} of {needed})", Exit.ROLLED_BACK
+
+
+def moved(judged: Judged) -> str:
+    """Which labels' shares differ most, from the stable's to the canary's."""
+    labels = judged.labels
+    arms = [arm / max(arm.sum(), 1.0) for arm in (labels.stable, labels.canary)]
+    pairs = zip(judged.label_names, *arms, strict=True)
+    most = sorted(pairs, key=lambda pair: -abs(pair[2] - pair[1]))[:MOST_LABELS]
+    return ", ".join(f"{name} {share(a)} -> {share(b)}" for name, a, b in most)
+
+
+def waiting(rules: Rules, state: State, seen: Observation | None) -> list[str]:
+    """Everything that stands between now and the next weight, most urgent first."""
+    found = [str(state.pause)] if state.pause else []
+    window = rules.policy.window
+    found += [window.said(state.now)] if window else []
+    if seen is not None:
+        found += _unseen(state, seen)
+    if state.phase is Phase.PREFLIGHT:
+        needed = rules.policy.scrapes_needed
+        found.append(f"{len(state.known)} of {needed} scrapes of the stable")
+    if state.phase in JUDGED and not state.is_verified:
+        found.append(f"{state.weight} % is not in force yet")
+    if state.phase is Phase.STEP:
+        found += _dwell(state, rules.policy.dwell_s)
+        found += _gates(rules, state)
+    if state.phase is Phase.BAKE:
+        found += _dwell(state, rules.policy.bake.duration)
+    return list(filter(None, found)) or ["nothing"]
+
+
+def _unseen(state: State, seen: Observation) -> list[str]:
+    found = []
+    if seen.view is None:
+        found.append("the InferenceService cannot be read")
+    elif seen.view.ready != state.canary:
+        found.append(f"{state.canary} is not ready")
+    if seen.delta is None:
+        found.append("no metrics")
+    elif not any(row[1] + row[3] for row in seen.delta.metrics.values()):
+        found.append("no requests")
+    return found
+
+
+def _dwell(state: State, dwell_s: float) -> list[str]:
+    left = dwell_s - (state.now - state.entered)
+    return [f"{duration(left)} more at {state.weight} %"] if left > 0 else []
+
+
+def _gates(rules: Rules, state: State) -> list[str]:
+    assert state.judged is not None
+    design = rules.design(state.steps)
+    found = []
+    for row in explain.rows(rules.policy, design, state.judged, state.step):
+        if row.gate is None or row.gate >= row.gate_needed:
+            continue
+        e_value = f"gate e {number(row.gate)} of {number(row.gate_needed)}"
+        need = explain.still_needed(rules, state, row)
+        if math.isfinite(need):
+            rest = f"about {need:,.0f} more requests"
+            if state.rps:
+                rest += f", {duration(need / state.rps)}"
+        else:
+            rest = "no end in sight at these rates"
+        found.append(f"{row.metric}: {e_value}, {rest}")
+    return found

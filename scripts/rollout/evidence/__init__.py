@@ -1,0 +1,1 @@
+"""Statistics on arrays of counts: knows no policy, no names, no clock."""

@@ -1,0 +1,21 @@
+"""How many outcomes move together: retries, sessions."""
+
+import numpy as np
+
+from scripts.rollout.evidence.arrays import Array
+from scripts.rollout.evidence.two_sample import TINY
+
+INDEPENDENT_BELOW = 1.35
+
+
+def dispersion(bad: Array, n: Array) -> float:
+    """How many outcomes move together (phi, at least 1), from one arm's past scrapes.
+
+    `bad` is scrapes x kinds of outcome, `n` scrapes. Pearson's chi-square over its
+    degrees of freedom, rounded up; 1 where it is compatible with independence.
+    """
+    expected = n[:, None] * bad.sum(axis=0) / max(float(n.sum()), 1.0)
+    good = 1 - expected / np.maximum(n[:, None], 1.0)
+    spread = max(float((expected * good).sum()), TINY)
+    ratio = float(((bad - expected) ** 2).sum()) / spread
+    return 1.0 if ratio < INDEPENDENT_BELOW else float(np.ceil(ratio))

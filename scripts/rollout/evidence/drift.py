@@ -1,0 +1,69 @@
+"""Whether two arms predict different labels: one more comparison of two shares.
+
+The labels that the canary was seen to predict more often than the stable, by earlier
+scrapes only, are one set; its share in both arms goes through the same bet as errors.
+The difference of any set's shares is at most the total variation distance.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scripts.rollout.evidence.arrays import Array
+from scripts.rollout.evidence.two_sample import SHRINKAGE, Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """Predictions by label so far (last axis), in each arm."""
+
+    canary: Array
+    stable: Array
+
+    @classmethod
+    def begin(cls, shape: tuple[int, ...]) -> "Labels":
+        """Nothing predicted yet; the last axis of `shape` is the labels."""
+        return cls(np.zeros(shape), np.zeros(shape))
+
+    def widened(self, labels: int) -> "Labels":
+        """The same with room for labels that were never seen before."""
+        missing = [(0, 0)] * (self.canary.ndim - 1)
+        missing.append((0, labels - self.canary.shape[-1]))
+        return Labels(np.pad(self.canary, missing), np.pad(self.stable, missing))
+
+    def compare(self, canary: Array, stable: Array) -> tuple[Counts, Array]:
+        """This scrape's predictions inside the set, and the stable's past share.
+
+        No set yet, no evidence: then the counts are of nothing.
+        """
+        stable_share = _shares(self.stable)
+        n = self.canary.sum(axis=-1, keepdims=True)
+        canary_share = (self.canary + SHRINKAGE * stable_share) / (n + SHRINKAGE)
+        inside = canary_share > stable_share
+        is_set = inside.any(axis=-1)
+        counts = Counts(
+            np.where(inside, canary, 0.0).sum(axis=-1),
+            np.where(is_set, canary.sum(axis=-1), 0.0),
+            np.where(inside, stable, 0.0).sum(axis=-1),
+            np.where(is_set, stable.sum(axis=-1), 0.0),
+        )
+        return counts, np.where(inside, stable_share, 0.0).sum(axis=-1)
+
+    def over(self, canary: Array, stable: Array) -> "Labels":
+        """After each of some scrapes (first axis)."""
+        return Labels(
+            self.canary + np.cumsum(canary, axis=0),
+            self.stable + np.cumsum(stable, axis=0),
+        )
+
+    @property
+    def distance(self) -> Array:
+        """Total variation distance of the shares seen, 0 where an arm saw nothing."""
+        apart = np.abs(_shares(self.canary) - _shares(self.stable)).sum(axis=-1) / 2
+        seen = (self.canary.sum(axis=-1) > 0) & (self.stable.sum(axis=-1) > 0)
+        return np.where(seen, apart, 0.0)
+
+
+def _shares(counts: Array) -> Array:
+    shares: Array = counts / np.maximum(counts.sum(axis=-1, keepdims=True), 1.0)
+    return shares

@@ -1,0 +1,165 @@
+"""Evidence of one rollout: every metric against every hypothesis, one scrape at a time.
+
+Pure arrays with any leading axes; knows neither metrics' names nor weights' history.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from scripts.rollout.evidence import one_sample
+from scripts.rollout.evidence.arrays import Array
+from scripts.rollout.evidence.mixture import Mixture
+from scripts.rollout.evidence.two_sample import (
+    EXCESSES,
+    Bets,
+    Counts,
+    Fine,
+    Worse,
+    log_e,
+)
+
+LARGEST_MARGIN = 0.9
+FULL = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """What is tested, how strictly. M metrics; G gates, one for each step.
+
+    `alpha`: probability of ever rolling back a canary that is not worse.
+    `beta`: probability of ever giving a canary more than its gate allows.
+    `shares` (M + 1): weights of the evidence in the sum, the ceiling's last; sum 1.
+    `tolerance` (M): excess that is no reason to roll back, 0 but for drift.
+    `budget` (M): excess bad share of all traffic that a gate must rule out.
+    `gated` (M): whether a metric keeps gates shut.
+    `limit` (M): the largest bad share of pairs; NaN where both arms are compared.
+    `steps` (..., G): percents; gate g leads from step g to the next, the last to 100.
+    `carry_from`: a gate counts scrapes at this share of its step's weight or more.
+    `ceiling`: bad share of the canary alone that is too much whatever the stable does.
+    `margins` (..., M, G): the excess that a gate must rule out, budget over weight.
+    `counts_from` (..., G): the least weight whose scrapes count for a gate, percent.
+    """
+
+    alpha: float
+    beta: float
+    shares: Array
+    tolerance: Array
+    budget: Array
+    gated: npt.NDArray[np.bool_]
+    limit: Array
+    steps: Array
+    carry_from: float
+    ceiling: float
+    margins: Array = field(init=False)
+    counts_from: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Compute the rest."""
+        following = np.roll(self.steps, -1, axis=-1) / FULL
+        following[..., -1] = 1.0
+        share = self.budget[:, None] / following[..., None, :]
+        object.__setattr__(self, "margins", np.minimum(share, LARGEST_MARGIN))
+        object.__setattr__(self, "counts_from", self.carry_from * self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All e-processes of a rollout; leading axes as in the counts."""
+
+    worse: Worse
+    ceiling: Mixture
+    gates: Fine
+
+    @classmethod
+    def begin(cls, design: Design, bad: Array, n: Array) -> "Evidence":
+        """None yet; `bad` of `n` (..., M) is what is known of the stable."""
+        lead, steps = bad.shape, design.steps.shape[-1]
+        return cls(
+            Worse.begin(lead),
+            Mixture.begin((*lead[:-1], len(one_sample.BEYOND))),
+            Fine.begin((*lead, steps), bad[..., None], n[..., None]),
+        )
+
+    def update(
+        self,
+        design: Design,
+        counts: Counts,
+        phi: Array,
+        weight: Array,
+        new_epochs: Sequence[bool],
+        stable_rate: Array | None = None,
+    ) -> "list[Evidence]":
+        """The evidence after each of T scrapes, taken at one `weight` percent (...).
+
+        `counts` are (T, ..., M); the ceiling looks at the first metric. `stable_rate`
+        (T, M) stands in for the stable's past where it is not NaN: drift's set changes.
+        """
+        worse = self.worse.before(counts)
+        rate = worse.stable_rate
+        if stable_rate is not None:
+            rate = np.where(np.isnan(stable_rate), rate, stable_rate)
+        is_on = np.where(weight[..., None] >= design.counts_from, 1.0, 0.0)
+        is_on = is_on[..., None, :]
+        by_gate = counts.each(is_on)
+        gates = self.gates.before(by_gate)
+        parts = [worse.bets(design.tolerance, rate), gates.bets(design.margins)]
+        logs = log_e(counts, Bets.joined(parts, rate.shape)) / phi[..., None]
+        excesses = self.worse.mixture.whole.shape[-1]
+        against = _against(design, counts, logs[..., :excesses], phi)
+        gate_logs = logs[..., excesses:].reshape((*by_gate.canary_n.shape, 2))
+        gate_logs = self.gates.logs + np.cumsum(gate_logs * is_on[..., None], axis=0)
+        beyond = one_sample.log_e(
+            design.ceiling, counts.canary_bad[..., 0], counts.canary_n[..., 0]
+        )
+        ceilings = self.ceiling.over(beyond / phi[..., :1], new_epochs)
+        mixtures = self.worse.mixture.over(against, new_epochs)
+        bad, n = counts.compared_stable
+        gate_bad, gate_n = by_gate.compared_stable
+        return [
+            Evidence(
+                Worse(
+                    mixtures[t], worse.stable_bad[t] + bad[t], worse.stable_n[t] + n[t]
+                ),
+                ceilings[t],
+                Fine(
+                    gate_logs[t],
+                    gates.canary_bad[t] + by_gate.canary_bad[t],
+                    gates.canary_n[t] + by_gate.canary_n[t],
+                    gates.stable_bad[t] + gate_bad[t],
+                    gates.stable_n[t] + gate_n[t],
+                ),
+            )
+            for t in range(len(new_epochs))
+        ]
+
+    def against(self) -> Array:
+        """E-values that speak for a rollback (..., M + 1), the ceiling's last."""
+        values = [self.worse.mixture.value, self.ceiling.value[..., None]]
+        return np.concatenate(values, axis=-1)
+
+    def must_roll_back(self, design: Design) -> npt.NDArray[np.bool_]:
+        """Whether the weighted sum has reached 1/alpha."""
+        return np.asarray(self.sum_against(design) >= 1 / design.alpha)
+
+    def sum_against(self, design: Design) -> Array:
+        """The weighted sum of what speaks for a rollback (...)."""
+        total: Array = (design.shares * self.against()).sum(axis=-1)
+        return total
+
+    def opens(self, design: Design) -> npt.NDArray[np.bool_]:
+        """Which gates (..., G) every gating metric leaves open."""
+        passed = self.gates.value >= 1 / design.beta
+        return np.asarray((passed | ~design.gated[:, None]).all(axis=-2))
+
+
+def _against(design: Design, counts: Counts, logs: Array, phi: Array) -> Array:
+    """Those that compare both arms, or a limit that pairs must keep."""
+    is_paired = ~np.isnan(design.limit)
+    if not is_paired.any():
+        return logs
+    limit = np.where(is_paired, design.limit, 0.5)
+    alone = one_sample.log_e(limit, counts.canary_bad, counts.canary_n, EXCESSES)
+    return np.where(is_paired[:, None], alone / phi[..., None], logs)

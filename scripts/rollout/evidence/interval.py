@@ -1,0 +1,86 @@
+"""The difference of the two bad shares, with an interval that holds at every look."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from scripts.rollout.evidence.arrays import Array
+from scripts.rollout.evidence.two_sample import SHRINKAGE, Bets, Counts, log_e
+
+HALF = np.array([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.9])
+DIFFERENCES = np.concatenate([-HALF[::-1], [0.0], HALF])
+SIGNS = np.repeat([1.0, -1.0], len(DIFFERENCES))
+MARGINS = np.tile(DIFFERENCES, 2)
+
+
+EVERY = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """One bet against each difference from either side, on what was seen so far.
+
+    `logs`: (M, 2 x differences), first those against "at most", then "at least".
+    `seen`, `waiting`: canary bad and n, stable bad and n (4, M), in the bets and not
+    yet in them: several scrapes as one are as valid, at a fraction of the cost.
+    """
+
+    logs: Array
+    seen: Array
+    waiting: Array
+    scrapes: int
+
+    @classmethod
+    def begin(cls, metrics: int) -> "Interval":
+        """Nothing seen: every difference is possible."""
+        empty = np.zeros((4, metrics))
+        return cls(np.zeros((metrics, len(MARGINS))), empty, empty, 0)
+
+    def over(self, counts: Counts, phi: Array) -> "list[Interval]":
+        """After each of T scrapes (first axis)."""
+        columns = (counts.canary_bad, counts.canary_n, counts.stable_bad)
+        waiting = self.waiting + np.cumsum(
+            [*columns, counts.stable_n], axis=1
+        ).swapaxes(0, 1)
+        numbers = self.scrapes + 1 + np.arange(len(waiting))
+        (settles,) = np.nonzero(numbers % EVERY == 0)
+        base = np.concatenate([np.zeros((1, *self.seen.shape)), waiting[settles]])
+        gains = _log_e(self.seen + base[:-1], np.diff(base, axis=0), phi)
+        logs = self.logs + np.cumsum(gains, axis=0)
+        found = []
+        for t, number in enumerate(numbers):
+            k = number // EVERY - self.scrapes // EVERY
+            found.append(
+                Interval(
+                    logs[k - 1] if k else self.logs,
+                    self.seen + base[k],
+                    waiting[t] - base[k],
+                    int(number),
+                )
+            )
+        return found
+
+    def settled(self, phi: Array) -> "Interval":
+        """With all that waits."""
+        logs = self.logs + _log_e(self.seen, self.waiting, phi)
+        seen = self.seen + self.waiting
+        return Interval(logs, seen, np.zeros_like(seen), self.scrapes)
+
+    def bounds(self, alpha: float) -> tuple[Array, Array]:
+        """Lower and upper end (M): all outside is ruled out, at 1 - alpha.
+
+        Rounded outwards to the differences that are bet on; -1 and 1 where none is.
+        """
+        is_out = self.logs >= math.log(2 / alpha)
+        below, above = np.split(is_out, 2, axis=-1)
+        low = np.where(below, DIFFERENCES, -1.0).max(axis=-1)
+        high = np.where(above, DIFFERENCES, 1.0).min(axis=-1)
+        return low, high
+
+
+def _log_e(seen: Array, waiting: Array, phi: Array) -> Array:
+    """Bets what waits (..., 4, M) on the rates seen, shrunken to one in a hundred."""
+    rates = (seen[..., ::2, :] + 0.01 * SHRINKAGE) / (seen[..., 1::2, :] + SHRINKAGE)
+    bets = Bets(SIGNS, MARGINS, rates[..., 0, :, None], rates[..., 1, :, None])
+    return log_e(Counts(*np.moveaxis(waiting, -2, 0)), bets) / phi[:, None]

@@ -1,0 +1,174 @@
+"""Chooses steps, and says how long a good canary will take on them.
+
+The same evidence on expected counts instead of counted ones: the logarithm of an
+e-value is linear in the counts, so this is its mean path.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from scripts.rollout.evidence.arrays import Array
+from scripts.rollout.evidence.evidence import FULL, Design, Evidence
+from scripts.rollout.evidence.two_sample import Counts
+
+MOST_BAD_ANSWERS = 25.0
+LARGEST_FIRST_STEP = 25
+BEST_WEIGHT = 50
+RATIOS = (1.12, 1.25, 1.5, 2.0, 3.0)
+HORIZON_S = 7 * 86400.0
+REPLAYS = 200
+MOST_SCRAPES = 360
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What is expected: requests a second in all, bad shares and phi (M).
+
+    `pairs`: texts a second that both arms are asked beside the users' requests.
+    """
+
+    rps: float
+    bad: Array
+    phi: Array
+    pairs: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """Time at a weight until its gate opens; None where it never does."""
+
+    weight: int
+    seconds: float | None
+
+
+def first_step(rps: float, interval_s: float) -> int:
+    """The percent at which a broken canary costs few answers before it is seen."""
+    percent = MOST_BAD_ANSWERS / max(rps * interval_s, 1e-9) * FULL
+    return round(min(max(percent, 1), LARGEST_FIRST_STEP))
+
+
+def ladders(first: int) -> list[tuple[int, ...]]:
+    """Rising steps from `first` to 50 percent, where evidence comes fastest."""
+    found = []
+    for ratio in RATIOS:
+        steps = [first]
+        while steps[-1] * ratio < BEST_WEIGHT:
+            steps.append(max(int(steps[-1] * ratio), steps[-1] + 1))
+        found.append((*steps, BEST_WEIGHT))
+    return found
+
+
+def choose(
+    design: Design, traffic: Traffic, interval_s: float, dwell_s: float
+) -> tuple[int, ...]:
+    """The ladder on which a good canary is expected to be through first."""
+    candidates = ladders(first_step(traffic.rps, interval_s))
+    return min(
+        candidates,
+        key=lambda steps: total_s(
+            forecast(
+                with_steps(design, steps), traffic, interval_s, dwell_s, skips=True
+            )
+        ),
+    )
+
+
+def with_steps(design: Design, steps: Sequence[int]) -> Design:
+    """The same tests on other steps."""
+    return replace(design, steps=np.array(steps, dtype=float))
+
+
+def total_s(stays: Sequence[Stay]) -> float:
+    """Seconds to the last gate, infinite where one never opens."""
+    return sum(float("inf") if s.seconds is None else s.seconds for s in stays)
+
+
+def forecast(
+    design: Design,
+    traffic: Traffic,
+    interval_s: float,
+    dwell_s: float,
+    *,
+    skips: bool,
+    evidence: Evidence | None = None,
+    step: int = 0,
+) -> list[Stay]:
+    """How long at which weight, from `step` with the `evidence` so far."""
+    if evidence is None:
+        evidence = Evidence.begin(design, *_known(traffic))
+    steps, stays, spent = design.steps, [], 0.0
+    while step < len(steps):
+        weight, waited, is_open = float(steps[step]), 0.0, False
+        while not is_open and spent < HORIZON_S:
+            # Longer ticks as time goes by: nobody needs the tenth hour to the second.
+            seconds = max(interval_s, spent / 50)
+            counts = _expected(traffic, seconds, weight)
+            new_epochs = [False] * len(counts.canary_n)
+            *_, evidence = evidence.update(
+                design, counts, traffic.phi, np.array(weight), new_epochs
+            )
+            waited, spent = waited + seconds, spent + seconds
+            opens = evidence.opens(design)
+            is_open = bool(opens[step]) and waited >= dwell_s
+        stays.append(Stay(int(weight), waited if is_open else None))
+        if not is_open:
+            break
+        step += 1
+        while skips and step < len(steps) - 1 and opens[step]:
+            step += 1
+    return stays
+
+
+def _expected(traffic: Traffic, seconds: float, weight: float) -> Counts:
+    """Counts of the users' requests, and of pairs where there are any (first axis)."""
+    requests, pairs = traffic.rps * seconds, traffic.pairs * seconds
+    canary, stable = [requests * weight / FULL], [requests * (1 - weight / FULL)]
+    if pairs:
+        canary, stable = [*canary, pairs], [*stable, pairs]
+    n = [np.outer(arm, np.ones_like(traffic.bad)) for arm in (canary, stable)]
+    return Counts(n[0] * traffic.bad, n[0], n[1] * traffic.bad, n[1])
+
+
+def _known(traffic: Traffic) -> tuple[Array, Array]:
+    n = np.full(traffic.bad.shape, 50.0)
+    return traffic.bad * n, n
+
+
+def false_alarms(
+    design: Design, traffic: Traffic, stays: Sequence[Stay], interval_s: float
+) -> int:
+    """How many of 200 simulated canaries as good as the stable are rolled back."""
+    random = np.random.default_rng(1)
+    shape = (REPLAYS, len(traffic.bad))
+    evidence = Evidence.begin(
+        design, *(np.broadcast_to(each, shape) for each in _known(traffic))
+    )
+    is_back = np.zeros(REPLAYS, dtype=bool)
+    scrapes = 0
+    for stay in stays:
+        for _ in range(min(round((stay.seconds or 0.0) / interval_s), MOST_SCRAPES)):
+            scrapes += 1
+            counts = _drawn(random, traffic, interval_s, stay.weight, shape)
+            weight = np.full(REPLAYS, float(stay.weight))
+            is_new = scrapes * interval_s // 60 > evidence.worse.mixture.epoch
+            (evidence,) = evidence.update(design, counts, traffic.phi, weight, [is_new])
+            is_back |= evidence.must_roll_back(design)
+    return int(is_back.sum())
+
+
+def _drawn(
+    random: np.random.Generator,
+    traffic: Traffic,
+    seconds: float,
+    weight: int,
+    shape: tuple[int, ...],
+) -> Counts:
+    """Counts of both arms with the same bad shares, in clusters of phi."""
+    found = []
+    for share in (weight / FULL, 1 - weight / FULL):
+        clusters = random.poisson(traffic.rps * seconds * share / traffic.phi, shape)
+        bad = random.binomial(clusters, np.minimum(traffic.bad, 1.0))
+        found += [bad * traffic.phi, clusters * traffic.phi]
+    return Counts(*(each[None] for each in found))

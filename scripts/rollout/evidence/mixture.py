@@ -1,0 +1,53 @@
+"""Evidence that bets on several alternatives, and on several times at which they begin.
+
+The start time mixture is Shiryaev's and Roberts' with a prior over start times.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from scripts.rollout.evidence.arrays import Array
+
+LARGEST_E = 1e200
+LARGEST_LOG_FACTOR = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """Evidence mixed over alternatives (last axis) and over the time it began.
+
+    `whole` bets from the first scrape, `late` anew on every later epoch, so that a
+    regression after hours is found as fast as an early one. `epoch` counts minutes.
+    """
+
+    whole: Array
+    late: Array
+    epoch: int
+
+    @classmethod
+    def begin(cls, shape: tuple[int, ...]) -> "Mixture":
+        """No evidence yet: an e-value of one."""
+        return cls(np.ones(shape), np.zeros(shape), 0)
+
+    def over(self, log_factors: Array, new_epochs: Sequence[bool]) -> "list[Mixture]":
+        """After each of some scrapes (first axis), multiplied by their e-values."""
+        limit = LARGEST_LOG_FACTOR
+        factors = np.exp(np.minimum(np.maximum(log_factors, -limit), limit))
+        whole, late, epoch, found = self.whole, self.late, self.epoch, []
+        for factor, is_new in zip(factors, new_epochs, strict=True):
+            if is_new:
+                epoch += 1
+                late = late + 0.5 / (epoch * (epoch + 1))
+            whole = np.minimum(whole * factor, LARGEST_E)
+            late = np.minimum(late * factor, LARGEST_E)
+            found.append(Mixture(whole, late, epoch))
+        return found
+
+    @property
+    def value(self) -> Array:
+        """The e-value: mean over alternatives, start times still to come count 1."""
+        to_come = 0.5 / (self.epoch + 1)
+        mixed: Array = (0.5 * self.whole + self.late).mean(axis=-1) + to_come
+        return mixed

@@ -1,0 +1,23 @@
+"""Evidence against one share alone: where there is nothing to compare it with."""
+
+import numpy as np
+
+from scripts.rollout.evidence.arrays import Array
+
+BEYOND = np.array([0.1, 0.25, 0.5, 0.75, 0.95])
+
+
+def log_e(
+    ceiling: Array | float, bad: Array, n: Array, beyond: Array = BEYOND
+) -> Array:
+    """Log e-values of one scrape against "its bad share is at most `ceiling`".
+
+    A likelihood ratio for each share `beyond` it (last axis), worth at most one on
+    average wherever the hypothesis holds. With a ceiling of one half, on pairs of which
+    exactly one is bad, this is McNemar's test at every look.
+    """
+    limit = np.asarray(ceiling)[..., None]
+    rates = limit + (1 - limit) * beyond
+    gain, loss = np.log(rates / limit), np.log((1 - rates) / (1 - limit))
+    gained: Array = bad[..., None] * gain + (n - bad)[..., None] * loss
+    return gained

@@ -1,0 +1,219 @@
+"""How much the counters say against "the canary is fine" and against "it is harmful".
+
+Every number here is an e-value: whatever the moment at which one looks, it exceeds
+1/alpha with probability at most alpha where its hypothesis holds. Arrays may have any
+leading axes, so one rollout and five thousand simulated ones run the same code. No
+clock, no names of metrics, no thresholds.
+
+The two-sample bet is that of Turner, Ly and Gruenwald (2021), with a margin; clusters
+of up to phi outcomes are answered by the exponent 1/phi (Hoelder's inequality).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from scripts.rollout.evidence.arrays import Array
+from scripts.rollout.evidence.mixture import Mixture
+
+EXCESSES = np.array([0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 0.95])
+PRIOR_BAD, PRIOR_REQUESTS = 0.5, 50.0
+SHRINKAGE = 20.0
+LARGEST_RATE = 0.98
+LARGEST_STAKE = 0.98
+LARGEST_LOG_E = 600.0
+TINY = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What one scrape adds: `bad` of `n` requests in each arm, arrays of one shape."""
+
+    canary_bad: Array
+    canary_n: Array
+    stable_bad: Array
+    stable_n: Array
+
+    @property
+    def compares(self) -> npt.NDArray[np.bool_]:
+        """Where both arms had requests; one arm alone is no evidence."""
+        return (self.canary_n > 0) & (self.stable_n > 0)
+
+    @property
+    def compared_stable(self) -> tuple[Array, Array]:
+        """The stable's bad and n where both arms had requests, else 0."""
+        compares = self.compares
+        return self.stable_bad * compares, self.stable_n * compares
+
+    def each(self, mask: Array) -> "Counts":
+        """With an axis more, 0 where the mask (0 or 1) is."""
+        return Counts(
+            self.canary_bad[..., None] * mask,
+            self.canary_n[..., None] * mask,
+            self.stable_bad[..., None] * mask,
+            self.stable_n[..., None] * mask,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Bets:
+    """What is bet on, alternatives behind the counts' axes; arrays that broadcast.
+
+    `sign` +1 speaks against "p_canary - p_stable <= margin", -1 against ">= margin".
+    The rates come from earlier scrapes only. Any values keep the e-value valid, good
+    ones make it grow.
+    """
+
+    sign: Array
+    margin: Array
+    canary_rate: Array
+    stable_rate: Array
+
+    @classmethod
+    def joined(cls, parts: Sequence["Bets"], lead: tuple[int, ...]) -> "Bets":
+        """All behind each other, so that one call does; `lead` are the counts' axes."""
+        sizes = [math.prod(part.canary_rate.shape[len(lead) :]) for part in parts]
+        joined = np.empty((4, *lead, sum(sizes)))
+        start = 0
+        for part, size in zip(parts, sizes, strict=True):
+            shape = part.canary_rate.shape
+            columns = joined[..., start : start + size].reshape((4, *shape))
+            columns[0], columns[1] = part.sign, part.margin
+            columns[2], columns[3] = part.canary_rate, part.stable_rate
+            start += size
+        return cls(*joined)
+
+
+def log_e(counts: Counts, bets: Bets) -> Array:
+    """Logarithms of one scrape's e-values; 0 where an arm had no requests.
+
+    Shape: that of the counts with the bets' last axis behind it.
+    """
+    margin, is_worse = bets.margin, bets.sign > 0
+    low = np.maximum(0.0, -margin) + TINY
+    high = np.minimum(1.0, 1.0 - margin) - TINY
+    canary_n = np.maximum(counts.canary_n, 1.0)[..., None]
+    stable_n = np.maximum(counts.stable_n, 1.0)[..., None]
+    excess = bets.canary_rate - margin
+    nearest = start = np.minimum(np.maximum(bets.stable_rate, low), high)
+    for _ in range(4):  # the alternative's projection on the hypothesis' boundary
+        edge = nearest + margin
+        canary_pull = canary_n / (edge * (1 - edge))
+        stable_pull = stable_n / (nearest * (1 - nearest))
+        centre = (canary_pull * excess + stable_pull * start) / (
+            canary_pull + stable_pull
+        )
+        nearest = np.minimum(np.maximum(centre, low), high)
+    edge = nearest + margin
+    stake = bets.sign * canary_n * (bets.canary_rate - edge)
+    stake = np.maximum(stake / (edge * (1 - edge)), 0.0)
+    cap = np.minimum(
+        canary_n / np.where(is_worse, edge, 1 - edge),
+        stable_n / np.where(is_worse, 1 - nearest, nearest),
+    )
+    stake = bets.sign * np.minimum(stake, LARGEST_STAKE * cap)
+    return _log_gain(counts, stake / canary_n, stake / stable_n, edge, nearest)
+
+
+def _log_gain(
+    counts: Counts, canary_stake: Array, stable_stake: Array, edge: Array, base: Array
+) -> Array:
+    canary_bad, stable_bad = counts.canary_bad[..., None], counts.stable_bad[..., None]
+    canary_good = counts.canary_n[..., None] - canary_bad
+    stable_good = counts.stable_n[..., None] - stable_bad
+    gain = (
+        canary_bad * np.log1p(canary_stake * (1 - edge))
+        + canary_good * np.log1p(-canary_stake * edge)
+        + stable_bad * np.log1p(-stable_stake * (1 - base))
+        + stable_good * np.log1p(stable_stake * base)
+    )
+    return np.where(counts.compares[..., None], gain, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Worse:
+    """Evidence against "the canary is worse by at most a tolerance": for a rollback."""
+
+    mixture: Mixture
+    stable_bad: Array
+    stable_n: Array
+
+    @classmethod
+    def begin(cls, shape: tuple[int, ...]) -> "Worse":
+        """No evidence; the stable's rate starts as one bad in a hundred."""
+        return cls(
+            Mixture.begin((*shape, len(EXCESSES))),
+            np.full(shape, PRIOR_BAD),
+            np.full(shape, PRIOR_REQUESTS),
+        )
+
+    @property
+    def stable_rate(self) -> Array:
+        """The stable's rate so far."""
+        return self.stable_bad / self.stable_n
+
+    @staticmethod
+    def bets(tolerance: Array, stable_rate: Array) -> Bets:
+        """Each excess over the tolerance, from a stable rate."""
+        base, margin = stable_rate[..., None], tolerance[..., None]
+        rates = np.minimum(base + margin + EXCESSES, LARGEST_RATE)
+        return Bets(np.ones(1), margin, rates, base)
+
+    def before(self, counts: Counts) -> "Worse":
+        """What is known of the stable before each of some scrapes (first axis)."""
+        bad, n = counts.compared_stable
+        return Worse(
+            self.mixture,
+            self.stable_bad + np.cumsum(bad, axis=0) - bad,
+            self.stable_n + np.cumsum(n, axis=0) - n,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Fine:
+    """Evidence against "the canary is worse by a margin or more": for a gate.
+
+    Two bets (last axis of `logs`): on the stable's rate, and on the canary's own,
+    shrunken towards it.
+    """
+
+    logs: Array
+    canary_bad: Array
+    canary_n: Array
+    stable_bad: Array
+    stable_n: Array
+
+    @classmethod
+    def begin(cls, shape: tuple[int, ...], bad: Array, n: Array) -> "Fine":
+        """No evidence; `bad` of `n` is what is known of the stable."""
+        return cls(
+            np.zeros((*shape, 2)),
+            np.zeros(shape),
+            np.zeros(shape),
+            np.broadcast_to(bad, shape),
+            np.broadcast_to(n, shape),
+        )
+
+    def bets(self, margin: Array) -> Bets:
+        """Both bets against `margin`, which has the shape of the evidence."""
+        base = self.stable_bad / self.stable_n
+        shrunken = (self.canary_bad + SHRINKAGE * base) / (self.canary_n + SHRINKAGE)
+        own = np.minimum(shrunken, base + 0.9 * margin)
+        rates = np.stack([base, own], axis=-1)
+        return Bets(-np.ones(1), margin[..., None], rates, base[..., None])
+
+    def before(self, counts: Counts) -> "Fine":
+        """What is known before each of some scrapes (first axis); `logs` stay."""
+        columns = (counts.canary_bad, counts.canary_n, *counts.compared_stable)
+        seen = (self.canary_bad, self.canary_n, self.stable_bad, self.stable_n)
+        pairs = zip(seen, columns, strict=True)
+        return Fine(self.logs, *(a + np.cumsum(b, axis=0) - b for a, b in pairs))
+
+    @property
+    def value(self) -> Array:
+        """The e-value: the mean of both bets."""
+        mixed: Array = np.exp(np.minimum(self.logs, LARGEST_LOG_E)).mean(axis=-1)
+        return mixed

@@ -1,0 +1,126 @@
+"""Hooks: another's word before a raise, asked beside the loop, which never waits.
+
+A command has ROLLOUT_HOOK, _TARGET, _CANARY, _STABLE and _WEIGHT in its environment, a
+URL gets them in a JSON object by POST: {hook, target, canary, stable, weight}, and at
+the end also {verdict, reason}. Asked again after a restart, so a hook may be asked more
+than once for one weight.
+"""
+
+import math
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import urllib3
+
+from scripts.rollout.loop.world import Saved
+from scripts.rollout.policy.integrations import Hook
+from scripts.rollout.policy.policy import Policy
+from scripts.rollout.state.actions import Answer, Consult, Says
+from scripts.rollout.state.state import State
+
+YES_CODE, NO_CODE = 0, 1
+YES_BELOW, NO_STATUS = 300, 403
+LONGEST_REASON = 200
+AGAIN_S = 5.0
+
+
+class PolicyHooks:
+    """Those of a policy."""
+
+    def __init__(self, policy: Policy, say: Callable[[str], None]) -> None:
+        """Nothing is asked yet; `say` hears of the end."""
+        self._hooks, self._target, self._say = policy.hooks, policy.key, say
+        self._pool = ThreadPoolExecutor(1)
+        self._asked: Consult | None = None
+        self._answered_at = -math.inf
+        self._future: Future[tuple[Says, str]] | None = None
+
+    def __call__(self, saved: Saved) -> None:
+        """Tell the post hook of the end, and wait for it."""
+        state = saved.state
+        if not state.is_over or self._hooks.post is None:
+            return
+        assert state.verdict is not None
+        end = {"verdict": state.verdict.name.lower(), "reason": state.reason}
+        about = self._message(Consult("post", state.weight), state) | end
+        says, reason = ask(self._hooks.post, about)
+        self._say(f"hook post says {says}: {reason}")
+
+    def ask(self, consult: Consult, state: State) -> None:
+        """Begin, if the same question is not open yet, nor answered a moment ago."""
+        is_early = time.monotonic() - self._answered_at < AGAIN_S
+        if consult == self._asked and (self._future is not None or is_early):
+            return
+        hook = getattr(self._hooks, consult.hook)
+        message = self._message(consult, state)
+        self._asked, self._future = consult, self._pool.submit(ask, hook, message)
+
+    def is_ready(self) -> bool:
+        """Whether the open question is answered."""
+        return self._future is not None and self._future.done()
+
+    def answer(self) -> Answer | None:
+        """The answer, once."""
+        if self._future is None or self._asked is None or not self._future.done():
+            return None
+        (says, reason), asked = self._future.result(), self._asked
+        self._future, self._answered_at = None, time.monotonic()
+        return Answer(asked.hook, asked.weight, says, reason)
+
+    def _message(self, consult: Consult, state: State) -> dict[str, Any]:
+        return {
+            "hook": consult.hook,
+            "target": self._target,
+            "weight": consult.weight,
+            "canary": state.canary,
+            "stable": state.stable,
+        }
+
+
+def ask(hook: Hook, message: dict[str, Any]) -> tuple[Says, str]:
+    """What a hook says, and why; everything that is neither yes nor no is no answer."""
+    if hook.url is not None:
+        return _post(hook.url, message, hook.timeout)
+    assert hook.command is not None
+    return _run(hook.command, message, hook.timeout)
+
+
+def _run(
+    command: tuple[str, ...], message: dict[str, Any], timeout_s: float
+) -> tuple[Says, str]:
+    environment = {f"ROLLOUT_{key.upper()}": str(message[key]) for key in message}
+    try:
+        done = subprocess.run(
+            command,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=timeout_s,
+        )
+    except subprocess.TimeoutExpired:
+        return Says.NOT_YET, f"no answer for {timeout_s:g} s"
+    except OSError as error:
+        return Says.NOT_YET, f"{command[0]}: {error.strerror}"
+    lines = done.stdout.decode(errors="replace").split("\n")
+    said = next(filter(None, reversed(lines)), f"exit code {done.returncode}")
+    says = {YES_CODE: Says.YES, NO_CODE: Says.NO}.get(done.returncode, Says.NOT_YET)
+    return says, said[:LONGEST_REASON]
+
+
+def _post(url: str, message: dict[str, Any], timeout_s: float) -> tuple[Says, str]:
+    try:
+        answer = urllib3.request(
+            "POST", url, json=message, timeout=timeout_s, retries=False
+        )
+    except urllib3.exceptions.HTTPError as error:
+        return Says.NOT_YET, f"no answer: {error}"[:LONGEST_REASON]
+    says = Says.YES if answer.status < YES_BELOW else Says.NOT_YET
+    if answer.status == NO_STATUS:
+        says = Says.NO
+    text = answer.data.decode(errors="replace").strip()
+    return says, text[:LONGEST_REASON] or f"status {answer.status}"

@@ -1,0 +1,93 @@
+"""One webhook a transition, sent beside the loop: a slow receiver never delays it.
+
+A message is {target, canary, stable, phase, weight, paused, verdict, reason, notes,
+seq}, or for Slack's incoming webhooks {text}. An answer below 300 is a receipt; else it
+is sent again, some seconds later each time, and given up after TRIES with a line.
+"""
+
+import atexit
+import json
+import queue
+import sys
+import threading
+from typing import Any
+
+import urllib3
+
+from scripts.rollout.loop.world import Saved
+from scripts.rollout.policy.integrations import Webhook
+
+TRIES, FIRST_PAUSE_S, PATIENCE_S = 5, 0.5, 10.0
+
+
+class Notify:
+    """Tells a webhook of every change of phase, weight or pause."""
+
+    def __init__(self, webhook: Webhook, target: str) -> None:
+        """Send from a thread of its own, which is given a moment at the end."""
+        self._webhook, self._target = webhook, target
+        self._http = urllib3.PoolManager(retries=False)
+        self._waiting: queue.Queue[bytes | None] = queue.Queue()
+        self._before: object = None
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+        atexit.register(self.close)
+
+    def __call__(self, saved: Saved) -> None:
+        """Leave a message if this entry is a transition."""
+        state = saved.state
+        now = state.canary, state.phase, state.weight, state.pause
+        if now == self._before:
+            return
+        self._before = now
+        entry = json.loads(saved.line)
+        message = {
+            "target": self._target,
+            "canary": state.canary,
+            "stable": state.stable,
+            "phase": state.phase.value,
+            "weight": state.weight,
+            "paused": state.pause.value,
+            "verdict": None if state.verdict is None else state.verdict.name,
+            "reason": state.reason,
+            "notes": entry.get("notes", []),
+            "seq": saved.seq,
+        }
+        self._waiting.put(json.dumps(self._formed(message)).encode())
+
+    def _formed(self, message: dict[str, Any]) -> dict[str, Any]:
+        if self._webhook.format == "json":
+            return message
+        where = f"{message['phase']} at {message['weight']} %"
+        why = "; ".join(message["notes"]) or message["reason"]
+        return {"text": f"{self._target}: {message['canary']} {where}. {why}".strip()}
+
+    def close(self) -> None:
+        """Wait a moment for what is still to be sent."""
+        self._waiting.put(None)
+        self._thread.join(PATIENCE_S)
+        self._ended.set()
+
+    def _work(self) -> None:
+        while (message := self._waiting.get()) is not None:
+            if not self._is_received(message):
+                print(f"no receipt from {self._webhook.url}", file=sys.stderr)
+
+    def _is_received(self, message: bytes) -> bool:
+        for number in range(TRIES):
+            if self._is_sent(message):
+                return True
+            if self._ended.wait(FIRST_PAUSE_S * 2**number):
+                return False
+        return False
+
+    def _is_sent(self, message: bytes) -> bool:
+        kind = {"Content-Type": "application/json"}
+        try:
+            answer = self._http.request(
+                "POST", self._webhook.url, body=message, headers=kind, timeout=5.0
+            )
+        except urllib3.exceptions.HTTPError:
+            return False
+        return bool(answer.status < 300)

@@ -1,0 +1,1 @@
+"""What was decided, kept so that it can be decided again."""

@@ -1,0 +1,148 @@
+"""State, the last of the audit, and the mailbox of one rollout in a ConfigMap.
+
+Every write names the version that it changes, so a promoter whose journal somebody else
+went on with is refused before it acts. The whole chain does not fit into one object: it
+goes to whoever listens (`audit`), and `before` is the hash of what came before the
+entries that are kept.
+"""
+
+import base64
+import gzip
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from scripts.rollout.cluster.client import Cluster, Object, reference
+from scripts.rollout.cluster.lease import Lease
+from scripts.rollout.errors import LockHeld, Refused, Unreachable
+from scripts.rollout.journal import chain, codec
+from scripts.rollout.journal.file import decoded, following
+from scripts.rollout.loop.world import Saved
+from scripts.rollout.state.actions import Request
+
+STATE, ENTRIES, REQUESTS = "state.json.gz", "journal.jsonl", "requests.jsonl"
+KEPT_BYTES = 64 * 1024
+TRIES = 10
+
+
+class ConfigMapJournal:
+    """The ConfigMap and the Lease `<name>-rollout` of what is rolled out."""
+
+    def __init__(
+        self, cluster: Cluster, namespace: str, name: str, holder: str, owner: str
+    ) -> None:
+        """Write and lock on behalf of `holder`; what begins belongs to `owner`."""
+        self.name = f"{namespace}.{name}"
+        self._cluster, self._object = cluster, f"{name}-rollout"
+        self._folder = f"/api/v1/namespaces/{namespace}/configmaps"
+        self._path = f"{self._folder}/{self._object}"
+        self._owner = owner
+        self._lease = Lease(cluster, namespace, self._object, holder)
+        self._found: Object | None = None
+
+    def __str__(self) -> str:
+        """Where it is."""
+        return f"ConfigMap {self._object}"
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Be the only promoter. Raises LockHeld with who is."""
+        with self._lease.held():
+            yield
+
+    def is_locked(self) -> bool:
+        """Whether a promoter works here now."""
+        return self._lease.is_held()
+
+    def load(self, *, repair: bool = False) -> Saved | None:
+        """The last commit, None before the first; one write is never half done."""
+        del repair
+        self._found = self._cluster.find(self._path)
+        if self._found is None:
+            return None
+        packed = base64.b64decode(self._found["binaryData"][STATE])
+        return decoded(json.loads(gzip.decompress(packed)), str(self))
+
+    def commit(self, saved: Saved, kind: str, body: dict[str, Any]) -> Saved:
+        """Replace what `saved` was loaded from. Raises LockHeld, Unreachable."""
+        self._lease.renew()
+        after = following(saved, kind, body)
+        for _ in range(TRIES):
+            try:
+                self._found = self._write(after)
+                return after
+            except Refused as error:
+                if error.status != 409:
+                    raise
+            self._found = self._cluster.find(self._path)
+            now = self._found["data"]["hash"] if self._found else chain.FIRST
+            if now == after.hash:
+                return after
+            if now != saved.hash:
+                raise LockHeld(f"{self}: another promoter has written to it meanwhile")
+        raise Unreachable(f"{self}: changed {TRIES} times while it was written")
+
+    def _write(self, after: Saved) -> Object:
+        packed = gzip.compress(json.dumps(codec.encode(after)).encode(), mtime=0)
+        content: Object = {
+            "data": self._readable(after),
+            "binaryData": {STATE: base64.b64encode(packed).decode()},
+        }
+        if self._found is not None:
+            return self._cluster.patch(self._path, self._found, content)
+        content |= {"apiVersion": "v1", "kind": "ConfigMap", "metadata": self._owned()}
+        return self._cluster.create(self._folder, content)
+
+    def _readable(self, after: Saved) -> dict[str, str]:
+        """What a person sees who looks at it, and the last entries."""
+        before = self._found["data"] if self._found else {}
+        lines = [*before.get(ENTRIES, "").splitlines(), after.line]
+        dropped = before.get("before", chain.FIRST)
+        while sum(map(len, lines)) > KEPT_BYTES:
+            dropped = json.loads(lines.pop(0))["hash"]
+        state = after.state
+        return {
+            "canary": state.canary,
+            "stable": state.stable,
+            "phase": state.phase.value,
+            "weight": str(state.weight),
+            "reason": state.reason,
+            "hash": after.hash,
+            "before": dropped,
+            ENTRIES: "".join(f"{line}\n" for line in lines),
+        }
+
+    def _owned(self) -> Object:
+        """Metadata of an object that goes when what is rolled out goes."""
+        owner = reference(self._cluster.get(self._owner))
+        return {"name": self._object, "ownerReferences": [owner]}
+
+    def ask(self, request: Request) -> None:
+        """Leave a request for the promoter. Raises Unreachable."""
+        line = json.dumps(codec.encode(request))
+        for _ in range(TRIES):
+            found = self._cluster.get(self._path)
+            asked = f"{found['data'].get(REQUESTS, '')}{line}\n"
+            try:
+                self._cluster.patch(self._path, found, {"data": {REQUESTS: asked}})
+                return
+            except Refused as error:
+                if error.status != 409:
+                    raise
+        raise Unreachable(f"{self}: changed {TRIES} times while it was written")
+
+    def tail(self) -> list[str]:
+        """The last entries, as many as KEPT_BYTES hold. Raises Unreachable."""
+        found = self._cluster.find(self._path)
+        return found["data"][ENTRIES].splitlines() if found else []
+
+    def requests(self, after: int) -> list[Request]:
+        """All but the first `after`; none while nobody answers, and they stay there."""
+        self._lease.renew()
+        try:
+            found = self._cluster.find(self._path)
+        except Unreachable:
+            return []
+        lines = found["data"].get(REQUESTS, "").splitlines() if found else []
+        return [codec.decode(Request, json.loads(line)) for line in lines[after:]]

@@ -1,0 +1,62 @@
+"""What a journal's lines hold, and how they are read again. Pure."""
+
+import json
+from typing import Any
+
+from scripts.rollout.decision import explain
+from scripts.rollout.decision.draft import Rules
+from scripts.rollout.errors import Exit
+from scripts.rollout.journal import codec
+from scripts.rollout.state.actions import Action, Consult, SetPercent, WarmUp
+from scripts.rollout.state.state import Decision, Observation, Pause, State
+
+
+def look(rules: Rules, seen: Observation, decision: Decision) -> dict[str, Any]:
+    """Every number of a decision."""
+    state = decision.state
+    body = {
+        "seen": codec.encode(seen),
+        "phase": state.phase,
+        "weight": state.weight,
+        "notes": list(decision.notes),
+        "actions": [encoded(action) for action in decision.actions],
+        "verdict": state.verdict,
+    }
+    if state.judged is not None:
+        design = rules.design(state.steps)
+        rows = explain.rows(rules.policy, design, state.judged, state.step)
+        body["evidence"] = {row.metric: explain.numbers(row) for row in rows}
+        body["against"] = state.judged.evidence.sum_against(design)
+    return body
+
+
+def encoded(action: Action) -> dict[str, Any]:
+    """An action as it stands in the journal."""
+    match action:
+        case SetPercent(percent):
+            return {"setPercent": percent}
+        case WarmUp(requests):
+            return {"warmUp": requests}
+        case Consult(hook, weight):
+            return {"consult": hook, "weight": weight}
+
+
+def actions(line: str) -> list[Action]:
+    """What a look decided."""
+    return [_decoded(each) for each in json.loads(line)["actions"]]
+
+
+def _decoded(action: dict[str, Any]) -> Action:
+    match action:
+        case {"warmUp": requests}:
+            return WarmUp(requests)
+        case {"consult": hook, "weight": weight}:
+            return Consult(hook, weight)
+    return SetPercent(action["setPercent"])
+
+
+def so_far(state: State) -> Exit:
+    """The exit code where nothing is decided yet."""
+    if state.pause is Pause.APPROVAL:
+        return Exit.PAUSED
+    return Exit.HELD if state.heard == state.now else Exit.UNREACHABLE

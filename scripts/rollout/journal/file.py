@@ -1,0 +1,200 @@
+"""State, audit and mailbox of one rollout in a folder.
+
+A commit replaces the state, which carries its own journal line, and then appends that
+line. Killed in between, the next start appends it. So state and journal never differ,
+and nothing is acted upon that is not on disk.
+"""
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TextIO
+
+from scripts.rollout.errors import JournalError, LockHeld
+from scripts.rollout.journal import chain, codec
+from scripts.rollout.loop.world import Saved
+from scripts.rollout.state.actions import Request
+from scripts.rollout.state.state import SCHEMA
+
+LOCK_TRIES, LOCK_PAUSE_S = 3, 0.05
+TAIL_BYTES = 64 * 1024
+
+
+class FileJournal:
+    """The files of one InferenceService's rollouts."""
+
+    def __init__(self, folder: Path) -> None:
+        """Use `folder`; it is made when something is first written."""
+        self.folder, self.name = folder, folder.name
+        self.path = folder / "journal.jsonl"
+        self._state = folder / "state.json"
+        self._requests = folder / "requests.jsonl"
+
+    @classmethod
+    def of(cls, folder: Path, key: str) -> "FileJournal":
+        """That of a target, below a state folder."""
+        return cls(folder.resolve() / "rollouts" / key)
+
+    def __str__(self) -> str:
+        """Where it is, and is not."""
+        return f"{self.folder}; for one on a cluster add --cluster"
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Be the only promoter. Raises LockHeld with who is."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("a+") as file:
+            if not _has_locked(file):
+                file.seek(0)
+                holder = file.read().strip() or "unknown"
+                raise LockHeld(
+                    f"another promoter, process {holder}, works on {self.name}; "
+                    "use status, or end it first"
+                )
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+
+    def is_locked(self) -> bool:
+        """Whether a promoter works here now."""
+        try:
+            with self.lock():
+                return False
+        except LockHeld:
+            return True
+
+    def load(self, *, repair: bool = False) -> Saved | None:
+        """The last commit, None before the first; `repair` the audit if asked to.
+
+        Only who holds the lock may repair. Raises JournalError.
+        """
+        saved = self._read()
+        if saved is not None and repair:
+            self._repair(saved)
+        if saved is None and self.path.exists():
+            raise JournalError(
+                f"{self._state} is gone, the journal beside it is not; put it back, or "
+                f"move {self.path} away to begin anew"
+            )
+        return saved
+
+    def _read(self) -> Saved | None:
+        try:
+            content = json.loads(self._state.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise JournalError(f"{self._state}: not JSON: {error}") from error
+        return decoded(content, str(self._state))
+
+    def _repair(self, saved: Saved) -> None:
+        """Cut a torn line off, check the chain, append what the state is ahead."""
+        text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
+        whole, _, torn = text.rpartition("\n")
+        if torn:
+            with self.path.open("r+b") as file:
+                file.truncate(len(f"{whole}\n".encode()) if whole else 0)
+        lines = whole.splitlines()
+        try:
+            for _ in chain.verified(lines):
+                pass
+        except JournalError as error:
+            raise JournalError(f"{self.path}: {error}") from error
+        last = json.loads(lines[-1])["hash"] if lines else chain.FIRST
+        if last == saved.hash:
+            return
+        if chain.link(last, _rest(saved.line)) != (saved.line, saved.hash):
+            raise JournalError(
+                f"{self.path}: ends before the state does; lines were removed"
+            )
+        self._append(saved.line)
+
+    def commit(self, saved: Saved, kind: str, body: dict[str, Any]) -> Saved:
+        """Put state and line on disk, in this order, before anything is done."""
+        after = following(saved, kind, body)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        temporary = self._state.with_suffix(".new")
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(json.dumps(codec.encode(after), allow_nan=False))
+            _sync(file)
+        temporary.replace(self._state)
+        self._append(after.line)
+        return after
+
+    def _append(self, line: str) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
+            _sync(file)
+
+    def ask(self, request: Request) -> None:
+        """Leave a request for the promoter."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._requests.open("a", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.write(json.dumps(codec.encode(request)) + "\n")
+            _sync(file)
+
+    def tail(self) -> list[str]:
+        """The last entries, as many as TAIL_BYTES hold."""
+        if not self.path.exists():
+            return []
+        with self.path.open("rb") as file:
+            file.seek(max(self.path.stat().st_size - TAIL_BYTES, 0))
+            whole = file.read().rpartition(b"\n")[0].decode(errors="replace")
+        return [line for line in whole.splitlines() if line.startswith(chain.HEAD)]
+
+    def requests(self, after: int) -> list[Request]:
+        """All but the first `after` requests."""
+        try:
+            lines = self._requests.read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return []
+        return [codec.decode(Request, json.loads(line)) for line in lines[after:]]
+
+
+def decoded(content: dict[str, Any], name: str) -> Saved:
+    """What a commit wrote to the place `name`. Raises JournalError."""
+    schema = content.get("state", {}).get("schema")
+    if schema != SCHEMA:
+        raise JournalError(
+            f"{name}: written by another version (schema {schema}, this one knows "
+            f"{SCHEMA}); end the rollout with that version first"
+        )
+    saved: Saved = codec.decode(Saved, content)
+    return saved
+
+
+def following(saved: Saved, kind: str, body: dict[str, Any]) -> Saved:
+    """With the journal line that comes next."""
+    content = {"seq": saved.seq + 1, "kind": kind, "schema": SCHEMA, **body}
+    line, digest = chain.link(saved.hash, content)
+    return replace(saved, seq=saved.seq + 1, kind=kind, hash=digest, line=line)
+
+
+def _has_locked(file: TextIO) -> bool:
+    """Try for a moment: who only asks whether it is locked holds it as long."""
+    for _ in range(LOCK_TRIES):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(LOCK_PAUSE_S)
+        else:
+            return True
+    return False
+
+
+def _rest(line: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(line)
+    content.pop("hash")
+    return content
+
+
+def _sync(file: TextIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())

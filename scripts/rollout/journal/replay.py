@@ -1,0 +1,243 @@
+"""Decides again from what was recorded: a journal, or counters as CSV. Pure.
+
+A journal under its own policy must lead to the decisions that stand in it. Under
+another policy, and from CSV, the traffic is taken to follow what is decided.
+"""
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
+from typing import Any
+
+from scripts.rollout.decision import measurement
+from scripts.rollout.decision.draft import ALL
+from scripts.rollout.decision.machine import Machine
+from scripts.rollout.errors import Exit, JournalError, RolloutError
+from scripts.rollout.journal import chain, codec
+from scripts.rollout.journal.batch import Ahead
+from scripts.rollout.journal.entries import encoded, so_far
+from scripts.rollout.loop.world import Reading
+from scripts.rollout.metrics import counters
+from scripts.rollout.metrics.counters import ERRORS, REQUESTS, TIMED, UP_TO
+from scripts.rollout.policy import reader
+from scripts.rollout.policy.policy import Policy
+from scripts.rollout.state.actions import Answer, Consult, Says, Warmed, WarmUp
+from scripts.rollout.state.state import (
+    Decision,
+    Delta,
+    Observation,
+    Phase,
+    Replicas,
+    State,
+    View,
+)
+
+COLUMNS = ["time_s", "arm", "requests", "errors", "slow"]
+CANARY, STABLE = "canary", "stable"
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What was decided, and when, and the code that the run would have had.
+
+    `lines`: first and last entry of the journal that were verified, 0 for CSV. `code`
+    is None where a part of a journal holds no beginning to decide from.
+    """
+
+    notes: tuple[tuple[float, str], ...]
+    code: Exit | None
+    lines: tuple[int, int]
+
+
+def journal(lines: Iterable[str], policy: Policy | None) -> Replay:
+    """The last rollout of a journal, or of a part of one, which a restart may begin.
+
+    Raises JournalError where it does not hold.
+    """
+    records, span = chain.part(list(lines))
+    begin = _beginning(records)
+    if begin is None:
+        return Replay((), None, span)
+    looks = [
+        (each["seq"], each)
+        for each in records
+        if each["kind"] == "look" and each["seq"] > begin["seq"]
+    ]
+    state: State = codec.decode(State, begin["state"])
+    if policy is None:
+        own = reader.parse(begin["policy"], "the journal's policy")
+        return _ended(_again(Machine(own), state, looks), state, span)
+    seen = [codec.decode(Observation, each["seen"]) for _, each in looks]
+    return _ended(_follow(Machine(policy), state, seen), state, span)
+
+
+def _beginning(records: list[dict[str, Any]]) -> dict[str, Any] | None:
+    begins = [each for each in records if each["kind"] == "begin"]
+    restarts = [each for each in records if each["kind"] == "restart"]
+    found = begins[-1:] or restarts[:1]
+    return found[0] if found else None
+
+
+def _again(
+    machine: Machine, state: State, looks: Sequence[tuple[int, dict[str, Any]]]
+) -> Iterator[Decision]:
+    seen = [codec.decode(Observation, record["seen"]) for _, record in looks]
+    ahead = Ahead(machine.rules, seen)
+    for i, (number, record) in enumerate(looks):
+        decision = machine.step(state, seen[i], ahead.after(state, i))
+        state = decision.state
+        made = (list(decision.notes), [encoded(each) for each in decision.actions])
+        if made != (record["notes"], record["actions"]):
+            raise JournalError(
+                f"line {number}: this version decides: {made[0] or 'nothing'} "
+                f"instead of {record['notes'] or 'nothing'}"
+            )
+        yield decision
+
+
+def counts(lines: Iterable[str], policy: Policy) -> Replay:
+    """Cumulative counters as CSV. Raises RolloutError with the line of a fault."""
+    readings = list(_readings(lines))
+    deltas = [
+        (time, counters.delta(policy, before, now, since=0.0, arms=(CANARY, STABLE)))
+        for (_, before), (time, now) in pairwise(readings)
+    ]
+    first = next((i for i, (_, d) in enumerate(deltas) if _has_canary(d)), len(deltas))
+    known = tuple(delta for _, delta in deltas[:first])
+    began = readings[first][0] if readings else 0.0
+    machine = Machine(policy)
+    state = _at_first_step(machine, known, deltas[first:], began)
+    seen = [Observation(time, None, delta) for time, delta in deltas[first:]]
+    return _ended(_follow(machine, state, seen), state, (0, 0))
+
+
+def _at_first_step(
+    machine: Machine,
+    known: tuple[Delta, ...],
+    rest: list[tuple[float, Delta]],
+    now: float,
+) -> State:
+    """As if the canary had got the first step's weight just before its first row."""
+    policy = machine.rules.policy
+    phi = measurement.phi_of(policy, known)
+    seen = sum(sum(delta.metrics["errors"][1::2]) for _, delta in rest)
+    rps = seen / max(rest[-1][0] - now, 1.0) if rest else 0.0
+    steps = measurement.steps(policy, measurement.traffic(policy, known, phi[0], rps))
+    design = machine.rules.design(steps)
+    return State(
+        canary=CANARY,
+        stable=STABLE,
+        began=now,
+        now=now,
+        entered=now,
+        heard=now,
+        was_ready=now,
+        phase=Phase.STEP,
+        steps=steps,
+        weight=steps[0],
+        is_verified=True,
+        is_warm=True,
+        judged=measurement.begin(policy, design, known, phi, now),
+    )
+
+
+def _follow(
+    machine: Machine, state: State, looks: Sequence[Observation]
+) -> Iterator[Decision]:
+    """Decide in a world that does at once what is asked for, and where hooks agree."""
+    warmed, answer, ahead = None, None, Ahead(machine.rules, looks)
+    for i, seen in enumerate(looks):
+        there = replace(seen, view=_view(state), warmed=warmed, answer=answer)
+        decision = machine.step(state, there, ahead.after(state, i))
+        warmed = answer = None
+        for action in decision.actions:
+            match action:
+                case WarmUp(requests):
+                    warmed = Warmed(requests, 0)
+                case Consult(hook, weight):
+                    answer = Answer(hook, weight, Says.YES)
+        state = decision.state
+        yield decision
+        if state.phase in (Phase.ROLLING_BACK, Phase.PROMOTING):
+            still = Observation(state.now, _view(state), None)
+            yield machine.step(state, still)
+            return
+        if state.verdict is not None:
+            return
+
+
+def _view(state: State) -> View:
+    is_promoted = state.phase is Phase.PROMOTING
+    return View(
+        created=state.canary,
+        ready=state.canary,
+        rolledout=state.canary if is_promoted else state.stable,
+        percent=None if is_promoted else state.weight,
+        routed={state.canary: state.weight, state.stable: ALL - state.weight},
+        replicas={state.canary: Replicas(1), state.stable: Replicas(1)},
+    )
+
+
+def _ended(
+    decisions: Iterable[Decision], state: State, span: tuple[int, int]
+) -> Replay:
+    notes: list[tuple[float, str]] = []
+    for decision in decisions:
+        state = decision.state
+        notes += [(state.now, note) for note in decision.notes]
+    code = so_far(state) if state.verdict is None else state.verdict
+    return Replay(tuple(notes), code, span)
+
+
+def _has_canary(delta: Delta) -> bool:
+    return any(row[1] for row in delta.metrics.values())
+
+
+def _readings(lines: Iterable[str]) -> Iterator[tuple[float, Reading]]:
+    """Cumulative counters of both arms, time by time; they start at zero."""
+    rows = csv.reader(lines)
+    header = next(rows, [])
+    if [each.strip() for each in header] != COLUMNS:
+        raise RolloutError(
+            f"line 1: expected {','.join(COLUMNS)}, got {','.join(header)}"
+        )
+    parsed = (_row(number, row) for number, row in enumerate(rows, 2) if row)
+    reading: dict[str, dict[str, dict[str, float]]] = {
+        CANARY: {"csv": {}},
+        STABLE: {"csv": {}},
+    }
+    last = None
+    for time, group in groupby(parsed, key=lambda row: row[0]):
+        if last is None:
+            yield time, reading
+        elif time < last:
+            raise RolloutError(f"time_s goes back from {last:g} to {time:g}")
+        last = time
+        reading = reading | {arm: {"csv": sample} for _, arm, sample in group}
+        yield time, reading
+
+
+def _row(number: int, row: list[str]) -> tuple[float, str, dict[str, float]]:
+    try:
+        time, requests, errors, slow = (float(row[i]) for i in (0, 2, 3, 4))
+    except (ValueError, IndexError) as error:
+        raise RolloutError(
+            f"line {number}: expected five fields, got {','.join(row)}"
+        ) from error
+    arm = row[1].strip()
+    if arm not in (CANARY, STABLE):
+        raise RolloutError(
+            f"line {number}: arm: expected canary or stable, got {arm!r}"
+        )
+    if not 0 <= errors <= requests < float("inf") or not 0 <= slow <= requests:
+        raise RolloutError(
+            f"line {number}: errors and slow: expected 0 to requests, {requests:g}"
+        )
+    sample = {
+        REQUESTS: requests,
+        ERRORS: errors,
+        TIMED: requests,
+        f"{UP_TO}0": requests - slow,
+    }
+    return time, arm, sample

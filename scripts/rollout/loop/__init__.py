@@ -1,0 +1,1 @@
+"""Observe, decide, write down, act, read back; the world comes in through ports."""

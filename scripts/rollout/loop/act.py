@@ -1,0 +1,52 @@
+"""Does what was decided, and reads back what is in force."""
+
+from typing import Any
+
+from scripts.rollout.decision.draft import ALL
+from scripts.rollout.errors import Unreachable
+from scripts.rollout.journal import codec
+from scripts.rollout.loop.world import World
+from scripts.rollout.state.actions import Action, Consult, SetPercent, Warmed, WarmUp
+from scripts.rollout.state.state import State
+
+READ_BACK_S, POLL_S = 5.0, 0.1
+
+
+def do(
+    world: World, action: Action, state: State
+) -> tuple[dict[str, Any], Warmed | None]:
+    """What is to be written down of it, and how a warm-up went."""
+    match action:
+        case SetPercent(percent):
+            return _set_percent(world, percent, state.canary), None
+        case WarmUp(requests):
+            return _warm_up(world, requests)
+        case Consult():
+            assert world.hooks is not None
+            world.hooks.ask(action, state)
+            return {}, None
+
+
+def _warm_up(world: World, requests: int) -> tuple[dict[str, Any], Warmed | None]:
+    try:
+        warmed = world.traffic.warm_up(requests)
+    except Unreachable as error:
+        world.say(f"no warm-up: {error}")
+        return {"failed": str(error)}, None
+    return {"warmed": codec.encode(warmed)}, warmed
+
+
+def _set_percent(world: World, percent: int | None, canary: str) -> dict[str, Any]:
+    try:
+        world.traffic.set_percent(percent)
+    except Unreachable as error:
+        world.say(f"percent {percent} could not be set: {error}")
+        return {"failed": str(error)}
+    wanted = ALL if percent is None else percent
+    view = world.traffic.observe()
+    for _ in range(round(READ_BACK_S / POLL_S)):
+        if view is not None and view.routed.get(canary, 0) == wanted:
+            break
+        world.sleep(POLL_S)
+        view = world.traffic.observe()
+    return {"routed": dict(view.routed) if view else None}

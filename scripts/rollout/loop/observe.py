@@ -1,0 +1,72 @@
+"""One look at the world: what is routed, what was counted, who said what."""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+from scripts.rollout.errors import Unreachable
+from scripts.rollout.loop.world import Reading, Saved, World
+from scripts.rollout.metrics import counters
+from scripts.rollout.policy.policy import Policy
+from scripts.rollout.shadow import pairs
+from scripts.rollout.shadow.pairs import Apart
+from scripts.rollout.state.actions import Request
+from scripts.rollout.state.state import Beside, Delta, Observation
+
+
+def look(
+    policy: Policy, world: World, saved: Saved
+) -> tuple[Observation, Reading | None, Apart]:
+    """The world now, the raw counters, and answers that wait for their true labels."""
+    arms = (saved.state.canary, saved.state.stable)
+    view, reading = world.traffic.observe(), world.metrics.read(arms)
+    delta = None
+    if reading is not None:
+        since = saved.read_at or math.inf
+        delta = counters.delta(policy, saved.reading, reading, since=since, arms=arms)
+    requests = tuple(world.journal.requests(saved.requests))
+    apart, beside = _beside(policy, world, saved, requests)
+    seen = Observation(
+        time=world.now(),
+        view=view,
+        delta=delta,
+        requests=requests,
+        warmed=saved.warmed,
+        history=_history(policy, world, saved) if saved.state.tick == 0 else (),
+        answer=None if world.hooks is None else world.hooks.answer(),
+        beside=beside,
+    )
+    return seen, reading, apart
+
+
+def _beside(
+    policy: Policy, world: World, saved: Saved, requests: Sequence[Request]
+) -> tuple[Apart, tuple[Beside, ...]]:
+    """What was counted beside the users' requests, and what people know of it."""
+    apart, found = pairs.judged(policy, saved.apart, requests)
+    for each in world.pair_sources:
+        taken = each.take(saved.state.canary, saved.state.stable)
+        if each.counts:
+            apart = pairs.apart(apart, taken)
+        if taken:
+            delta = pairs.counted(policy, taken)
+            found = (*found, Beside(each.name, delta, each.counts))
+    return apart, found
+
+
+def _history(policy: Policy, world: World, saved: Saved) -> tuple[Delta, ...]:
+    """What the stable did before, scrape by scrape, where somebody remembers."""
+    if policy.dependence.cluster_size != "auto":
+        return ()
+    stable = saved.state.stable
+    try:
+        past = world.metrics.history(
+            stable, policy.dependence.history, policy.source.interval
+        )
+    except Unreachable as error:
+        world.say(f"no history: {error}")
+        return ()
+    return tuple(
+        counters.delta(policy, before, now, since=since, arms=("", stable))
+        for (since, before), (_, now) in itertools.pairwise(past)
+    )

@@ -1,0 +1,195 @@
+"""The loop: look, decide, write down, act, read back. The world comes from outside.
+
+Killed at any instant, the next run starts from what was written, does once more what
+may not have been done (every action is absolute), and goes on with the same evidence.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from scripts.rollout.decision import machine
+from scripts.rollout.decision.draft import ALL
+from scripts.rollout.decision.machine import Machine
+from scripts.rollout.errors import (
+    Exit,
+    PolicyError,
+    Refused,
+    RolloutError,
+    Unreachable,
+)
+from scripts.rollout.journal import codec, entries
+from scripts.rollout.loop import act, observe
+from scripts.rollout.loop.world import Saved, World
+from scripts.rollout.metrics import counters
+from scripts.rollout.policy.policy import Policy
+from scripts.rollout.state.actions import Action
+from scripts.rollout.state.state import (
+    Decision,
+    Pause,
+    Phase,
+    State,
+    View,
+)
+
+SETTLE_S = 0.5
+
+
+class Runner:
+    """One promoter for one policy."""
+
+    def __init__(self, policy: Policy, text: str, world: World) -> None:
+        """`text` is the policy file, kept in the journal."""
+        self._policy, self._text, self._world = policy, text, world
+        self._machine = Machine(policy)
+        self._saved: Saved | None = None
+
+    @property
+    def saved(self) -> Saved:
+        """What was committed last."""
+        assert self._saved is not None
+        return self._saved
+
+    def run(self, *, once: bool = False) -> Exit:
+        """Go on until there is a verdict; `once` looks one single time."""
+        verdict = self.start()
+        while verdict is None:
+            state = self.look().state
+            verdict = state.verdict
+            if verdict is None and once:
+                return entries.so_far(state)
+            if verdict is None:
+                self._wait(self._pause_s(state))
+        return verdict
+
+    def _wait(self, seconds: float) -> None:
+        """Until the next look is due, or somebody asks for something."""
+        while seconds > 0:
+            self._world.sleep(min(seconds, SETTLE_S))
+            seconds -= SETTLE_S
+            if self._world.journal.requests(self.saved.requests):
+                return
+            if self._world.hooks is not None and self._world.hooks.is_ready():
+                return
+
+    def start(self) -> Exit | None:
+        """Begin, or go on where a run before was ended; the verdict if it had one."""
+        world = self._world
+        saved, view = world.journal.load(repair=True), world.traffic.observe()
+        if saved is not None:
+            state = saved.state
+            if not state.is_over:
+                self._go_on(saved)
+                return None
+            if view is None or view.created == state.canary:
+                _still_holds(state, view)
+                world.say(f"{state.phase} before: {state.reason}")
+                return state.verdict
+        if view is None:
+            raise Unreachable("the InferenceService cannot be read: nothing was done")
+        self._begin(view, saved)
+        return None
+
+    def _begin(self, view: View, before: Saved | None) -> None:
+        say = self._world.say
+        fresh = self._fresh(view)
+        state = fresh.state
+        if before is not None:
+            fresh = replace(fresh, seq=before.seq, hash=before.hash)
+        say(f"canary {state.canary} beside stable {state.stable}")
+        if view.percent:
+            say(f"canaryTrafficPercent {view.percent} -> 0 until the first step")
+        body = {"policy": self._text, "state": codec.encode(state)}
+        self._commit(fresh, "begin", body)
+
+    def _fresh(self, view: View) -> Saved:
+        """A rollout that begins; what people asked of an earlier one is not for it."""
+        state = machine.begin(self._policy, view, self._world.now())
+        asked = self._world.journal.requests(0)
+        return Saved(state, self._text, requests=len(asked))
+
+    def _go_on(self, saved: Saved) -> None:
+        if saved.policy != self._text:
+            raise PolicyError(
+                "the policy was changed while its rollout goes on; finish or abort it "
+                "first, or put the old file back"
+            )
+        self._saved = saved
+        state = saved.state
+        self._world.say(f"going on at {state.weight} %, {state.phase}")
+        if saved.kind == "look":
+            for action in entries.actions(saved.line):
+                self._act(action)
+        body = {
+            "time": self._world.now(),
+            "policy": self._text,
+            "state": codec.encode(self.saved.state),
+        }
+        self._commit(self.saved, "restart", body)
+
+    def look(self) -> Decision:
+        """Observe, decide, write down, act, read back."""
+        seen, reading, apart = observe.look(self._policy, self._world, self.saved)
+        decision = self._machine.step(self.saved.state, seen)
+        saved = replace(
+            self.saved,
+            state=decision.state,
+            reading=counters.merged(self.saved.reading, reading or {}),
+            read_at=self.saved.read_at if reading is None else seen.time,
+            warmed=None,
+            requests=self.saved.requests + len(seen.requests),
+            apart=apart,
+        )
+        body = entries.look(self._machine.rules, seen, decision)
+        self._commit(saved, "look", body)
+        for note in decision.notes:
+            self._world.say(note)
+        for action in decision.actions:
+            self._act(action)
+        return decision
+
+    def rehearse(self) -> Decision:
+        """What one look would decide; nothing is written and nothing done."""
+        self._saved, view = self._world.journal.load(), self._world.traffic.observe()
+        if self._saved is None or self._saved.state.is_over:
+            if view is None:
+                raise Unreachable("the InferenceService cannot be read")
+            self._saved = self._fresh(view)
+        seen, _, _ = observe.look(self._policy, self._world, self._saved)
+        return self._machine.step(self._saved.state, seen)
+
+    def _act(self, action: Action) -> None:
+        """Do what was decided, read back what is in force, write that down too."""
+        saved = self.saved
+        done, warmed = act.do(self._world, action, saved.state)
+        body = {"action": entries.encoded(action), **done}
+        self._commit(replace(saved, warmed=warmed or saved.warmed), "act", body)
+
+    def _commit(self, saved: Saved, kind: str, body: dict[str, Any]) -> None:
+        """Write it down, however long that is not possible: nothing else is, too."""
+        is_told = False
+        while True:
+            try:
+                self._saved = self._world.journal.commit(saved, kind, body)
+                return
+            except Refused:
+                raise
+            except Unreachable as error:
+                if not is_told:
+                    self._world.say(f"waiting for the journal: {error}")
+                is_told = True
+                self._world.sleep(SETTLE_S)
+
+    def _pause_s(self, state: State) -> float:
+        interval = self._policy.source.interval
+        is_settling = not state.is_verified and state.pause is not Pause.HAND
+        if is_settling or state.phase is Phase.WARMUP:
+            return min(SETTLE_S, interval)
+        return interval
+
+
+def _still_holds(state: State, view: View | None) -> None:
+    """Raises RolloutError where a percent has come back after the promotion."""
+    if view is None or state.phase is not Phase.PROMOTED:
+        return
+    if view.percent not in (None, ALL):
+        raise RolloutError(machine.unsafe(view) or f"{state.canary} was undone by hand")

@@ -1,0 +1,1 @@
+"""From counters on a metrics page to what both arms gained."""

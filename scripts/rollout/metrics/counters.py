@@ -1,0 +1,136 @@
+"""From counters that only grow, and sometimes start anew, to what was gained. Pure."""
+
+from collections.abc import Iterator, Mapping
+
+from scripts.rollout.loop.world import Reading, Sample
+from scripts.rollout.policy.metric import Metric
+from scripts.rollout.policy.policy import Policy
+from scripts.rollout.state.state import Delta
+
+REQUESTS, ERRORS, TIMEOUTS = "requests", "errors", "timeouts"
+TIMED, STARTED = "timed", "started"
+UP_TO, LABEL, CONFIDENCE = "le:", "label:", "confidence:"
+BAD, TOTAL = "bad:", "total:"
+ENDLESS = "+Inf"
+
+
+def merged(before: Reading, now: Reading) -> Reading:
+    """The newest sample of every instance, also of those that did not answer."""
+    return {
+        revision: {**before.get(revision, {}), **now.get(revision, {})}
+        for revision in {**before, **now}
+    }
+
+
+def delta(
+    policy: Policy,
+    before: Reading,
+    now: Reading,
+    *,
+    since: float,
+    arms: tuple[str, str],
+) -> Delta:
+    """What canary and stable (`arms`) gained between two readings.
+
+    Counters that fell were started anew and count from zero. So does an instance that
+    is new and started after `since`; of any other new one nothing is known yet. A
+    timeout has no duration and counts as slow.
+    """
+    gained = [list(_gained(before, now, arm, since)) for arm in arms]
+    metrics = {}
+    for metric in policy.metrics:
+        if metric.drift is None:
+            counts = [_bad_and_n(metric, samples) for samples in gained]
+            metrics[metric.name] = (*counts[0], *counts[1])
+    labels = _by_arm(*(_labels(samples) for samples in gained))
+    return Delta(metrics, labels, _by_arm(*map(_durations, gained)))
+
+
+def _by_arm(
+    canary: Mapping[str, float], stable: Mapping[str, float]
+) -> dict[str, tuple[float, float]]:
+    names = sorted({*canary, *stable})
+    return {name: (canary.get(name, 0.0), stable.get(name, 0.0)) for name in names}
+
+
+def _gained(
+    before: Reading, now: Reading, arm: str, since: float
+) -> Iterator[dict[str, float]]:
+    known = before.get(arm, {})
+    for instance, sample in now.get(arm, {}).items():
+        old = known.get(instance)
+        if old is None and sample.get(STARTED, 0.0) <= since:
+            continue
+        yield _grown(old or {}, sample)
+
+
+def _grown(old: Sample, new: Sample) -> dict[str, float]:
+    """What each counter gained. A histogram's fall together, and alone.
+
+    Envoy forgets a cluster's histogram, not its counters, when its endpoints change.
+    """
+    histogram, counters = [], []
+    for name in new:
+        if name == TIMED or name.startswith(UP_TO):
+            histogram.append(name)
+        elif name != STARTED:
+            counters.append(name)
+    found = {}
+    for group in (counters, histogram):
+        fell = any(new[name] < old.get(name, 0.0) for name in group)
+        for name in group:
+            found[name] = new[name] - (0.0 if fell else old.get(name, 0.0))
+    return found
+
+
+def _bad_and_n(metric: Metric, samples: list[dict[str, float]]) -> tuple[float, float]:
+    bad = n = 0.0
+    for sample in samples:
+        if metric.least_confidence is not None:
+            bad += sample.get(f"{CONFIDENCE}{metric.least_confidence:g}", 0.0)
+            n += sample.get(f"{CONFIDENCE}inf", 0.0)
+        elif metric.promql is not None:
+            bad += sample.get(BAD + metric.name, 0.0)
+            n += sample.get(TOTAL + metric.name, 0.0)
+        elif metric.slo is None:
+            bad += sample.get(ERRORS, 0.0)
+            n += sample.get(REQUESTS, 0.0)
+        else:
+            timed, late = sample.get(TIMED, 0.0), sample.get(TIMEOUTS, 0.0)
+            bad += timed - _within(metric.slo, sample) + late
+            n += timed + late
+    return min(max(bad, 0.0), n), n
+
+
+def _within(slo: float, sample: Mapping[str, float]) -> float:
+    """Requests up to the largest bucket edge that is not above the objective."""
+    edges = [name for name in sample if name.startswith(UP_TO)]
+    inside = [name for name in edges if float(name.removeprefix(UP_TO)) <= slo]
+    if not inside:
+        return 0.0
+    return sample[max(inside, key=lambda name: float(name.removeprefix(UP_TO)))]
+
+
+def _durations(samples: list[dict[str, float]]) -> dict[str, float]:
+    """Requests in each bucket that has any; the last one has no upper edge."""
+    found: dict[str, float] = {}
+    for sample in samples:
+        edges = [name.removeprefix(UP_TO) for name in sample if name.startswith(UP_TO)]
+        below = 0.0
+        for edge in (*sorted(edges, key=float), ENDLESS):
+            name = TIMED if edge == ENDLESS else UP_TO + edge
+            upto = sample.get(name, below)
+            if upto > below:
+                found[edge] = found.get(edge, 0.0) + upto - below
+            below = upto
+    return found
+
+
+def _labels(samples: list[dict[str, float]]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for sample in samples:
+        for name, value in sample.items():
+            if name.startswith(LABEL):
+                label = name.removeprefix(LABEL)
+                found[label] = found.get(label, 0.0) + value
+    return found

@@ -1,0 +1,91 @@
+"""Metrics read straight from pages: gateways', queue-proxies' and predictors'.
+
+All pages at once. One that is slow does not hold up the others, and is not asked again
+before it has answered or failed.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import reduce
+
+import urllib3
+
+from scripts.rollout.loop.world import Pages, Reading
+from scripts.rollout.metrics import exposition
+from scripts.rollout.metrics.counters import merged
+
+WORKERS = 32
+PATIENCE_S = 2.0
+TIMEOUT_S = 10.0
+
+
+class Scrape:
+    """Reads the pages that `find` names for some revisions, None where it cannot."""
+
+    def __init__(
+        self,
+        namespace: str,
+        find: Callable[[Sequence[str]], Pages | None],
+        patience_s: float = PATIENCE_S,
+        http: urllib3.PoolManager | None = None,
+    ) -> None:
+        """Wait at most `patience_s` for all pages of one reading, asked over `http`."""
+        self._patience_s = patience_s
+        self._namespace = namespace
+        self._find = find
+        self._http = http or urllib3.PoolManager(num_pools=1024, retries=False)
+        self._pool = ThreadPoolExecutor(WORKERS)
+        self._pending: dict[str, Future[str | None]] = {}
+
+    def read(self, revisions: Sequence[str]) -> Reading | None:
+        """Everything that answers; None where nobody who counts requests does."""
+        pages = self._find(revisions)
+        if pages is None:
+            return None
+        texts = self._get_all([*pages.gateways, *pages.queues, *pages.predictors])
+        if not any(url in texts for url in pages.counting):
+            return None
+        found = [self._reading(pages, url, text) for url, text in texts.items()]
+        return _only(reduce(merged, found), revisions)
+
+    def _reading(self, pages: Pages, url: str, text: str) -> Reading:
+        if url in pages.gateways:
+            lines = exposition.parse(text, exposition.proxy_names())
+            return exposition.from_proxy(lines, self._namespace, url)
+        if url in pages.queues:
+            return exposition.from_queue(
+                exposition.parse(text, exposition.QUEUE_FAMILIES), url
+            )
+        lines = exposition.parse(text, exposition.PREDICTOR_FAMILIES)
+        found = exposition.from_predictor(lines, url, with_http=pages.with_http)
+        return {pages.arms.get(url, name): found[name] for name in found}
+
+    def history(
+        self, revision: str, seconds: float, step: float
+    ) -> list[tuple[float, Reading]]:
+        """Pages know no past."""
+        del revision, seconds, step
+        return []
+
+    def _get_all(self, urls: Sequence[str]) -> dict[str, str]:
+        """What answers in time."""
+        for url in urls:
+            if url not in self._pending:
+                self._pending[url] = self._pool.submit(self._get, url)
+        asked = {url: self._pending[url] for url in urls}
+        wait(asked.values(), timeout=self._patience_s)
+        answers = {u: f.result() if f.done() else None for u, f in asked.items()}
+        texts = {url: text for url, text in answers.items() if text is not None}
+        self._pending = {u: f for u, f in self._pending.items() if not f.done()}
+        return texts
+
+    def _get(self, url: str) -> str | None:
+        try:
+            answer = self._http.request("GET", url, timeout=TIMEOUT_S)
+        except urllib3.exceptions.HTTPError:
+            return None
+        return answer.data.decode() if answer.status == 200 else None
+
+
+def _only(reading: Reading, revisions: Sequence[str]) -> Reading:
+    return {name: reading[name] for name in revisions if name in reading}

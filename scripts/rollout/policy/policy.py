@@ -1,0 +1,202 @@
+"""The policy file: what is rolled out, how strictly, on what evidence.
+
+Parsed and checked here, read nowhere else. Durations are seconds, shares are
+fractions, weights of traffic are whole percents.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, Tag, model_validator
+
+from scripts.rollout.policy.integrations import Hooks, Shadow, Synthetic, Webhook
+from scripts.rollout.policy.metric import DEFAULT_METRICS, Metric
+from scripts.rollout.policy.values import (
+    Choice,
+    Name,
+    Part,
+    Percent,
+    Probability,
+    Seconds,
+    Share,
+    SomeSeconds,
+    Word,
+    fraction,
+)
+from scripts.rollout.policy.window import Window
+
+FIXED_DWELL_S = 30.0
+SCRAPES_FOR_STEPS = 3
+# Who can count HTTP requests under a backend, the default first.
+COUNTING = {
+    "local": ("gateway", "predictor"),
+    "knative": ("gateway", "queue-proxy", "predictor"),
+    "gateway": ("predictor",),
+    "standard": ("predictor",),
+}
+
+
+class Target(Part):
+    """Which InferenceService or HTTPRoute, and what moves its traffic."""
+
+    inferenceservice: Name | None = None
+    route: Name | None = None
+    namespace: Name = "default"
+    backend: Literal["local", "knative", "gateway", "standard"] = "local"
+
+    @property
+    def name(self) -> str:
+        """Of what is rolled out."""
+        return str(self.route or self.inferenceservice)
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> "Target":
+        wanted, other = "inferenceservice", "route"
+        if self.backend == "gateway":
+            wanted, other = other, wanted
+        if getattr(self, wanted) is None or getattr(self, other) is not None:
+            raise ValueError(f"backend {self.backend}: expected {wanted}, no {other}")
+        return self
+
+
+class Bake(Part):
+    """The last watch before the promotion, with a control group left over."""
+
+    percent: Percent = 95
+    duration: Seconds = 300.0
+
+
+class Risk(Part):
+    """Error probabilities over the whole rollout, however often it is looked at."""
+
+    false_rollback: Probability = 0.01
+    bad_promotion: Probability = 0.05
+
+
+class Guards(Part):
+    """What needs no comparison to be too much."""
+
+    max_error_rate: Share = 0.2
+    max_restarts: Annotated[int, Field(ge=0)] = 2
+    ready_timeout: SomeSeconds = 600.0
+    max_load: Annotated[float, Field(gt=0)] = 2.0
+
+
+class Dependence(Part):
+    """How many outcomes move together: retries, sessions.
+
+    `auto` estimates it from the stable: its last `history` where the source keeps
+    one, else `scrapes` of it before the first step. `assumed` stands in where those
+    hold too few bad outcomes to say.
+    """
+
+    cluster_size: Annotated[
+        Word | Annotated[int, Field(strict=True, ge=1), Tag("value")], Choice
+    ] = "auto"
+    history: SomeSeconds = 6 * 3600.0
+    scrapes: Annotated[int, Field(ge=2)] = 30
+    assumed: Annotated[int, Field(ge=1)] = 4
+
+
+class Deadlines(Part):
+    """How long to wait, for what."""
+
+    step: SomeSeconds = 2 * 3600.0
+    rollout: SomeSeconds = 8 * 3600.0
+    metrics_silence: SomeSeconds = 120.0
+    rollback: SomeSeconds = 300.0
+
+
+class Source(Part):
+    """Where the counters come from, and how often.
+
+    `counts`: who counts HTTP requests: the gateway's Envoy, Knative's queue-proxy, or
+    the predictor itself; without it the gateway where the backend has one that counts.
+    """
+
+    prometheus: Annotated[str, Field(pattern=r"^https?://")] | None = None
+    counts: Literal["gateway", "queue-proxy", "predictor"] | None = None
+    interval: Annotated[SomeSeconds, Field(ge=0.2)] = 10.0
+
+
+class Policy(Part):
+    """A whole policy file."""
+
+    version: Literal[1] = 1
+    target: Target
+    steps: Annotated[
+        Word | Annotated[tuple[Percent, ...], Field(min_length=1), Tag("value")], Choice
+    ] = (5, 10, 25, 50)
+    carry_from: (
+        Annotated[float, BeforeValidator(fraction), Field(ge=0, le=1)] | None
+    ) = None
+    dwell: Seconds | None = None
+    bake: Bake = Bake()
+    risk: Risk = Risk()
+    metrics: Annotated[tuple[Metric, ...], Field(min_length=1)] = DEFAULT_METRICS
+    guards: Guards = Guards()
+    dependence: Dependence = Dependence()
+    deadlines: Deadlines = Deadlines()
+    on_inconclusive: Literal["pause", "rollback"] = "pause"
+    pause_at: tuple[Percent, ...] = ()
+    source: Source = Source()
+    warmup: Annotated[int, Field(strict=True, ge=0, le=10_000)] = 20
+    notify: tuple[Webhook, ...] = ()
+    hooks: Hooks = Hooks()
+    window: Window | None = None
+    shadow: Shadow | None = None
+    synthetic: Synthetic | None = None
+
+    @property
+    def is_auto(self) -> bool:
+        """Whether the steps are chosen from the traffic and may be skipped."""
+        return self.steps == "auto"
+
+    @property
+    def carried_from(self) -> float:
+        """From which share of a step's weight on earlier scrapes count for its gate."""
+        if self.carry_from is not None:
+            return self.carry_from
+        return 0.0 if self.is_auto else 1.0
+
+    @property
+    def dwell_s(self) -> float:
+        """The least time at a weight; with automatic steps one scrape."""
+        if self.dwell is not None:
+            return self.dwell
+        return self.source.interval if self.is_auto else FIXED_DWELL_S
+
+    @property
+    def scrapes_needed(self) -> int:
+        """Scrapes of the stable before the first step."""
+        if self.dependence.cluster_size == "auto":
+            return self.dependence.scrapes
+        return SCRAPES_FOR_STEPS if self.is_auto else 1
+
+    @property
+    def counts(self) -> str:
+        """Who counts HTTP requests."""
+        return self.source.counts or COUNTING[self.target.backend][0]
+
+    @property
+    def has_pairs(self) -> bool:
+        """Whether there is evidence without users: then the first weight is 0."""
+        is_counted = self.synthetic is not None and self.synthetic.counts
+        return self.shadow is not None or is_counted
+
+    def pairs_rps(self, rps: float) -> float:
+        """Counted pairs a second where users send `rps`."""
+        found = 0.0
+        if self.shadow is not None:
+            found += self.shadow.share * rps
+        if self.synthetic is not None and self.synthetic.counts:
+            found += self.synthetic.rps
+        return found
+
+    def open_s(self, since: float, now: float) -> float:
+        """Seconds between two times in which the weight may rise."""
+        return now - since if self.window is None else self.window.open_s(since, now)
+
+    @property
+    def key(self) -> str:
+        """Namespace and name of what is rolled out."""
+        return f"{self.target.namespace}.{self.target.name}"

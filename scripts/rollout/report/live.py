@@ -1,0 +1,80 @@
+"""A rollout as a picture of characters: both arms, evidence as bars, decisions."""
+
+import json
+import math
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from scripts.rollout.decision import reasons
+from scripts.rollout.report import summary
+
+BAR, WEIGHT_BAR = 24, 50
+FULL, EMPTY = "█", "░"
+DECISIONS = 8
+
+
+def bar(e_value: float, needed: float) -> str:
+    """How far evidence is on its way, on the scale on which it grows: logarithms."""
+    if e_value <= 1:
+        return EMPTY * BAR
+    return _filled(math.log(e_value) / math.log(needed), BAR)
+
+
+def _filled(share: float, width: int) -> str:
+    full = round(min(share, 1.0) * width)
+    return FULL * full + EMPTY * (width - full)
+
+
+def decisions(entries: Iterable[str]) -> list[str]:
+    """What the last entries of a journal say, with their time."""
+    found = []
+    for entry in map(json.loads, entries):
+        at = entry.get("seen", {}).get("time")
+        clock = time.strftime("%H:%M:%S", time.localtime(at)) if at else " " * 8
+        found += [f"{clock} {note}" for note in entry.get("notes", ())]
+    return found[-DECISIONS:]
+
+
+def frame(found: dict[str, Any], notes: list[str]) -> Group:
+    """One picture of what `show.summary` found."""
+    weight = found["weight"]
+    canary = f"{_filled(weight / 100, WEIGHT_BAR)} {weight} % to {found['canary']}"
+    waits = [f"waits for: {each}" for each in found["waitingFor"]]
+    return Group(
+        Text(summary.headline(found), style="bold", no_wrap=True),
+        Text(canary, style="cyan", no_wrap=True),
+        Text(),
+        *([_evidence(found)] if found["metrics"] else []),
+        Text("\n".join(waits or [found["reason"]])),
+        Text(),
+        *(Text(note, style="dim", no_wrap=True) for note in notes),
+    )
+
+
+def _evidence(found: dict[str, Any]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for name in ("METRIC", "CANARY", "STABLE", "DIFFERENCE [ANYTIME CI]"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("AGAINST THE CANARY", style="red", no_wrap=True)
+    table.add_column("FOR THE NEXT WEIGHT", style="green", no_wrap=True)
+    for row in found["metrics"]:
+        table.add_row(
+            row["metric"],
+            summary.arm(row["canary"]),
+            summary.arm(row["stable"]),
+            summary.difference(row),
+            _towards(row["rollback"], row["rollback_needed"]),
+            _towards(row["gate"], row["gate_needed"]),
+        )
+    return table
+
+
+def _towards(e_value: float | None, needed: float) -> str:
+    if e_value is None:
+        return "-"
+    return f"{bar(e_value, needed)} {reasons.number(e_value)} of {needed:.0f}"

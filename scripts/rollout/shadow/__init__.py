@@ -1,0 +1,1 @@
+"""The same texts asked of both arms."""

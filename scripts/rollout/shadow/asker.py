@@ -1,0 +1,188 @@
+"""Asks both arms the same texts, side by side, beside the loop and past the gateway.
+
+Marked, so that nobody counts them as users' requests. Both arms are asked in the same
+way at the same time, so their latencies compare. A pod that is gone is nobody's
+failure. Texts stay in memory.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
+
+import urllib3
+
+from scripts.rollout.loop.world import Pages
+from scripts.rollout.shadow.pairs import Outcome, Pair
+
+POLL_S, FRESH_S = 0.5, 3.0
+TIMEOUT_S = 10.0
+WORKERS, MOST_WAITING = 16, 200
+MARK = "x-intent-traffic"
+METRICS_PAGE = "/metrics"
+Text = tuple[str, str]
+Find = Callable[[Sequence[str]], Pages | None]
+
+
+class Shadow:
+    """Users' texts, lent by the predictors of both arms."""
+
+    name = "shadow"
+
+    def __init__(self, share: float, token: str, http: urllib3.PoolManager) -> None:
+        """Borrow `share` of them with `token`."""
+        self._http, self._share = http, share
+        self._headers = {**http.headers, "x-recording-token": token}
+
+    def texts(self, doors: Sequence[str]) -> Iterator[Text]:
+        """With their requests' ids, what was asked at these doors meanwhile."""
+        for door in doors:
+            answer = self._http.request(
+                "POST",
+                f"{door}/shadow/texts",
+                json={"share": self._share},
+                headers=self._headers,
+                timeout=TIMEOUT_S,
+            )
+            if answer.status == 200:
+                yield from (tuple(each) for each in answer.json()["texts"])
+            else:
+                raise LookupError(f"status {answer.status} for the users' texts")
+
+
+class Synthetic:
+    """Sentences in turns, at a rate."""
+
+    name = "synthetic"
+
+    def __init__(self, rps: float, sentences: Sequence[str]) -> None:
+        """Begin with the first."""
+        self._rps, self._sentences = rps, cycle(sentences)
+        self._last, self._owed = -math.inf, 0.0
+
+    def texts(self, doors: Sequence[str]) -> Iterator[Text]:
+        """As many as are due; what fell due while nobody could ask is not."""
+        del doors
+        now = time.monotonic()
+        self._owed += self._rps * min(now - self._last, 2 * POLL_S)
+        self._last = now
+        while self._owed >= 1:
+            self._owed -= 1
+            yield "", next(self._sentences)
+
+
+class Paired:
+    """One of both, asking from the first `take` until it is closed."""
+
+    def __init__(
+        self,
+        source: Shadow | Synthetic,
+        find: Find,
+        http: urllib3.PoolManager,
+        say: Callable[[str], None],
+        *,
+        counts: bool,
+    ) -> None:
+        """Ask the predictors that `find` finds; `counts` as evidence."""
+        self.name, self.counts = source.name, counts
+        self._source, self._find, self._http, self._say = source, find, http, say
+        self._headers = {**http.headers, MARK: source.name}
+        self._pool = ThreadPoolExecutor(WORKERS)
+        self._lock = threading.Lock()
+        self._found: list[Pair] = []
+        self._waiting = 0
+        self._arms = ("", "")
+        self._known: dict[str, tuple[float, list[str]]] = {}
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+
+    def take(self, canary: str, stable: str) -> list[Pair]:
+        """Pairs since the last time; the first time begins it."""
+        self._arms = canary, stable
+        if not self._thread.is_alive():
+            self._thread.start()
+        with self._lock:
+            found, self._found = self._found, []
+        return found
+
+    def close(self) -> None:
+        """Ask nothing more; what is being asked is not waited for."""
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _work(self) -> None:
+        said = ""
+        while not self._ended.is_set():
+            problem = self._ask_all()
+            if problem and problem != said:
+                self._say(f"no {self.name} requests: {problem}")
+            said = problem
+            self._ended.wait(POLL_S)
+
+    def _ask_all(self) -> str:
+        """Hand out what is to be asked; why nothing can be."""
+        canary, stable = (self._doors(each) for each in self._arms)
+        if not canary or not stable:
+            return ""
+        doors = zip(cycle(canary), cycle(stable), strict=False)
+        try:
+            for request, text in self._source.texts((*stable, *canary)):
+                if self._has_room():
+                    self._pool.submit(self._ask_both, request, text, *next(doors))
+        except (urllib3.exceptions.HTTPError, ValueError, LookupError) as error:
+            return str(error)
+        return ""
+
+    def _has_room(self) -> bool:
+        """Whether one more may wait; what comes in excess of that is left out."""
+        with self._lock:
+            has_room = self._waiting < MOST_WAITING
+            self._waiting += has_room
+        return has_room
+
+    def _doors(self, revision: str, fresh_s: float = FRESH_S) -> list[str]:
+        """Where a revision's predictors are asked directly, found a moment ago."""
+        found_at, found = self._known.get(revision, (-math.inf, []))
+        if time.monotonic() - found_at > fresh_s:
+            pages = self._find([revision])
+            urls = () if pages is None else pages.predictors
+            found = [url.removesuffix(METRICS_PAGE) for url in urls]
+            self._known[revision] = time.monotonic(), found
+        return found
+
+    def _ask_both(self, request: str, text: str, *doors: str) -> None:
+        canary, stable = (self._ask(door, text) for door in doors)
+        asked = zip(self._arms, doors, (canary, stable), strict=True)
+        is_gone = any(
+            outcome.is_silent and door not in self._doors(arm, fresh_s=0.0)
+            for arm, door, outcome in asked
+        )
+        with self._lock:
+            self._waiting -= 1
+            if not is_gone:
+                self._found.append(Pair(request, canary, stable))
+
+    def _ask(self, door: str, text: str) -> Outcome:
+        start = time.perf_counter()
+        try:
+            answer = self._http.request(
+                "POST",
+                f"{door}/predict",
+                json={"text": text},
+                headers=self._headers,
+                timeout=TIMEOUT_S,
+            )
+        except urllib3.exceptions.HTTPError:
+            return Outcome(time.perf_counter() - start, is_silent=True)
+        took = time.perf_counter() - start
+        if answer.status != 200:
+            return Outcome(took)
+        try:
+            content = answer.json()
+            return Outcome(took, content["intent"], content["confidence"])
+        except (ValueError, KeyError, TypeError):
+            return Outcome(took)

@@ -1,0 +1,1 @@
+"""Plain values that every part may hold: state, observation, actions."""

@@ -1,0 +1,1 @@
+"""Who moves the weight: one file a value of target.backend."""

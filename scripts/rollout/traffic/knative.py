@@ -1,0 +1,188 @@
+"""Traffic on a cluster: an InferenceService in Knative mode, by its own percent field.
+
+Writes nothing but `canaryTrafficPercent`, never metadata (that would be a revision).
+What is in force is read from the Knative Service's `status.traffic`, once it has
+observed its newest generation; never from `Ready`.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from scripts.inference.clients import model_name
+from scripts.rollout.cluster import pods
+from scripts.rollout.cluster.client import (
+    Cluster,
+    Object,
+    condition,
+    service_path,
+    why_not,
+)
+from scripts.rollout.errors import RolloutError, Unreachable
+from scripts.rollout.loop.world import Pages
+from scripts.rollout.metrics.exposition import PROXY_PAGE
+from scripts.rollout.state.actions import Warmed
+from scripts.rollout.state.state import View
+
+REVISION = "serving.knative.dev/revision"
+ROLLOUT_DURATION = "serving.knative.dev/rollout-duration"
+GATEWAYS = "kourier-system", {"app": "3scale-kourier-gateway"}
+ACTIVATOR = "knative-serving", {"app": "activator"}
+GATEWAY_PORT, QUEUE_PORT, ACTIVATOR_PORT = 9000, 9091, 8012
+PERCENT = "canaryTrafficPercent"
+
+
+class KserveTraffic:
+    """One InferenceService of a cluster."""
+
+    def __init__(
+        self, cluster: Cluster, namespace: str, name: str, counts: str
+    ) -> None:
+        """Raises RolloutError in a state from which no rollout is safe."""
+        self._cluster, self._namespace, self._name = cluster, namespace, name
+        self._service = service_path(namespace, name)
+        self._routes = (
+            f"/apis/serving.knative.dev/v1/namespaces/{namespace}"
+            f"/services/{name}-predictor"
+        )
+        document = _applied(cluster, self._service, name)
+        annotations = document["metadata"].get("annotations", {})
+        if ROLLOUT_DURATION in annotations:
+            raise RolloutError(
+                f"{name}: the annotation {ROLLOUT_DURATION} moves traffic by time; "
+                "remove it first"
+            )
+        self.counts = "grpc" if _is_grpc(document) else counts
+
+    def observe(self) -> View | None:
+        """As KServe reports the revisions, as Knative routes, as the pods are."""
+        try:
+            document = self._cluster.get(self._service)
+            service = self._cluster.get(self._routes)
+            return self._view(document, service, self._pods())
+        except Unreachable:
+            return None
+
+    def _view(self, document: Object, service: Object, mine: list[Object]) -> View:
+        predictor = (
+            document.get("status", {}).get("components", {}).get("predictor", {})
+        )
+        created = predictor.get("latestCreatedRevision", "")
+        ready = predictor.get("latestReadyRevision", "")
+        replicas = pods.replicas(mine, _revision)
+        has_pods = created in replicas and replicas[created].ready > 0
+        return View(
+            created=created,
+            ready=ready,
+            rolledout=predictor.get("latestRolledoutRevision", ""),
+            previous=predictor.get("previousRolledoutRevision", ""),
+            percent=document["spec"]["predictor"].get(PERCENT),
+            routed=_routed(service),
+            replicas=replicas,
+            failure="" if created == ready else self._failure(created),
+            blocked=_blocked(service),
+            is_idle=created == ready and not has_pods and self._is_idle(created),
+        )
+
+    def _failure(self, revision: str) -> str:
+        """Why a revision can never be ready, "" while it still may."""
+        return why_not(self._revision_status(revision), "Ready")
+
+    def _is_idle(self, revision: str) -> bool:
+        """Whether it was scaled to zero because nobody asked."""
+        active = condition(self._revision_status(revision), "Active")
+        return active.get("status") == "False" and active.get("reason") == "NoTraffic"
+
+    def _revision_status(self, revision: str) -> Object:
+        path = f"/apis/serving.knative.dev/v1/namespaces/{self._namespace}/revisions"
+        status: Object = self._cluster.get(f"{path}/{revision}").get("status", {})
+        return status
+
+    def set_percent(self, percent: int | None) -> None:
+        """Patch one field, on the version that was just read. Raises Unreachable."""
+        read = self._cluster.get(self._service)
+        change = {"spec": {"predictor": {PERCENT: percent}}}
+        self._cluster.patch(self._service, read, change)
+
+    def warm_up(self, requests: int) -> Warmed:
+        """Ask the canary's pods, past the gateway, where no user comes.
+
+        One that is scaled to zero is woken as Knative does it: by its activator.
+        """
+        document = self._cluster.get(self._service)
+        newest = document["status"]["components"]["predictor"]["latestReadyRevision"]
+        model = model_name(_container(document).get("args", ()), self._name)
+        mine = [pod for pod in self._pods() if _revision(pod) == newest]
+        if any(map(pods.is_ready, mine)):
+            return pods.warm_up(self._cluster, mine, model, requests)
+        headers = {
+            "Knative-Serving-Namespace": self._namespace,
+            "Knative-Serving-Revision": newest,
+        }
+        activators = pods.of(self._cluster, *ACTIVATOR)
+        door = ACTIVATOR_PORT, headers
+        return pods.warm_up(self._cluster, activators, model, requests, *door)
+
+    def pages(self, revisions: Sequence[str]) -> Pages | None:
+        """Pages of every gateway, and of each ready pod of these revisions."""
+        cluster, counts = self._cluster, self.counts
+        try:
+            proxies = pods.of(cluster, *GATEWAYS) if counts == "gateway" else []
+            mine = self._pods()
+        except Unreachable:
+            return None
+        if counts == "gateway" and not proxies:
+            return None
+        both = [pod for pod in mine if _revision(pod) in revisions]
+        queued = both if counts == "queue-proxy" else []
+        return Pages(
+            gateways=pods.urls(cluster, proxies, GATEWAY_PORT, PROXY_PAGE),
+            queues=pods.urls(cluster, queued, QUEUE_PORT),
+            predictors=pods.urls(cluster, both),
+            with_http=counts == "predictor",
+        )
+
+    def _pods(self) -> list[Object]:
+        return pods.of(self._cluster, self._namespace, {pods.OWNER: self._name})
+
+
+def _applied(cluster: Cluster, path: str, name: str) -> Object:
+    document = cluster.applied(path, "InferenceService", name)
+    mode = document.get("status", {}).get("deploymentMode", "Knative")
+    if mode not in ("Knative", "Serverless"):
+        raise RolloutError(
+            f"{name}: deployed in {mode} mode; use target.backend: standard or gateway"
+        )
+    return document
+
+
+def _routed(service: Object) -> dict[str, int]:
+    """Percent by revision; nothing while Knative has not seen its newest generation."""
+    status = service.get("status", {})
+    if status.get("observedGeneration") != service["metadata"]["generation"]:
+        return {}
+    found: Counter[str] = Counter()
+    for target in status.get("traffic", ()):
+        found[target["revisionName"]] += target.get("percent", 0)
+    return dict(found)
+
+
+def _revision(pod: Object) -> str:
+    return str(pod["metadata"]["labels"].get(REVISION, ""))
+
+
+def _blocked(service: Object) -> str:
+    """Why the newest split is not routed: Knative leaves a route as it is, a rollback
+    too, while a revision in it is not ready, as one is that crashes after its start.
+    """
+    return why_not(service.get("status", {}), "RoutesReady")
+
+
+def _container(document: Object) -> Any:
+    return document["spec"]["predictor"]["containers"][0]
+
+
+def _is_grpc(document: Object) -> bool:
+    return any(
+        port.get("name") == "h2c" for port in _container(document).get("ports", ())
+    )

@@ -1,0 +1,125 @@
+"""Traffic on one machine: local mode's InferenceService, and the real Envoy before it.
+
+What is asked for goes the way of a `kubectl patch`; what is in force is read from
+Envoy's own configuration.
+"""
+
+from collections.abc import Sequence
+
+from scripts.inference.clients import Target, connect, model_name
+from scripts.local import manifest, processes, status
+from scripts.local.envoy import ROLE, Admin
+from scripts.local.envoy_config import host_name
+from scripts.local.errors import LocalError
+from scripts.local.rules import LATEST
+from scripts.local.store import Store
+from scripts.local.supervisor import is_running
+from scripts.rollout.errors import RolloutError, Unreachable
+from scripts.rollout.loop.world import Pages
+from scripts.rollout.metrics.exposition import PROXY_PAGE
+from scripts.rollout.state.actions import Warmed
+from scripts.rollout.state.state import Replicas, View
+
+WARM_UP_TEXTS = ("hello", "where is my order?", "never again", "thanks a lot")
+
+
+class LocalTraffic:
+    """One InferenceService of a state folder."""
+
+    def __init__(self, store: Store, namespace: str, name: str, counts: str) -> None:
+        """Raises RolloutError where nothing of that name was applied."""
+        self._store, self._namespace, self._name = store, namespace, name
+        self._key = f"{namespace}.{name}"
+        self._admin: Admin | None = None
+        document = store.object(self._key)
+        if document is None:
+            raise RolloutError(
+                f"InferenceService {self._key} not found in {store.folder}; "
+                "apply it first: python -m scripts.local apply -f FILE"
+            )
+        container = manifest.container(manifest.template(document))
+        self.counts = "grpc" if container.is_http2 else counts
+        self._model = model_name(container.args, name)
+        self._has_tags = manifest.has_tag_routing(document)
+
+    def observe(self) -> View | None:
+        """As the supervisor reports it, and as Envoy routes it."""
+        document = self._store.object(self._key)
+        if document is None or not is_running(self._store):
+            return None
+        routed = self._routed()
+        if routed is None:
+            return None
+        state, current = self._store.state(self._key), self._store.status(self._key)
+        is_failed = status.is_ready(current) is False
+        return View(
+            created=state.latest_created,
+            ready=state.latest_ready,
+            rolledout=state.latest_rolledout,
+            percent=manifest.percent(document),
+            routed=routed,
+            replicas={
+                pod.revision: Replicas(int(pod.is_ready), pod.restarts)
+                for pod in self._store.pods(self._key)
+            },
+            failure=status.message(current) if is_failed else "",
+            previous=state.previous_rolledout,
+        )
+
+    def set_percent(self, percent: int | None) -> None:
+        """What `kubectl patch` does. Raises Unreachable."""
+        try:
+            self._store.patch_percent(self._key, percent)
+        except (LocalError, OSError) as error:
+            raise Unreachable(str(error)) from error
+
+    def warm_up(self, requests: int) -> Warmed:
+        """Ask by the tag `latest`; without tag routing there is no such way."""
+        if not self._has_tags:
+            return Warmed(0, 0)
+        host = f"{LATEST}-{host_name(self._name, self._namespace)}"
+        url = f"127.0.0.1:{self._store.gateway_port()}"
+        protocol = "grpc" if self.counts == "grpc" else "v2"
+        ask = connect(protocol, Target(url, host, self._model))
+        answers = [ask(WARM_UP_TEXTS[i % len(WARM_UP_TEXTS)]) for i in range(requests)]
+        failed = [each for each in answers if _is_failure(each.code)]
+        return Warmed(len(answers), len(failed))
+
+    def pages(self, revisions: Sequence[str]) -> Pages | None:
+        """Where the counters of these revisions are, None without a gateway."""
+        admin = self._find_admin()
+        if admin is None:
+            return None
+        urls = [
+            pod.metrics_url
+            for pod in self._store.pods(self._key)
+            if pod.revision in revisions and pod.is_ready and pod.metrics_url
+        ]
+        return Pages(
+            gateways=(admin.url + PROXY_PAGE,) if self.counts == "gateway" else (),
+            predictors=tuple(urls),
+            with_http=self.counts == "predictor",
+        )
+
+    def _routed(self) -> dict[str, int] | None:
+        admin = self._find_admin()
+        if admin is None:
+            return None
+        weights = admin.weights(host_name(self._name, self._namespace))
+        if weights is None:
+            self._admin = None
+            return None
+        return {name.partition("/")[2]: share for name, share in weights.items()}
+
+    def _find_admin(self) -> Admin | None:
+        """Envoy's admin port, which a restart changes."""
+        if self._admin is None:
+            for child in processes.find(self._store.folder):
+                if child.role == ROLE:
+                    self._admin = Admin(int(child.env["ADMIN_PORT"]))
+        return self._admin
+
+
+def _is_failure(code: str) -> bool:
+    """Whether an answer is the server's failure: 5xx, none at all, or gRPC's."""
+    return code.startswith("5") or not (code.isdecimal() or code == "OK")

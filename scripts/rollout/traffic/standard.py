@@ -1,0 +1,135 @@
+"""Traffic on a cluster by an InferenceService's own `spec.canary[]`, in Standard mode.
+
+What is in force is read from the HTTPRoute that KServe makes, never from
+`canaryStatuses`: KServe 0.20.0 reports a canary ready there and routes nothing to it.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from scripts.rollout.cluster import pods
+from scripts.rollout.cluster.client import Cluster, Object, service_path
+from scripts.rollout.errors import RolloutError, Unreachable
+from scripts.rollout.loop.world import Pages
+from scripts.rollout.state.actions import Warmed
+from scripts.rollout.state.state import View
+from scripts.rollout.traffic import httproute
+
+PATIENCE_S = 10.0
+UNROUTED = (
+    "KServe reports the canary ready and its HTTPRoute has no part for it, as 0.20.0 "
+    "does; use target.backend: gateway (manifests/standard-mode)"
+)
+
+
+class StandardTraffic:
+    """One InferenceService of a cluster, with one canary."""
+
+    def __init__(
+        self, cluster: Cluster, namespace: str, name: str, counts: str
+    ) -> None:
+        """Raises RolloutError where there is no one canary to be rolled out."""
+        self.counts = counts
+        self._cluster, self._namespace, self._name = cluster, namespace, name
+        self._path = service_path(namespace, name)
+        self._route = httproute.route_path(namespace, name)
+        self._unrouted_since: float | None = None
+        document = cluster.applied(self._path, "InferenceService", name)
+        mode = document.get("status", {}).get("deploymentMode", "Standard")
+        if mode != "Standard":
+            raise RolloutError(f"{name}: deployed in {mode} mode, not in Standard")
+        if len(document["spec"].get("canary") or ()) > 1:
+            raise RolloutError(f"{name}: expected one canary in spec.canary, got more")
+        view = self.observe()
+        if view and self._is_unrouted(view):
+            raise RolloutError(f"{name}: {UNROUTED}")
+
+    def observe(self) -> View | None:
+        """As the InferenceService asks for it, and as its HTTPRoute routes."""
+        try:
+            document = self._cluster.get(self._path)
+            route = self._cluster.get(self._route)
+            found = self._pods()
+        except Unreachable:
+            return None
+        stable = self._service(document["spec"]["predictor"])
+        entries = document["spec"].get("canary") or []
+        canary = self._service(entries[0]["predictor"]) if entries else stable
+        percent = entries[0].get("trafficPercent", 0) if entries else None
+        replicas = pods.replicas(found, _service_of)
+        is_ready = canary in replicas and replicas[canary].ready > 0
+        shares = httproute.shares(route)
+        view = View(
+            created=canary,
+            ready=canary if is_ready else stable,
+            rolledout=stable,
+            percent=percent,
+            routed=shares if httproute.is_in_force(route) else {},
+            replicas=replicas,
+        )
+        return replace(view, failure=self._failure(view))
+
+    def _failure(self, view: View) -> str:
+        """A route that follows late is no failure."""
+        if not self._is_unrouted(view):
+            self._unrouted_since = None
+            return ""
+        now = time.monotonic()
+        self._unrouted_since = self._unrouted_since or now
+        return UNROUTED if now - self._unrouted_since > PATIENCE_S else ""
+
+    def _is_unrouted(self, view: View) -> bool:
+        is_due = bool(view.percent) and view.ready == view.created != view.rolledout
+        return is_due and bool(view.routed) and view.created not in view.routed
+
+    def set_percent(self, percent: int | None) -> None:
+        """The canary's trafficPercent; None makes it the predictor, in one patch."""
+        document = self._cluster.get(self._path)
+        entries = document["spec"].get("canary") or []
+        if not entries:
+            raise RolloutError(
+                f"{self._name}: no canary in spec.canary; Standard mode forgets what "
+                "was before a promotion, so apply that manifest again"
+            )
+        if percent is None:
+            spec = {"predictor": entries[0]["predictor"], "canary": None}
+        else:
+            spec = {"canary": [{**entries[0], "trafficPercent": percent}]}
+        self._cluster.patch(self._path, document, {"spec": spec})
+
+    def warm_up(self, requests: int) -> Warmed:
+        """Ask the canary's pods, past the gateway."""
+        entry = self._cluster.get(self._path)["spec"]["canary"][0]
+        canary = self._service(entry["predictor"])
+        found = self._pods()
+        mine = [pod for pod in found if _service_of(pod) == canary]
+        model = pods.model_of(mine, self._name)
+        return pods.warm_up(self._cluster, mine, model, requests)
+
+    def pages(self, revisions: Sequence[str]) -> Pages | None:
+        """Pages of every ready pod of these."""
+        try:
+            found = self._pods()
+        except Unreachable:
+            return None
+        arms = {
+            url: _service_of(pod)
+            for pod in found
+            if _service_of(pod) in revisions
+            for url in pods.urls(self._cluster, [pod])
+        }
+        return Pages(predictors=tuple(arms), arms=arms, with_http=True)
+
+    def _service(self, predictor: Object) -> str:
+        """Its Service, as KServe names it."""
+        middle = f"-{predictor['name']}" if predictor.get("name") else ""
+        return f"{self._name}{middle}-predictor"
+
+    def _pods(self) -> list[Object]:
+        return pods.of(self._cluster, self._namespace, {pods.OWNER: self._name})
+
+
+def _service_of(pod: Object) -> str:
+    """KServe's label `app` is `isvc.` and the Service's name."""
+    return str(pod["metadata"]["labels"].get("app", "")).removeprefix("isvc.")

@@ -1,0 +1,142 @@
+"""Journal and state on disk: chained, repaired where torn, refused where changed."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from scripts.rollout.errors import JournalError, LockHeld
+from scripts.rollout.journal import chain, codec
+from scripts.rollout.journal.file import FileJournal
+from scripts.rollout.loop.world import Saved
+from scripts.rollout.state.actions import Request
+from scripts.rollout.state.state import Phase, State
+from tests.rollout.fakes import Cluster
+from tests.rollout.worlds import Rollout
+
+
+def _whole(folder: Path) -> FileJournal:
+    cluster = Cluster(folder)
+    cluster.runner().run()
+    return cluster.journal
+
+
+def _saved(journal: FileJournal) -> Saved:
+    saved = journal.load()
+    assert saved is not None
+    return saved
+
+
+def test_a_state_with_evidence_comes_back_bit_by_bit() -> None:
+    rollout = Rollout.begun()
+    rollout.until(Phase.BAKE)
+    text = json.dumps(codec.encode(rollout.state))
+    again = codec.decode(State, json.loads(text))
+    assert json.dumps(codec.encode(again)) == text
+    assert again.judged is not None
+    assert again.phase is Phase.BAKE
+
+
+def test_every_line_is_chained_and_can_be_checked(tmp_path: Path) -> None:
+    lines = _whole(tmp_path).path.read_text().splitlines()
+    records = list(chain.verified(lines))
+    assert [each["seq"] for each in records] == list(range(1, len(lines) + 1))
+    assert {each["schema"] for each in records} == {1}
+
+
+@pytest.mark.parametrize("number", [1, 4, 9])
+def test_a_changed_line_is_refused_by_its_number(tmp_path: Path, number: int) -> None:
+    journal = _whole(tmp_path)
+    lines = journal.path.read_text().splitlines()
+    lines[number - 1] = lines[number - 1].replace('"schema":1', '"schema":2')
+    journal.path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(JournalError, match=f"line {number}: the chain is broken"):
+        journal.load(repair=True)
+
+
+def test_a_removed_line_is_refused_where_the_chain_breaks(tmp_path: Path) -> None:
+    journal = _whole(tmp_path)
+    lines = journal.path.read_text().splitlines()
+    journal.path.write_text("\n".join(lines[:3] + lines[4:]) + "\n")
+    with pytest.raises(JournalError, match="line 4: the chain is broken"):
+        journal.load(repair=True)
+
+
+def test_lines_missing_at_the_end_are_refused_unless_it_is_one(tmp_path: Path) -> None:
+    journal = _whole(tmp_path)
+    text = journal.path.read_text()
+    lines = text.splitlines()
+    journal.path.write_text("\n".join(lines[:-1]) + "\n")
+    journal.load(repair=True)
+    assert journal.path.read_text() == text
+    journal.path.write_text("\n".join(lines[:-2]) + "\n")
+    with pytest.raises(JournalError, match="ends before the state does"):
+        journal.load(repair=True)
+
+
+@pytest.mark.parametrize("left", [1, 40, 200])
+def test_a_torn_last_line_is_repaired(tmp_path: Path, left: int) -> None:
+    journal = _whole(tmp_path)
+    text = journal.path.read_text()
+    last = text.splitlines()[-1]
+    journal.path.write_text(text.removesuffix(last + "\n") + last[:left])
+    journal.load(repair=True)
+    assert journal.path.read_text() == text
+
+
+def test_a_torn_first_line_too(tmp_path: Path) -> None:
+    journal = FileJournal(tmp_path / "one")
+    journal.commit(Saved(Rollout.begun().state, "policy"), "begin", {})
+    text = journal.path.read_text()
+    journal.path.write_text(text[:30])
+    journal.load(repair=True)
+    assert journal.path.read_text() == text
+
+
+def test_a_state_that_is_not_json_is_named(tmp_path: Path) -> None:
+    journal = _whole(tmp_path)
+    (journal.folder / "state.json").write_text("{")
+    with pytest.raises(JournalError, match="not JSON"):
+        journal.load()
+
+
+def test_a_journal_without_its_state_is_not_written_on(tmp_path: Path) -> None:
+    journal = _whole(tmp_path)
+    (journal.folder / "state.json").unlink()
+    with pytest.raises(JournalError, match="is gone, the journal beside it is not"):
+        journal.load()
+
+
+def test_only_one_promoter_holds_the_lock(tmp_path: Path) -> None:
+    import os
+
+    journal = FileJournal(tmp_path / "default.intent")
+    with journal.lock():
+        assert journal.is_locked()
+        with pytest.raises(LockHeld, match=f"process {os.getpid()}"), journal.lock():
+            pass
+    assert not journal.is_locked()
+
+
+def test_requests_are_kept_in_order(tmp_path: Path) -> None:
+    journal = FileJournal(tmp_path)
+    assert journal.requests(0) == []
+    for verb in ("pause", "resume"):
+        journal.ask(Request(verb, "why"))
+    assert journal.requests(1) == [Request("resume", "why")]
+
+
+def test_no_number_that_json_has_not_gets_into_a_line() -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        chain.link(chain.FIRST, {"e": float("nan")})
+
+
+def test_the_last_commit_is_what_is_loaded(tmp_path: Path) -> None:
+    journal = FileJournal(tmp_path)
+    state = Rollout.begun().state
+    saved = journal.commit(
+        Saved(state, "policy", {"r": {"a": {"n": 0.1}}}), "begin", {}
+    )
+    saved = journal.commit(replace(saved, requests=3), "look", {"x": 1})
+    assert json.dumps(codec.encode(journal.load())) == json.dumps(codec.encode(saved))

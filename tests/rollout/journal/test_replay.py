@@ -1,0 +1,130 @@
+"""Deciding again: the same from a journal, the machine's own rules on CSV."""
+
+from itertools import accumulate
+from pathlib import Path
+
+import pytest
+
+from scripts.rollout.errors import Exit, JournalError, RolloutError
+from scripts.rollout.journal import replay
+from tests.rollout.fakes import Cluster
+from tests.rollout.worlds import ERRORS, LATENCY, policy
+
+HEADER = "time_s,arm,requests,errors,slow"
+TWO = policy(metrics=f"[{ERRORS}, {LATENCY}]")
+
+
+def _csv(canary: tuple[int, int, int], scrapes: int = 60, before: int = 0) -> list[str]:
+    """Counters of `scrapes` of 10 s; the canary comes `before` scrapes late."""
+    arms = {
+        "canary": [(0, 0, 0)] * before + [canary] * (scrapes - before),
+        "stable": [(1000, 2, 3)] * scrapes,
+    }
+    lines = [HEADER]
+    totals = {
+        arm: list(
+            accumulate(
+                rows, lambda a, b: tuple(x + y for x, y in zip(a, b, strict=True))
+            )
+        )
+        for arm, rows in arms.items()
+    }
+    for number in range(scrapes):
+        for arm in arms:
+            row = ",".join(map(str, totals[arm][number]))
+            lines.append(f"{number * 10},{arm},{row}")
+    return lines
+
+
+def _journal(folder: Path, bad: float = 0.0) -> list[str]:
+    cluster = Cluster(folder, bad)
+    cluster.runner().run()
+    return cluster.journal.path.read_text().splitlines()
+
+
+@pytest.mark.parametrize(("bad", "code"), [(0.0, 0), (0.3, 10)])
+def test_a_journal_leads_to_its_own_decisions_and_code(
+    tmp_path: Path, bad: float, code: int
+) -> None:
+    lines = _journal(tmp_path, bad)
+    found = replay.journal(lines, None)
+    assert found.code == code
+    assert found.lines == (1, len(lines))
+    assert found == replay.journal(lines, None)
+
+
+def test_a_journal_under_another_policy_decides_by_that(tmp_path: Path) -> None:
+    lines = _journal(tmp_path)
+    patient = policy(dwell="9m", deadlines="{rollback: 1m}")
+    found = replay.journal(lines, patient)
+    assert found.code is Exit.HELD
+
+
+def test_a_journal_of_another_mind_is_refused_by_its_line(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path)
+    runner = cluster.runner()
+    runner.run(once=True)
+    journal, saved = cluster.journal, runner.saved
+    seen = journal.path.read_text().splitlines()[1]
+    import json
+
+    body = json.loads(seen)
+    invented = {**body, "notes": ["5 % -> 100 % on evidence"]}
+    keep = {
+        k: v for k, v in invented.items() if k not in ("hash", "seq", "kind", "schema")
+    }
+    journal.commit(saved, "look", keep)
+    with pytest.raises(JournalError, match=r"line 3: this version decides"):
+        replay.journal(journal.path.read_text().splitlines(), None)
+
+
+def test_a_broken_journal_is_refused_by_its_line(tmp_path: Path) -> None:
+    lines = _journal(tmp_path)
+    lines[4] = lines[4].replace("time", "tame")
+    with pytest.raises(JournalError, match="line 5: the chain is broken"):
+        replay.journal(lines, None)
+
+
+def test_a_good_canary_in_csv_is_promoted() -> None:
+    assert replay.counts(_csv((500, 1, 1)), TWO).code is Exit.PROMOTED
+
+
+@pytest.mark.parametrize("canary", [(500, 100, 1), (500, 1, 100)])
+def test_a_bad_one_is_rolled_back(canary: tuple[int, int, int]) -> None:
+    found = replay.counts(_csv(canary), TWO)
+    assert found.code is Exit.ROLLED_BACK
+    assert len(found.notes) <= 3
+
+
+def test_rows_before_the_canary_teach_what_the_stable_is_like() -> None:
+    auto = policy(metrics=f"[{ERRORS}, {LATENCY}]", dependence="{clusterSize: auto}")
+    late = replay.counts(_csv((500, 1, 1), 120, before=40), auto)
+    assert late.code is Exit.PROMOTED
+    steps = policy(metrics=f"[{ERRORS}, {LATENCY}]", steps="auto", dwell="10s")
+    assert replay.counts(_csv((500, 1, 1), 120, before=40), steps).code is Exit.PROMOTED
+
+
+def test_too_few_rows_decide_nothing() -> None:
+    assert replay.counts(_csv((500, 1, 1), 3), TWO).code is Exit.HELD
+    assert replay.counts([HEADER], TWO).code is Exit.HELD
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([], "line 1: expected time_s,arm"),
+        (["a,b"], "line 1: expected time_s,arm,requests,errors,slow, got a,b"),
+        ([HEADER, "0,canary,1"], "line 2: expected five fields"),
+        ([HEADER, "0,canary,x,0,0"], "line 2: expected five fields"),
+        (
+            [HEADER, "0,blue,1,0,0"],
+            "line 2: arm: expected canary or stable, got 'blue'",
+        ),
+        ([HEADER, "0,canary,1,2,0"], "line 2: errors and slow: expected 0 to requests"),
+        ([HEADER, "0,canary,nan,0,0"], "line 2: errors and slow"),
+        ([HEADER, "5,canary,1,0,0", "4,canary,1,0,0"], "time_s goes back from 5 to 4"),
+    ],
+)
+def test_faults_in_csv_are_named_by_line(lines: list[str], said: str) -> None:
+    with pytest.raises(RolloutError, match=said.replace("(", r"\(")):
+        replay.counts(lines, TWO)

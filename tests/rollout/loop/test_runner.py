@@ -1,0 +1,216 @@
+"""The loop: killed at every point it goes on as if nothing had happened."""
+
+import os
+import signal
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.rollout.errors import (
+    Exit,
+    JournalError,
+    PolicyError,
+    RolloutError,
+    Unreachable,
+)
+from scripts.rollout.journal import file
+from scripts.rollout.state.actions import Request, Warmed
+from scripts.rollout.state.state import Phase, View
+from tests.rollout.fakes import Cluster
+from tests.rollout.worlds import view
+
+
+def _killed_at(point: int, folder: Path, bad: float) -> bool:
+    """Run in a process of its own that SIGKILLs itself at a point; whether it did."""
+    child = os.fork()
+    if child == 0:
+        try:
+            _run_until(point, Cluster(folder, bad))
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
+
+
+def _run_until(point: int, cluster: Cluster) -> None:
+    points = count()
+
+    def mortal(call: Callable[..., Any], *, after: bool = False) -> Callable[..., Any]:
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            if next(points) == point:
+                os.kill(os.getpid(), signal.SIGKILL)
+            found = call(*args, **kwargs)
+            if after and next(points) == point:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return found
+
+        return wrapped
+
+    for name in ("observe", "set_percent", "warm_up"):
+        setattr(cluster, name, mortal(getattr(cluster, name), after=True))
+    setattr(file, "_sync", mortal(file._sync, after=True))  # noqa: B010
+    book = cluster.journal
+    setattr(book, "_append", mortal(book._append, after=True))  # noqa: B010
+    cluster.runner().run()
+
+
+@pytest.mark.parametrize("bad", [0.0, 0.3], ids=["promoted", "rolled back"])
+def test_killed_at_every_point_it_decides_and_does_the_same(
+    bad: float, tmp_path: Path
+) -> None:
+    """Before and after each read, write, sync and act; then once more to the end."""
+    (tmp_path / "whole").mkdir()
+    whole = Cluster(tmp_path / "whole", bad)
+    code = whole.runner().run()
+    expected = whole.lines()
+    for point in count():
+        folder = tmp_path / str(point)
+        folder.mkdir()
+        if not _killed_at(point, folder, bad):
+            break
+        again = Cluster(folder, bad)
+        assert again.runner().run() is code
+        assert again.lines() == expected, f"killed at point {point}"
+    assert point > 60
+
+
+def test_a_rollout_ends_promoted_and_says_so_again(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path)
+    assert cluster.runner().run() is Exit.PROMOTED
+    assert cluster.runner().run() is Exit.PROMOTED
+    assert "Promoted before" in cluster.said[-1]
+
+
+def test_state_is_written_before_the_act_and_the_act_read_back(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path)
+    acted: list[tuple[str, int | None]] = []
+    ask = cluster.set_percent
+
+    def set_percent(percent: int | None) -> None:
+        saved = cluster.journal.load()
+        assert saved is not None
+        wanted = 100 if percent is None else percent
+        assert saved.state.weight == wanted
+        acted.append((saved.kind, percent))
+        ask(percent)
+
+    cluster.set_percent = set_percent  # type: ignore[method-assign]
+    cluster.runner().run()
+    assert acted == [("look", p) for p in (5, 25, 50, 95, None)]
+    acts = [each for each in cluster.lines() if each["kind"] == "act"]
+    assert [each["routed"]["r-00002"] for each in acts[1:]] == [5, 25, 50, 95, 100]
+
+
+def test_an_api_that_fails_delays_and_does_not_end_it(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path)
+    ask, failures = cluster.set_percent, iter([True, False, True, True])
+
+    def set_percent(percent: int | None) -> None:
+        if next(failures, False):
+            raise Unreachable("the API is away")
+        ask(percent)
+
+    cluster.set_percent = set_percent  # type: ignore[method-assign]
+    assert cluster.runner().run() is Exit.PROMOTED
+    assert "percent 5 could not be set: the API is away" in cluster.said
+
+
+def test_a_changed_policy_is_refused_while_its_rollout_goes_on(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path)
+    assert cluster.runner().run(once=True) is Exit.HELD
+    other = cluster.runner()
+    other._text = "target: {inferenceservice: intent}"
+    with pytest.raises(PolicyError, match="the policy was changed"):
+        other.run()
+
+
+def test_a_state_of_another_version_is_refused_with_its_number(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path)
+    cluster.runner().run(once=True)
+    path = cluster.journal.folder / "state.json"
+    path.write_text(path.read_text().replace('"schema": 1', '"schema": 7'))
+    with pytest.raises(JournalError, match=r"schema 7, this one knows 1"):
+        cluster.runner().run()
+
+
+def test_requests_reach_a_running_rollout_once(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path)
+    cluster.runner().run(once=True)
+    cluster.journal.ask(Request("pause", "lunch"))
+    cluster.runner().run(once=True)
+    cluster.runner().run(once=True)
+    assert cluster.said.count("paused by a person: lunch") == 1
+    cluster.journal.ask(Request("abort"))
+    assert cluster.runner().run() is Exit.ABORTED
+
+
+def test_requests_of_an_earlier_rollout_are_not_read_by_the_next(
+    tmp_path: Path,
+) -> None:
+    cluster = Cluster(tmp_path)
+    cluster.journal.ask(Request("abort", "somebody, some day"))
+    assert cluster.runner().run() is Exit.PROMOTED
+
+
+def test_a_newer_canary_begins_a_new_rollout_in_the_same_chain(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path, bad=0.3)
+    assert cluster.runner().run() is Exit.ROLLED_BACK
+
+    def observe() -> View:
+        return view(0, created="r-00003", ready="r-00003")
+
+    cluster.observe = observe  # type: ignore[method-assign]
+    second = cluster.runner()
+    assert second.start() is None
+    assert second.saved.state.canary == "r-00003"
+    begins = [each for each in cluster.lines() if each["kind"] == "begin"]
+    assert len(begins) == 2
+
+
+def test_once_says_when_nothing_could_be_seen(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path)
+    cluster.read = lambda _: None  # type: ignore[assignment,method-assign]
+    assert cluster.runner().run(once=True) is Exit.UNREACHABLE
+    cluster.observe = lambda: None  # type: ignore[method-assign]
+    (tmp_path / "new").mkdir()
+    blind = Cluster(tmp_path / "new")
+    blind.observe = lambda: None  # type: ignore[method-assign]
+    with pytest.raises(Unreachable, match="cannot be read"):
+        blind.runner().run()
+
+
+def test_a_rehearsal_writes_and_does_nothing(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path)
+    decision = cluster.runner().rehearse()
+    assert decision.state.phase is Phase.PREFLIGHT
+    assert not cluster.journal.folder.exists()
+    assert cluster.observe() == view(0)
+
+
+def test_a_percent_that_came_back_after_the_promotion_is_refused(
+    tmp_path: Path,
+) -> None:
+    cluster = Cluster(tmp_path)
+    assert cluster.runner().run() is Exit.PROMOTED
+    cluster.set_percent(10)
+    with pytest.raises(RolloutError, match="undone by hand"):
+        cluster.runner().run()
+
+
+def test_a_warm_up_that_could_not_be_sent_is_sent_again(tmp_path: Path) -> None:
+    class Away(Cluster):
+        times = 0
+
+        def warm_up(self, requests: int) -> Warmed:
+            self.times += 1
+            if self.times == 1:
+                raise Unreachable("no API server")
+            return super().warm_up(requests)
+
+    cluster = Away(tmp_path)
+    assert cluster.runner().run() is Exit.PROMOTED
+    assert "no warm-up: no API server" in cluster.said
+    assert cluster.times == 2

@@ -1,0 +1,131 @@
+"""Metrics from a Prometheus server: as it answered once, and a real one."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.local.processes import ROOT, free_ports
+from scripts.rollout.errors import Unreachable
+from scripts.rollout.loop.world import Pages, Reading
+from scripts.rollout.metrics.prometheus import Prometheus
+from scripts.rollout.metrics.scrape import Scrape
+from tests.rollout.metrics.test_scrape import served
+from tests.rollout.prom import scraping
+
+RECORDED = json.loads((ROOT / "tests" / "data" / "prometheus_answers.json").read_text())
+ARMS = ("r-1", "r-2")
+GATEWAY = "\n".join(
+    f'envoy_cluster_upstream_rq_{name}{{envoy_cluster_name="{cluster}"{more}}} {value}'
+    for cluster, scale in (
+        ("default/r-1", 1),
+        ("default/r-2", 2),
+        ("tag/default/r-2", 9),
+    )
+    for name, more, value in (
+        ("completed", "", 100 * scale),
+        ("retry", "", scale),
+        ("timeout", "", 0),
+        ("xx", ',envoy_response_code_class="5"', 3 * scale),
+        ("xx", ',envoy_response_code_class="4"', 7 * scale),
+        ("time_bucket", ',le="250"', 90 * scale),
+        ("time_bucket", ',le="+Inf"', 100 * scale),
+        ("time_count", "", 100 * scale),
+    )
+)
+
+
+def _page(revision: str, label: int) -> str:
+    rest = f'revision="{revision}",protocol="grpc"'
+    return (
+        f'intent_predictions_total{{label="hello",revision="{revision}"}} {label}\n'
+        f'intent_requests_total{{code="INTERNAL",{rest}}} 2\n'
+        f'intent_requests_total{{code="OK",{rest}}} 8\n'
+        f'intent_requests_total{{code="500",revision="{revision}",protocol="v2"}} 5\n'
+    )
+
+
+def _bare(reading: Any) -> Any:
+    """A reading without the names of its instances, and when they started."""
+    return {
+        revision: sorted(
+            sorted((name, value) for name, value in sample.items() if name != "started")
+            for sample in samples.values()
+        )
+        for revision, samples in reading.items()
+    }
+
+
+def _until(is_so: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + 20
+    while not (found := is_so()):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    return found
+
+
+def _through(last: float, past: list[tuple[float, Reading]]) -> list[float]:
+    """What `label:hello` was over time; nothing while it does not end in `last`."""
+    labels = [
+        sample["label:hello"]
+        for _, reading in past
+        for sample in reading["r-1"].values()
+        if "label:hello" in sample
+    ]
+    return labels if labels[-1:] == [last] else []
+
+
+def _recorded(kind: str) -> str:
+    return json.dumps(RECORDED[kind])
+
+
+@pytest.mark.parametrize("kind", ["error", "html", "empty"])
+def test_what_is_no_answer_is_silence(kind: str) -> None:
+    text = "<html>" if kind == "html" else _recorded(kind)
+    with served(text) as page:
+        server = Prometheus(page.url.removesuffix("/metrics"), "default", "gateway")
+        assert server.read(ARMS) is None
+
+
+def test_an_error_is_told_where_history_is_wanted() -> None:
+    with served(_recorded("error")) as page:
+        server = Prometheus(page.url.removesuffix("/metrics"), "default", "gateway")
+        with pytest.raises(Unreachable, match="parse error"):
+            server.history("r-1", 60, 10)
+
+
+def test_a_recorded_answer_is_one_sample_an_instance() -> None:
+    with served(_recorded("predictors")) as page:
+        server = Prometheus(page.url.removesuffix("/metrics"), "default", "grpc")
+        reading = server.read(ARMS)
+    assert reading is not None
+    assert _bare(reading) == {
+        "r-1": [[("errors", 2), ("label:hello", 5), ("requests", 10)]],
+        "r-2": [[("errors", 2), ("label:hello", 6), ("requests", 10)]],
+    }
+
+
+def test_nobody_there_is_silence() -> None:
+    (port,) = free_ports(1)
+    server = Prometheus(f"http://127.0.0.1:{port}", "default", "gateway")
+    assert server.read(ARMS) is None
+
+
+def test_a_real_one_says_what_the_pages_say_now_and_before(tmp_path: Path) -> None:
+    with (
+        served(f"{GATEWAY}\n") as gateway,
+        served(_page("r-1", 5)) as one,
+        served(_page("r-2", 6)) as two,
+        scraping(tmp_path, [gateway.url, one.url, two.url]) as server,
+    ):
+        pages = Pages((gateway.url,), predictors=(one.url, two.url))
+        direct = Scrape("default", lambda _: pages).read(ARMS)
+        prometheus = Prometheus(server.url, "default", "gateway")
+        _until(lambda: _bare(prometheus.read(ARMS) or {}) == _bare(direct))
+        one.text = _page("r-1", 50)
+        labels = _until(lambda: _through(50, prometheus.history("r-1", 30, 1)))
+    assert labels[0] == 5
+    assert labels == sorted(labels)

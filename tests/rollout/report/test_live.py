@@ -1,0 +1,79 @@
+"""The live view, from the journal alone: while a rollout goes on, and afterwards."""
+
+import os
+import pty
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from scripts.local.processes import ROOT
+from scripts.rollout.report import live
+from tests.rollout.fakes import Cluster
+
+
+def _journal(folder: Path, looks: int, bad: float = 0.0) -> Cluster:
+    """A rollout where the command line finds it."""
+    cluster = Cluster(folder, bad)
+    for _ in range(looks):
+        cluster.runner().run(once=True)
+    (folder / "rollouts").mkdir()
+    cluster.journal.folder.rename(folder / "rollouts" / "default.intent")
+    return cluster
+
+
+def _command(folder: Path) -> list[str]:
+    watch = ("watch", "intent", "--dir", str(folder))
+    return [sys.executable, "-m", "scripts.canary", *watch]
+
+
+@pytest.mark.parametrize(
+    ("e_value", "full"), [(0.0, 0), (1.0, 0), (10.0, 12), (100.0, 24), (1e9, 24)]
+)
+def test_a_bar_grows_with_the_logarithm(e_value: float, full: int) -> None:
+    bar = live.bar(e_value, 100.0)
+    assert (bar.count(live.FULL), len(bar)) == (full, live.BAR)
+
+
+def test_one_that_ended_is_shown_once_with_its_reason(tmp_path: Path) -> None:
+    _journal(tmp_path, 60, bad=0.3)
+    done = subprocess.run(_command(tmp_path), cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("RolledBack at 0 %") == 1
+    assert f"{live.EMPTY * 50} 0 % to r-00002" in done.stdout
+    assert f"{live.FULL * live.BAR} " in done.stdout
+    assert "r-00001 has all traffic: errors: 30" in done.stdout
+
+
+def test_on_a_terminal_it_is_one_picture_that_changes(tmp_path: Path) -> None:
+    _journal(tmp_path, 5)
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "160", "LINES": "40"}
+    process = subprocess.Popen(
+        _command(tmp_path), cwd=ROOT, stdout=theirs, stderr=theirs, env=environment
+    )
+    os.close(theirs)
+    seen = b""
+
+    def read() -> None:
+        nonlocal seen
+        with suppress(OSError):  # nobody writes any more
+            while chunk := os.read(ours, 65536):
+                seen += chunk
+
+    threading.Thread(target=read, daemon=True).start()
+    deadline = time.monotonic() + 20
+    while seen.count(b"FOR THE NEXT WEIGHT") < 2:
+        assert time.monotonic() < deadline, seen
+        time.sleep(0.1)
+    process.terminate()
+    process.wait()
+    text = seen.decode(errors="replace")
+    assert "r-00001 -> r-00002  Step at 25 %" in text
+    assert "first step: 5 %" in text
+    assert "waits for: " in text
+    assert "\x1b[" in text

@@ -1,0 +1,179 @@
+"""Pairs of answers: what they count, and what true labels say of them."""
+
+import json
+from math import comb
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scripts.rollout.decision import reasons
+from scripts.rollout.errors import Exit
+from scripts.rollout.evidence import one_sample
+from scripts.rollout.evidence.two_sample import EXCESSES
+from scripts.rollout.shadow import pairs
+from scripts.rollout.shadow.pairs import Outcome, Pair
+from scripts.rollout.state.actions import Request
+from scripts.rollout.state.state import Beside, Delta, Phase
+from tests.rollout.fakes import Cluster
+from tests.rollout.worlds import ERRORS, LABELS, LATENCY, Rollout, policy
+from tests.servers import run
+
+LOW = "{name: low, bad: confidence<0.5, budget: 2%, mode: observe}"
+APART = "{name: apart, shadow: predicted_label, tolerance: 10%}"
+ACCURACY = "{name: accuracy, feedback: label, weight: 3}"
+SHADOW = policy(
+    shadow="{share: 50%}",
+    metrics=f"[{ERRORS}, {LATENCY}, {LABELS}, {LOW}, {APART}, {ACCURACY}]",
+)
+
+
+def _feedback(**labels: str) -> Request:
+    return Request(pairs.FEEDBACK, json.dumps(labels))
+
+
+def test_each_metric_counts_what_pairs_say_of_it() -> None:
+    failed = Outcome(0.1)
+    sure, unsure = Outcome(0.1, "a", 0.9), Outcome(0.3, "b", 0.4)
+    found = pairs.counted(
+        SHADOW,
+        [Pair("1", failed, sure), Pair("2", unsure, sure), Pair("3", sure, sure)],
+    )
+    assert found.metrics == {
+        "errors": (1, 3, 0, 3),
+        "latency": (2, 3, 0, 3),
+        "low": (1, 2, 0, 3),
+        "apart": (1, 2, 0, 2),
+    }
+
+
+def test_a_true_label_counts_once_and_only_where_one_arm_is_right() -> None:
+    both = [("a", "b"), ("a", "b"), ("a", "b"), ("a", "a")]
+    known = pairs.apart(
+        {"old": ("a", "b")},
+        [
+            Pair(f"r{i}", Outcome(0.1, *canary), Outcome(0.1, *stable))
+            for i, (canary, stable) in enumerate(both)
+        ],
+    )
+    assert set(known) == {"old", "r0", "r1", "r2"}
+    labels = {"r0": "b", "r1": "a", "r2": "c", "r3": "a", "gone": "b"}
+    rest, (found,) = pairs.judged(SHADOW, known, [_feedback(**labels)])
+    assert found == Beside("feedback", Delta({"accuracy": (1, 2, 0, 0)}))
+    assert set(rest) == {"old"}
+    assert pairs.judged(SHADOW, rest, [_feedback(**labels)]) == (rest, ())
+
+
+def test_the_oldest_pairs_are_forgotten_first() -> None:
+    many = [
+        Pair(f"r{i}", Outcome(0.1, "a"), Outcome(0.1, "b"))
+        for i in range(pairs.MOST_APART + 10)
+    ]
+    known = pairs.apart({}, many)
+    assert len(known) == pairs.MOST_APART
+    assert "r9" not in known
+
+
+@pytest.mark.parametrize("limit", [0.05, 0.5])
+@pytest.mark.parametrize("n", [1, 7, 40])
+def test_a_limit_that_is_kept_is_worth_one_on_average(limit: float, n: int) -> None:
+    bad = np.arange(n + 1.0)
+    chance = np.array(
+        [comb(n, k) * limit**k * (1 - limit) ** (n - k) for k in range(n + 1)]
+    )
+    logs = one_sample.log_e(np.array(limit), bad, np.full(n + 1, float(n)), EXCESSES)
+    expected = (chance[:, None] * np.exp(logs)).sum(axis=0)
+    np.testing.assert_allclose(expected, 1.0, rtol=1e-9)
+
+
+def _beside(name: str, *row: float) -> Beside:
+    return Beside("test", Delta({name: (row[0], row[1], row[2], row[3])}))
+
+
+def test_evidence_without_users_comes_before_the_first_weight() -> None:
+    rollout = Rollout.begun(SHADOW)
+    rollout.until(Phase.STEP, 0)
+    assert rollout.state.steps == (0, 5, 25, 50)
+    for _ in range(10):
+        rollout.look()
+    assert rollout.state.weight == 0
+    good = tuple(
+        _beside(name, 0, 2000, 0, 2000) for name in ("errors", "latency", "low")
+    )
+    for _ in range(5):
+        rollout.look(beside=good)
+    assert rollout.state.weight > 0
+
+
+def test_answers_that_differ_too_often_roll_back_at_zero_percent() -> None:
+    rollout = Rollout.begun(SHADOW)
+    rollout.until(Phase.STEP, 0)
+    for _ in range(3):
+        rollout.look(beside=(_beside("apart", 60, 200, 0, 200),))
+    assert rollout.state.code is Exit.ROLLED_BACK
+    assert rollout.state.reason.startswith("apart: 30.00% against 0.00%")
+
+
+def test_what_is_only_shown_is_no_evidence() -> None:
+    rollout = Rollout.begun(SHADOW)
+    rollout.until(Phase.STEP, 0)
+    shown = Beside("test", Delta({"errors": (900.0, 900.0, 0.0, 900.0)}), counts=False)
+    for _ in range(5):
+        rollout.look(beside=(shown,))
+    assert rollout.state.phase is Phase.STEP
+
+
+def test_true_labels_against_it_roll_a_canary_back() -> None:
+    rollout = Rollout.begun(SHADOW)
+    rollout.until(Phase.STEP, 0)
+    rollout.look(beside=(_beside("accuracy", 6, 12, 0, 0),))
+    assert rollout.state.phase is Phase.STEP
+    rollout.look(beside=(_beside("accuracy", 38, 40, 0, 0),))
+    assert rollout.state.reason.startswith(
+        "accuracy: where both differ, wrong in 44 of 52"
+    )
+
+
+def test_an_alarm_of_drift_names_the_labels_that_moved() -> None:
+    rollout = Rollout.begun()
+    rollout.until(Phase.STEP, 25)
+    labels = {"hello": (700.0, 600.0), "bye": (50.0, 600.0), "why": (0.0, 10.0)}
+    for _ in range(8):
+        rollout.look(delta=Delta({}, labels))
+    assert rollout.state.judged is not None
+    assert "hello 49.88% -> 86.11%, bye 49.88% -> 13.89%" in reasons.moved(
+        rollout.state.judged
+    )
+    assert "apart from the stable's: hello 49.88% -> 86.11%" in rollout.state.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "labels: no rows"),
+        ("name,label\n", "labels:1: expected columns id,label, got name,label"),
+        ("id,label\na,\n", "labels:2: expected an id and a label, both texts"),
+        ('{"id": "a"}\n', "labels:1: expected an id and a label, both texts"),
+        ('{"id": 7, "label": "b"}\n', "labels:1: expected an id and a label"),
+        ('{"id": "a",\n', "labels:1: not JSON: "),
+    ],
+)
+def test_a_wrong_row_is_said_with_its_line(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    (tmp_path / "labels").write_text(text)
+    code, told = run("scripts.canary", "feedback", "intent", str(tmp_path / "labels"))
+    assert (code, said in told) == (2, True), told
+
+
+def test_feedback_without_its_metric_is_refused(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path)
+    cluster.runner().run(once=True)
+    (tmp_path / "rollouts").mkdir()
+    cluster.journal.folder.rename(tmp_path / "rollouts" / "default.intent")
+    file = tmp_path / "labels"
+    file.write_text('{"id": "a", "label": "b"}\n')
+    code, told = run(
+        "scripts.canary", "feedback", "intent", str(file), "--dir", str(tmp_path)
+    )
+    assert (code, "no metric of this rollout's policy" in told) == (2, True), told

@@ -1,0 +1,110 @@
+"""Traffic by the weights of an HTTPRoute, on objects recorded behind Contour."""
+
+import json
+
+import pytest
+
+from scripts.local.processes import ROOT
+from scripts.rollout.errors import RolloutError, Unreachable
+from scripts.rollout.state.state import Replicas
+from scripts.rollout.traffic.gateway import GatewayTraffic
+from scripts.rollout.traffic.httproute import route_path
+from tests.rollout.api import Api
+
+RECORDED = json.loads((ROOT / "tests" / "data" / "standard_objects.json").read_text())
+ROUTE = route_path("default", "intent")
+STABLE, CANARY = "intent-v1-predictor", "intent-v2-predictor"
+PODS = "/api/v1/namespaces/default/pods"
+
+
+@pytest.fixture
+def api() -> Api:
+    found, recorded = Api(), json.loads(json.dumps(RECORDED["gateway"]))
+    found.objects[ROUTE] = recorded["httproute"]
+    for name, service in recorded["services"].items():
+        found.objects[f"/api/v1/namespaces/default/services/{name}"] = service
+        for pod in recorded["pods"][name]["items"]:
+            found.objects[f"{PODS}/{pod['metadata']['name']}"] = pod
+    return found
+
+
+def _traffic(api: Api) -> GatewayTraffic:
+    return GatewayTraffic(api, "default", "intent", "predictor")
+
+
+def _weights(api: Api) -> list[int]:
+    (rule,) = api.objects[ROUTE]["spec"]["rules"]
+    return [each["weight"] for each in rule["backendRefs"]]
+
+
+def test_the_second_backend_is_the_canary_of_the_first(api: Api) -> None:
+    view = _traffic(api).observe()
+    assert view is not None
+    assert (view.created, view.ready, view.rolledout) == (CANARY, CANARY, STABLE)
+    assert (view.percent, view.routed) == (0, {STABLE: 100, CANARY: 0})
+    assert view.replicas == {STABLE: Replicas(1), CANARY: Replicas(1)}
+
+
+def test_weights_are_written_together_and_count_once_the_gateway_has_them(
+    api: Api,
+) -> None:
+    traffic = _traffic(api)
+    traffic.set_percent(25)
+    assert _weights(api) == [75, 25]
+    api.objects[ROUTE]["metadata"]["generation"] += 1
+    view = traffic.observe()
+    assert view is not None
+    assert (view.percent, view.routed) == (25, {})
+    for parent in api.objects[ROUTE]["status"]["parents"]:
+        for condition in parent["conditions"]:
+            condition["observedGeneration"] += 1
+    view = traffic.observe()
+    assert view is not None
+    assert view.routed == {STABLE: 75, CANARY: 25}
+
+
+def test_everything_is_a_promotion_and_0_takes_it_back(api: Api) -> None:
+    traffic = _traffic(api)
+    traffic.set_percent(None)
+    view = traffic.observe()
+    assert view is not None
+    assert (view.rolledout, view.percent, view.routed[CANARY]) == (CANARY, None, 100)
+    traffic.set_percent(0)
+    assert _weights(api) == [100, 0]
+
+
+def test_a_canary_without_a_ready_pod_is_not_ready(api: Api) -> None:
+    for path, pod in api.objects.items():
+        if path.startswith(f"{PODS}/{CANARY}"):
+            pod["status"]["conditions"][0]["status"] = "False"
+    view = _traffic(api).observe()
+    assert view is not None
+    assert (view.ready, view.replicas[CANARY].ready) == (STABLE, 0)
+    assert _traffic(api).warm_up(3).sent == 0
+
+
+def test_pages_are_the_predictors_by_their_service(api: Api) -> None:
+    pages = _traffic(api).pages([STABLE, CANARY])
+    assert pages is not None
+    assert pages.with_http
+    assert sorted(pages.arms.values()) == [STABLE, CANARY]
+    assert all(":8080/proxy/metrics" in url for url in pages.predictors)
+
+
+def test_an_api_that_is_away_is_not_seen_and_not_written(api: Api) -> None:
+    traffic = _traffic(api)
+    api.is_away = True
+    assert traffic.observe() is None
+    assert traffic.pages([STABLE]) is None
+    with pytest.raises(Unreachable):
+        traffic.set_percent(5)
+
+
+def test_another_route_is_refused_with_what_is_expected(api: Api) -> None:
+    (rule,) = api.objects[ROUTE]["spec"]["rules"]
+    rule["backendRefs"].pop()
+    with pytest.raises(RolloutError, match="two backendRefs, stable and canary"):
+        _traffic(api)
+    del api.objects[ROUTE]
+    with pytest.raises(RolloutError, match="HTTPRoute intent not found"):
+        _traffic(api)

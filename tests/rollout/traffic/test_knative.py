@@ -1,0 +1,354 @@
+"""Traffic on a cluster, on objects recorded from a real KServe behind a fake server."""
+
+import base64
+import copy
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+import yaml
+
+from scripts.local.processes import ROOT, free_ports
+from scripts.rollout.cluster import client
+from scripts.rollout.cluster.client import Cluster
+from scripts.rollout.decision import reasons
+from scripts.rollout.errors import RolloutError, Unreachable
+from scripts.rollout.state.actions import Warmed
+from scripts.rollout.state.state import Replicas
+from scripts.rollout.traffic.knative import GATEWAYS, KserveTraffic
+from tests.servers import serving
+
+RECORDED = json.loads((ROOT / "tests" / "data" / "kserve_objects.json").read_text())
+SERVING = "/apis/serving.kserve.io/v1beta1/namespaces/default/inferenceservices/intent"
+KNATIVE = "/apis/serving.knative.dev/v1/namespaces/default"
+PODS = "/api/v1/namespaces/default/pods"
+GATEWAY = f"/api/v1/namespaces/{GATEWAYS[0]}/pods"
+FIRST, NEWEST = "intent-predictor-00001", "intent-predictor-00003"
+
+
+def _gateway(name: str) -> dict[str, Any]:
+    ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+    return {"metadata": {"name": name, "namespace": "kourier-system"}, "status": ready}
+
+
+class Api(ThreadingHTTPServer):
+    """An API server of a few objects; it keeps what it was sent."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        """Serve the recorded objects."""
+        recorded = copy.deepcopy(RECORDED)
+        self.objects: dict[str, Any] = {
+            SERVING: recorded["inferenceservice"],
+            f"{KNATIVE}/services/intent-predictor": recorded["service"],
+            PODS: recorded["pods"],
+            f"{KNATIVE}/revisions/{NEWEST}": {"status": {}},
+            GATEWAY: {"items": [_gateway("gateway-1"), _gateway("gateway-2")]},
+        }
+        self.headers: list[dict[str, str]] = []
+        self.sent: list[tuple[str, str, str, Any]] = []
+        self.refuses: dict[str, int] = {}
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers as an API server does."""
+
+    server: Api
+
+    def _answer(self) -> None:
+        size = int(self.headers.get("Content-Length", 0))
+        body = json.loads(self.rfile.read(size)) if size else None
+        kind = self.headers.get("Content-Type", "")
+        self.server.headers.append(dict(self.headers))
+        self.server.sent.append((self.command, self.path, kind, body))
+        path = self.path.partition("?")[0]
+        status = self.server.refuses.get(self.command, 200)
+        content = self.server.objects.get(path, {})
+        if status == 200 and not content and self.command == "GET":
+            status = 404
+        if status >= 400:
+            content = {"kind": "Status", "message": f"{path} is refused"}
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(json.dumps(content).encode())
+
+    do_GET = do_POST = do_PATCH = _answer
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    """A running server."""
+    with serving(Api()) as server:
+        yield server
+
+
+@pytest.fixture
+def cluster(api: Api) -> Cluster:
+    """The API server as a client sees it."""
+    return Cluster(api.url, urllib3.PoolManager(retries=False))
+
+
+def _traffic(cluster: Cluster, counts: str = "gateway") -> KserveTraffic:
+    return KserveTraffic(cluster, "default", "intent", counts)
+
+
+def test_a_view_is_what_routes_and_what_the_pods_are(cluster: Cluster) -> None:
+    view = _traffic(cluster).observe()
+    assert view is not None
+    assert (view.created, view.ready, view.rolledout) == (NEWEST, NEWEST, FIRST)
+    assert (view.percent, view.routed) == (0, {NEWEST: 0, FIRST: 100})
+    assert view.replicas[NEWEST] == Replicas(ready=1, restarts=0)
+    assert view.failure == ""
+
+
+def test_traffic_that_knative_has_not_seen_yet_is_not_in_force(
+    api: Api, cluster: Cluster
+) -> None:
+    api.objects[f"{KNATIVE}/services/intent-predictor"]["metadata"]["generation"] += 1
+    view = _traffic(cluster).observe()
+    assert view is not None
+    assert view.routed == {}
+
+
+def test_a_route_that_knative_leaves_as_it_is_says_why(
+    api: Api, cluster: Cluster
+) -> None:
+    service = api.objects[f"{KNATIVE}/services/intent-predictor"]
+    why = f'Revision "{NEWEST}" failed to become ready.'
+    stuck = {"type": "RoutesReady", "status": "False", "message": why}
+    service["status"]["conditions"] = [stuck]
+    view = _traffic(cluster).observe()
+    assert view is not None
+    assert view.blocked == why
+    assert reasons.traffic(view).endswith(f"100 %: {why}")
+
+
+def test_two_targets_of_one_revision_add_up(api: Api, cluster: Cluster) -> None:
+    service = api.objects[f"{KNATIVE}/services/intent-predictor"]
+    for target, percent in zip(service["status"]["traffic"], (10, 90), strict=True):
+        target |= {"revisionName": FIRST, "percent": percent}
+    view = _traffic(cluster).observe()
+    assert view is not None
+    assert view.routed == {FIRST: 100}
+
+
+def test_only_the_models_own_container_counts_as_a_restart(
+    api: Api, cluster: Cluster
+) -> None:
+    own, proxy = api.objects[PODS]["items"][2]["status"]["containerStatuses"]
+    own["restartCount"], proxy["restartCount"] = 2, 7
+    api.objects[PODS]["items"][2]["status"]["conditions"][0]["status"] = "False"
+    view = _traffic(cluster).observe()
+    assert view is not None
+    assert view.replicas[NEWEST] == Replicas(ready=0, restarts=2)
+
+
+def test_a_revision_that_failed_says_why(api: Api, cluster: Cluster) -> None:
+    status = api.objects[SERVING]["status"]["components"]["predictor"]
+    status["latestReadyRevision"] = FIRST
+    condition = {"type": "Ready", "status": "False", "message": "no such image"}
+    path = f"{KNATIVE}/revisions/{NEWEST}"
+    api.objects[path] = {"status": {"conditions": [condition]}}
+    view = _traffic(cluster).observe()
+    assert view is not None
+    assert view.failure == "no such image"
+    condition["status"] = "Unknown"
+    again = _traffic(cluster).observe()
+    assert again is not None
+    assert again.failure == ""
+
+
+@pytest.mark.parametrize("percent", [25, 0, None])
+def test_one_field_is_patched_on_the_version_that_was_read(
+    api: Api, cluster: Cluster, percent: int | None
+) -> None:
+    traffic = _traffic(cluster)
+    traffic.set_percent(percent)
+    method, path, kind, body = api.sent[-1]
+    assert (method, path) == ("PATCH", f"{SERVING}?fieldManager=intent-canary")
+    assert kind == "application/merge-patch+json"
+    version = RECORDED["inferenceservice"]["metadata"]["resourceVersion"]
+    assert body == {
+        "metadata": {"resourceVersion": version},
+        "spec": {"predictor": {"canaryTrafficPercent": percent}},
+    }
+
+
+def test_a_conflict_is_told_and_tried_again_by_the_loop(
+    api: Api, cluster: Cluster
+) -> None:
+    traffic = _traffic(cluster)
+    api.refuses["PATCH"] = 409
+    with pytest.raises(Unreachable, match="is refused"):
+        traffic.set_percent(5)
+
+
+def test_an_api_that_is_away_is_not_seen(api: Api, cluster: Cluster) -> None:
+    traffic = _traffic(cluster)
+    api.refuses["GET"] = 503
+    assert traffic.observe() is None
+    assert traffic.pages([FIRST]) is None
+
+
+def test_traffic_that_moves_by_time_is_refused(api: Api, cluster: Cluster) -> None:
+    annotations = api.objects[SERVING]["metadata"]["annotations"]
+    annotations["serving.knative.dev/rollout-duration"] = "10m"
+    with pytest.raises(RolloutError, match="moves traffic by time; remove it first"):
+        _traffic(cluster)
+
+
+def test_pages_are_those_of_all_gateways_and_of_ready_pods(
+    api: Api, cluster: Cluster
+) -> None:
+    traffic = _traffic(cluster)
+    pages = traffic.pages([FIRST, NEWEST])
+    assert pages is not None
+    assert [url.partition("?")[0] for url in pages.gateways] == [
+        f"{api.url}{GATEWAY}/gateway-{n}:9000/proxy/stats/prometheus" for n in (1, 2)
+    ]
+    assert len(pages.predictors) == 2
+    assert all(url.endswith(":8080/proxy/metrics") for url in pages.predictors)
+    api.objects[PODS]["items"][0]["status"]["conditions"][0]["status"] = "False"
+    fewer = traffic.pages([FIRST, NEWEST])
+    assert fewer is not None
+    assert len(fewer.predictors) == 1
+    api.objects[GATEWAY] = {"items": []}
+    assert traffic.pages([FIRST]) is None
+
+
+def test_grpc_is_not_counted_at_the_gateway(api: Api, cluster: Cluster) -> None:
+    container = api.objects[SERVING]["spec"]["predictor"]["containers"][0]
+    container["ports"][0]["name"] = "h2c"
+    pages = _traffic(cluster).pages([FIRST])
+    assert pages is not None
+    assert pages.gateways == ()
+    assert not pages.with_http
+
+
+def test_where_no_gateway_counts_the_queue_proxies_or_the_predictors_do(
+    cluster: Cluster,
+) -> None:
+    queues = _traffic(cluster, "queue-proxy").pages([FIRST])
+    assert queues is not None
+    assert queues.gateways == ()
+    assert [url.rpartition(":")[2] for url in queues.queues] == ["9091/proxy/metrics"]
+    last = _traffic(cluster, "predictor").pages([FIRST])
+    assert last is not None
+    assert (last.gateways, last.queues, last.with_http) == ((), (), True)
+
+
+def test_inside_the_cluster_pods_are_asked_directly_and_without_the_token(
+    api: Api,
+    cluster: Cluster,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "token").write_text("secret\n")
+    monkeypatch.setattr(client, "ACCOUNT", tmp_path)
+    inside = Cluster(api.url, cluster.http, is_inside=True)
+    for pod in (*api.objects[GATEWAY]["items"], *api.objects[PODS]["items"]):
+        pod["status"]["podIP"] = "10.0.0.9"
+    pages = _traffic(inside).pages([FIRST])
+    assert pages is not None
+    assert pages.gateways[0].startswith("http://10.0.0.9:9000/stats/prometheus?")
+    assert "Authorization" in api.headers[-1]
+    assert inside.answers(f"{api.url}/v2/models/intent/infer", {}, {})
+    assert "Authorization" not in api.headers[-1]
+
+
+@pytest.mark.parametrize("mode", ["Standard", "RawDeployment"])
+def test_another_deployment_mode_is_refused_with_the_way_out(
+    api: Api, cluster: Cluster, mode: str
+) -> None:
+    api.objects[SERVING]["status"]["deploymentMode"] = mode
+    with pytest.raises(RolloutError, match="standard or gateway"):
+        _traffic(cluster)
+
+
+def test_what_was_never_applied_is_named(api: Api, cluster: Cluster) -> None:
+    del api.objects[SERVING]
+    with pytest.raises(RolloutError, match="intent not found; apply it first"):
+        _traffic(cluster)
+
+
+def test_warm_up_goes_to_the_canarys_pods_past_the_gateway(
+    api: Api, cluster: Cluster
+) -> None:
+    traffic = _traffic(cluster)
+    assert traffic.warm_up(3) == Warmed(3, 0)
+    posts = [path for method, path, _, _ in api.sent if method == "POST"]
+    assert len(posts) == 3
+    assert all(f"{NEWEST}-deployment" in path for path in posts)
+    assert posts[0].endswith(":8080/proxy/v2/models/intent/infer")
+    api.refuses["POST"] = 500
+    assert traffic.warm_up(2) == Warmed(2, 2)
+
+
+def test_a_canary_that_is_scaled_to_zero_is_idle_and_woken_by_the_activator(
+    api: Api, cluster: Cluster
+) -> None:
+    pods = api.objects[PODS]["items"]
+    pods[:] = [pod for pod in pods if NEWEST not in pod["metadata"]["name"]]
+    active = {"type": "Active", "status": "False", "reason": "NoTraffic"}
+    path = f"{KNATIVE}/revisions/{NEWEST}"
+    api.objects[path] = {"status": {"conditions": [active]}}
+    api.objects["/api/v1/namespaces/knative-serving/pods"] = {
+        "items": [_gateway("activator-1")]
+    }
+    traffic = _traffic(cluster)
+    view = traffic.observe()
+    assert view is not None
+    assert view.is_idle
+    assert traffic.warm_up(2) == Warmed(2, 0)
+    assert "/activator-1:8012/proxy/v2/models/intent/infer" in api.sent[-1][1]
+    assert api.headers[-1]["Knative-Serving-Revision"] == NEWEST
+    active["reason"] = "Deploying"
+    view = traffic.observe()
+    assert view is not None
+    assert not view.is_idle
+
+
+def _config(path: Path, url: str, user: dict[str, str]) -> None:
+    config = {
+        "current-context": "here",
+        "contexts": [{"name": "here", "context": {"cluster": "c", "user": "u"}}],
+        "clusters": [{"name": "c", "cluster": {"server": url}}],
+        "users": [{"name": "u", "user": user}],
+    }
+    path.write_text(yaml.safe_dump(config))
+
+
+def test_the_cluster_is_found_as_kubectl_finds_it(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    _config(tmp_path / "config", api.url, {"token": "secret"})
+    found = Cluster.here()
+    assert found.http.headers["Authorization"] == "Bearer secret"
+    assert found.get(SERVING)["metadata"]["name"] == "intent"
+    data = base64.b64encode(b"a certificate").decode()
+    _config(tmp_path / "config", api.url, {"client-certificate-data": data})
+    certificate = Cluster.here().http.connection_pool_kw["cert_file"]
+    assert Path(certificate).read_bytes() == b"a certificate"
+
+
+def test_no_cluster_is_said_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    with pytest.raises(RolloutError, match="set KUBECONFIG"):
+        Cluster.here()
+    (port,) = free_ports(1)
+    away = Cluster(f"http://127.0.0.1:{port}", urllib3.PoolManager(retries=False))
+    with pytest.raises(Unreachable, match=f"127.0.0.1:{port}"):
+        away.get("/api")
