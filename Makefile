@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 COMPILE := $(RUN) -m uv pip compile -q pyproject.toml --generate-hashes \
-  --no-annotate --no-header --python-version 3.11
+  --no-annotate --no-header --universal --python-version 3.11
 CONTAINER ?= $(shell command -v podman || command -v docker)
 IMAGE ?= intent-classifier
 PROMOTER ?= intent-canary:latest
