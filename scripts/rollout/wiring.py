@@ -17,29 +17,27 @@ from scripts.rollout.errors import RolloutError
 from scripts.rollout.integrations.events import Events
 from scripts.rollout.integrations.hooks import PolicyHooks
 from scripts.rollout.integrations.webhook import Notify
-from scripts.rollout.journal.broadcast import Heard, Listener, Report, copy_to
+from scripts.rollout.journal.broadcast import Broadcast, Listener, Report, copy_to
 from scripts.rollout.journal.configmap import ConfigMapJournal
 from scripts.rollout.journal.file import FileJournal
-from scripts.rollout.loop.world import (
-    Counted,
-    Journal,
-    Metrics,
-    PairSource,
-    Shared,
-    World,
-)
+from scripts.rollout.journal.port import Journal, SharedJournal
+from scripts.rollout.loop.world import World
+from scripts.rollout.metrics.port import Metrics
 from scripts.rollout.metrics.prometheus import Prometheus
 from scripts.rollout.metrics.scrape import Scrape
 from scripts.rollout.policy.policy import Policy
-from scripts.rollout.shadow.asker import Paired, Shadow, Synthetic
+from scripts.rollout.shadow.asker import PairAsker
+from scripts.rollout.shadow.pairs import PairSource
+from scripts.rollout.shadow.sources import Shadow, Synthetic
 from scripts.rollout.traffic import httproute
 from scripts.rollout.traffic.gateway import GatewayTraffic
-from scripts.rollout.traffic.knative import KserveTraffic
+from scripts.rollout.traffic.knative import KnativeTraffic
+from scripts.rollout.traffic.port import CountedTraffic
 from scripts.rollout.traffic.standard import StandardTraffic
 
 _cluster = cache(Cluster.here)
-ON_CLUSTER: Mapping[str, Callable[[Cluster, str, str, str], Counted]] = {
-    "knative": KserveTraffic,
+ON_CLUSTER: Mapping[str, Callable[[Cluster, str, str, str], CountedTraffic]] = {
+    "knative": KnativeTraffic,
     "gateway": GatewayTraffic,
     "standard": StandardTraffic,
 }
@@ -49,7 +47,7 @@ ON_CLUSTER: Mapping[str, Callable[[Cluster, str, str, str], Counted]] = {
 class Backend:
     """What moves traffic, and how its pages are asked for."""
 
-    traffic: Counted
+    traffic: CountedTraffic
     http: urllib3.PoolManager | None = None
 
 
@@ -91,7 +89,9 @@ def subject(policy: Policy) -> str:
     return find(policy.target.namespace, policy.target.name)
 
 
-def journal(folder: Path, key: str, *, on_cluster: bool, owner: str = "") -> Shared:
+def journal(
+    folder: Path, key: str, *, on_cluster: bool, owner: str = ""
+) -> SharedJournal:
     """Where the rollouts of a target are written down; whoever begins one says whose.
 
     Raises RolloutError.
@@ -103,7 +103,7 @@ def journal(folder: Path, key: str, *, on_cluster: bool, owner: str = "") -> Sha
     return ConfigMapJournal(_cluster(), namespace, name, holder, owner)
 
 
-def journal_of(folder: Path, policy: Policy) -> Shared:
+def journal_of(folder: Path, policy: Policy) -> SharedJournal:
     """Where a policy's rollouts are written down. Raises RolloutError."""
     if not is_on_cluster(policy):
         return journal(folder, policy.key, on_cluster=False)
@@ -113,7 +113,7 @@ def journal_of(folder: Path, policy: Policy) -> Shared:
 def heard(
     folder: Path,
     policy: Policy,
-    kept: Shared,
+    kept: SharedJournal,
     copy: str | None,
     say: Callable[[str], None],
     hooks: Sequence[Listener] = (),
@@ -129,7 +129,7 @@ def heard(
     whole = kept.path if isinstance(kept, FileJournal) else copy
     if whole not in (None, "-"):
         others.append(Report(Path(str(whole)), say))
-    return Heard(kept, copy_to(copy) if copy else None, [*others, *hooks])
+    return Broadcast(kept, copy_to(copy) if copy else None, [*others, *hooks])
 
 
 def copied(folder: Path, key: str) -> Path:
@@ -140,7 +140,7 @@ def copied(folder: Path, key: str) -> Path:
 def world(
     folder: Path,
     policy: Policy,
-    kept: Shared,
+    kept: SharedJournal,
     *,
     is_quiet: bool,
     copy: str | None = None,
@@ -173,17 +173,17 @@ def _pair_sources(
     policy: Policy, chosen: Backend, say: Callable[[str], None]
 ) -> tuple[PairSource, ...]:
     http = chosen.http or urllib3.PoolManager(maxsize=32, retries=False)
-    found: list[Paired] = []
+    found: list[PairAsker] = []
     find = chosen.traffic.pages
     if policy.shadow is not None:
         token = os.environ.get("RECORDING_TOKEN", "")
         if not token:
             raise RolloutError("shadow: expected RECORDING_TOKEN in the environment")
         users = Shadow(policy.shadow.share, token, http)
-        found.append(Paired(users, find, http, say, counts=True))
+        found.append(PairAsker(users, find, http, say, counts=True))
     if policy.synthetic is not None:
         made = Synthetic(policy.synthetic.rps, _sentences(policy.synthetic.texts))
-        found.append(Paired(made, find, http, say, counts=policy.synthetic.counts))
+        found.append(PairAsker(made, find, http, say, counts=policy.synthetic.counts))
     return tuple(found)
 
 

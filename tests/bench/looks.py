@@ -31,11 +31,12 @@ from scripts.rollout.evidence.evidence import Evidence
 from scripts.rollout.journal.file import FileJournal
 from scripts.rollout.journal.replay import journal as replayed
 from scripts.rollout.loop.runner import Runner
-from scripts.rollout.loop.world import Pages, World
+from scripts.rollout.loop.world import World
+from scripts.rollout.metrics.port import Pages
 from scripts.rollout.metrics.scrape import Scrape
 from scripts.rollout.policy.reader import parse
 from scripts.rollout.state.actions import Warmed
-from scripts.rollout.state.state import View
+from scripts.rollout.state.observation import View
 from tests.rollout.metrics.test_scrape import served
 from tests.rollout.worlds import CANARY, STABLE, view
 

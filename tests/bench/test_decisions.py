@@ -5,15 +5,14 @@ import pytest
 
 from scripts.rollout.decision import measurement
 from scripts.rollout.decision.machine import Machine
-from scripts.rollout.state.state import (
-    Beside,
+from scripts.rollout.state.observation import (
     Delta,
     Observation,
-    Phase,
+    PairedDelta,
     Replicas,
-    State,
     View,
 )
+from scripts.rollout.state.state import Phase, State
 from tests.bench.decisions import (
     BROKEN,
     BUDGET,
@@ -85,12 +84,12 @@ class Single:
     def see(self, seen: Seen, now_s: float) -> None:
         """One look, and the next at once where something was asked for."""
         users = (seen.canary_bad, seen.canary_n, seen.stable_bad, seen.stable_n)
-        beside: tuple[Beside, ...] = ()
+        beside: tuple[PairedDelta, ...] = ()
         shadow = self.machine.rules.policy.shadow
         if shadow is not None:
             pairs = seen.pairs[shadow.share]
             both = (pairs.canary_bad, pairs.n, pairs.stable_bad, pairs.n)
-            beside = (Beside("shadow", self._delta(*both)),)
+            beside = (PairedDelta("shadow", self._delta(*both)),)
         look = Observation(now_s, self._view(), self._delta(*users), beside=beside)
         self.state = self.machine.step(self.state, look).state
         if not self.state.is_verified:

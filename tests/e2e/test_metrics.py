@@ -8,7 +8,7 @@ import pytest
 from scripts.rollout.cluster.client import Cluster
 from scripts.rollout.metrics.prometheus import Prometheus
 from scripts.rollout.metrics.scrape import Scrape
-from scripts.rollout.traffic.knative import KserveTraffic
+from scripts.rollout.traffic.knative import KnativeTraffic
 from tests.contract.backends import answered
 from tests.e2e.stage import ClusterStage
 from tests.rollout.live import STABLE
@@ -35,11 +35,11 @@ def test_prometheus_says_what_the_pages_say(
     on.until(lambda: on.percent(canary) == 30)
     assert set(answered(on.backend, count=60)) == {"1", "2"}
     namespace = on.backend.namespace
-    outside = KserveTraffic(on.backend.cluster, namespace, "intent", counts)
+    outside = KnativeTraffic(on.backend.cluster, namespace, "intent", counts)
     direct = Scrape(namespace, outside.pages, http=on.backend.cluster.http)
     inside = Cluster(on.backend.cluster.server, on.backend.cluster.http, is_inside=True)
     inside._account = dict  # type: ignore[method-assign]
-    pages = KserveTraffic(inside, namespace, "intent", counts).pages([STABLE, canary])
+    pages = KnativeTraffic(inside, namespace, "intent", counts).pages([STABLE, canary])
     assert pages is not None
     urls = [*pages.gateways, *pages.queues, *pages.predictors]
     with scraping(tmp_path / "prometheus", urls) as server:

@@ -11,9 +11,10 @@ from typing import Any
 
 from scripts.rollout.journal.file import FileJournal
 from scripts.rollout.loop.runner import Runner
-from scripts.rollout.loop.world import Reading, World
+from scripts.rollout.loop.world import World
+from scripts.rollout.metrics.port import Reading
 from scripts.rollout.state.actions import Warmed
-from scripts.rollout.state.state import View
+from scripts.rollout.state.observation import View
 from tests.rollout.worlds import CANARY, POLICY, STABLE, view
 
 INTERVAL_S, RPS = 10, 100

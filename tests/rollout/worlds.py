@@ -11,15 +11,8 @@ from scripts.rollout.evidence.two_sample import Counts
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.policy.reader import parse
 from scripts.rollout.state.actions import Request, SetPercent, Warmed, WarmUp
-from scripts.rollout.state.state import (
-    Decision,
-    Delta,
-    Observation,
-    Phase,
-    Replicas,
-    State,
-    View,
-)
+from scripts.rollout.state.observation import Delta, Observation, Replicas, View
+from scripts.rollout.state.state import Decision, Phase, State
 
 STABLE, CANARY = "r-00001", "r-00002"
 ERRORS = "{name: errors, budget: 2%, weight: 3}"
@@ -78,7 +71,7 @@ def design(
     return Design(
         alpha=0.01,
         beta=0.05,
-        shares=np.array([0.5, 0.5]),
+        weights=np.array([0.5, 0.5]),
         tolerance=np.array([tolerance]),
         budget=np.array([budget]),
         gated=np.array([True]),

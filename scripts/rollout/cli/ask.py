@@ -6,8 +6,9 @@ from scripts.rollout import wiring
 from scripts.rollout.cli import target
 from scripts.rollout.cli.output import emit
 from scripts.rollout.errors import Exit, LockHeld, RolloutError
+from scripts.rollout.journal.port import SharedJournal
+from scripts.rollout.journal.saved import Saved
 from scripts.rollout.loop.runner import Runner
-from scripts.rollout.loop.world import Saved, Shared
 from scripts.rollout.state.actions import Request
 
 
@@ -32,7 +33,7 @@ def run(options: argparse.Namespace) -> Exit:
     return Exit.PROMOTED
 
 
-def _abort(options: argparse.Namespace, journal: Shared, saved: Saved) -> Exit:
+def _abort(options: argparse.Namespace, journal: SharedJournal, saved: Saved) -> Exit:
     policy = target.policy(saved)
     try:
         with journal.lock():

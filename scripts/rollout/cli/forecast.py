@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from scripts.rollout import wiring
-from scripts.rollout.decision import measurement, reasons
+from scripts.rollout import text, wiring
+from scripts.rollout.decision import measurement
 from scripts.rollout.errors import PolicyError, Unreachable
 from scripts.rollout.evidence import ladder
 from scripts.rollout.evidence.ladder import Traffic
 from scripts.rollout.journal import codec
 from scripts.rollout.metrics import counters
 from scripts.rollout.policy.policy import Policy
-from scripts.rollout.state.state import Delta
+from scripts.rollout.state.observation import Delta
 
 FACTORS = (2, 4, 8, 16)
 
@@ -100,7 +100,7 @@ def wider(policy: Policy, traffic: Traffic) -> str:
         seconds = found["secondsToLastGate"]
         if seconds is not None and seconds <= policy.deadlines.rollout:
             budgets = ", ".join(
-                f"{m.name} {reasons.share(m.budget)}" for m in metrics if m.budget
+                f"{m.name} {text.share(m.budget)}" for m in metrics if m.budget
             )
-            return f"{budgets} would take {reasons.duration(seconds)}"
+            return f"{budgets} would take {text.duration(seconds)}"
     return "no wider budgets would either; more requests are needed"

@@ -4,9 +4,9 @@ import argparse
 from typing import Any
 
 from scripts import console
+from scripts.rollout import text
 from scripts.rollout.cli import forecast
 from scripts.rollout.cli.output import emit
-from scripts.rollout.decision import reasons
 from scripts.rollout.errors import Exit, PolicyError
 from scripts.rollout.policy import reader
 from scripts.rollout.report import summary
@@ -34,14 +34,14 @@ def run(options: argparse.Namespace) -> Exit:
 
 def _print(found: dict[str, Any]) -> None:
     rates = ", ".join(
-        f"{each['name']} {reasons.share(each['bad'])} (clusters of {each['phi']:.0f})"
+        f"{each['name']} {text.share(each['bad'])} (clusters of {each['phi']:.0f})"
         for each in found["metrics"]
     )
     print(f"{found['requestsPerSecond']:.1f} requests/s; {rates}")
-    print(f"steps {reasons.percents(found['steps'])}")
+    print(f"steps {text.percents(found['steps'])}")
     console.table(summary.stays(found))
     seconds = found["secondsToLastGate"]
-    total = "never" if seconds is None else reasons.duration(seconds)
-    bake = reasons.duration(found["bakeSeconds"])
+    total = "never" if seconds is None else text.duration(seconds)
+    bake = text.duration(found["bakeSeconds"])
     print(f"last gate after {total}, then {bake} of bake")
     print(f"false alarms in simulated A/A rollouts: {found['falseAlarms']}")

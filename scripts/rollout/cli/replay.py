@@ -3,8 +3,8 @@
 import argparse
 from typing import Any
 
+from scripts.rollout import text
 from scripts.rollout.cli.output import emit, lines_of
-from scripts.rollout.decision import reasons
 from scripts.rollout.errors import Exit, RolloutError
 from scripts.rollout.journal import chain, replay
 from scripts.rollout.policy import reader
@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> Exit:
         emit(options, {"time": at, "note": note}, f"{at:.1f} {note}")
     code = Exit.PROMOTED if found.code is None else found.code
     ended: dict[str, Any] = {"verdict": code.name, "exitCode": int(code)}
-    said = reasons.verdict(code)
+    said = text.verdict(code)
     if found.code is None:
         ended, said = {}, "no rollout begins here, so nothing was decided again"
     if found.lines[1]:

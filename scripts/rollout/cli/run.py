@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from scripts.rollout import wiring
 from scripts.rollout.cli import job
 from scripts.rollout.cli.output import emit
-from scripts.rollout.decision import reasons
 from scripts.rollout.errors import Exit, RolloutError
 from scripts.rollout.journal.entries import so_far
 from scripts.rollout.loop.runner import Runner
@@ -56,7 +55,7 @@ def run(options: argparse.Namespace) -> Exit:
         code = runner.run(once=options.once)
     if code is Exit.PROMOTED:
         world.say(_close_the_trap(options, policy))
-    emit(options, {"verdict": code.name, "exitCode": int(code)}, reasons.verdict(code))
+    emit(options, {"verdict": code.name, "exitCode": int(code)}, text.verdict(code))
     return code
 
 

@@ -4,20 +4,21 @@ import argparse
 
 from scripts.rollout import wiring
 from scripts.rollout.errors import RolloutError
-from scripts.rollout.loop.world import Saved, Shared
+from scripts.rollout.journal.port import SharedJournal
+from scripts.rollout.journal.saved import Saved
 from scripts.rollout.policy import reader
 from scripts.rollout.policy.policy import Policy
 
 Options = argparse.Namespace
 
 
-def journal(options: Options) -> Shared:
+def journal(options: Options) -> SharedJournal:
     """Where it is written down."""
     key = f"{options.namespace}.{options.name}"
     return wiring.journal(options.dir, key, on_cluster=options.cluster)
 
 
-def loaded(journal: Shared) -> Saved:
+def loaded(journal: SharedJournal) -> Saved:
     """Its last commit. Raises RolloutError where there is none."""
     saved = journal.load()
     if saved is None:

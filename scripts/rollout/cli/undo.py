@@ -8,9 +8,8 @@ from scripts.rollout import wiring
 from scripts.rollout.cli import target
 from scripts.rollout.cli.output import emit
 from scripts.rollout.decision import reasons
-from scripts.rollout.decision.draft import ALL
 from scripts.rollout.errors import Exit, RolloutError
-from scripts.rollout.state.state import Phase
+from scripts.rollout.state.state import FULL, Phase
 
 POLL_S = 0.2
 
@@ -32,7 +31,7 @@ def run(options: argparse.Namespace) -> Exit:
             )
         traffic.set_percent(0)
         deadline = time.monotonic() + policy.deadlines.rollback
-        while view is None or view.routed.get(state.stable) != ALL:
+        while view is None or view.routed.get(state.stable) != FULL:
             if time.monotonic() > deadline:
                 seen = reasons.traffic(view) if view else "nothing"
                 emit(options, {"undone": None, "seen": seen}, f"NOT VERIFIED: {seen}")

@@ -10,7 +10,7 @@ from rich.live import Live
 from scripts import console
 from scripts.rollout.cli import target
 from scripts.rollout.errors import Exit
-from scripts.rollout.loop.world import Shared
+from scripts.rollout.journal.port import SharedJournal
 from scripts.rollout.report import live, summary
 
 POLL_S = 0.5
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> Exit:
     return Exit.PROMOTED
 
 
-def _pictures(journal: Shared) -> Iterator[tuple[Group, list[str]]]:
+def _pictures(journal: SharedJournal) -> Iterator[tuple[Group, list[str]]]:
     while True:
         saved = target.loaded(journal)
         notes = live.decisions(journal.tail())

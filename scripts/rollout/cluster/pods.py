@@ -7,7 +7,7 @@ from urllib.parse import quote
 from scripts.inference.clients import model_name
 from scripts.rollout.cluster.client import Cluster, Object, condition
 from scripts.rollout.state.actions import Warmed
-from scripts.rollout.state.state import Replicas
+from scripts.rollout.state.observation import Replicas
 
 OWNER = "serving.kserve.io/inferenceservice"
 CONTAINER = "kserve-container"

@@ -2,33 +2,16 @@
 
 from dataclasses import dataclass, field
 
-from scripts.rollout.decision import measurement
+from scripts.rollout.decision.measurement import Rules
 from scripts.rollout.errors import Exit
-from scripts.rollout.evidence.evidence import Design
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.actions import Action
-from scripts.rollout.state.state import Observation, Pause, Phase, Replicas, State, View
-
-ALL = 100
-
-
-class Rules:
-    """A policy, and the tests that follow from it."""
-
-    def __init__(self, policy: Policy) -> None:
-        """Keep what does not change during a rollout."""
-        self.policy = policy
-        self._designs: dict[tuple[int, ...], Design] = {}
-
-    def design(self, steps: tuple[int, ...]) -> Design:
-        """The tests on these steps."""
-        if steps not in self._designs:
-            self._designs[steps] = measurement.design(self.policy, steps)
-        return self._designs[steps]
+from scripts.rollout.state.observation import Observation, Replicas, View
+from scripts.rollout.state.state import FULL, Pause, Phase, State
 
 
 @dataclass(slots=True)
-class Look:
+class Draft:
     """What `Machine.step` works on; only `state`, `actions` and `notes` leave it."""
 
     rules: Rules
@@ -103,7 +86,7 @@ class Look:
     def promote(self) -> None:
         """Give the canary everything, for good."""
         self.change(phase=Phase.PROMOTING, entered=self.state.now, forced="")
-        self.ask_for(ALL, f"promoting {self.state.canary}")
+        self.ask_for(FULL, f"promoting {self.state.canary}")
 
     def end(self, phase: Phase, code: Exit, note: str) -> None:
         """Be done."""

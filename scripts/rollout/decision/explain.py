@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scripts.rollout.decision.draft import Rules
+from scripts.rollout.decision.measurement import Rules
 from scripts.rollout.evidence.evidence import Design
 from scripts.rollout.evidence.two_sample import Bets, Counts, log_e
 from scripts.rollout.policy.policy import Policy
@@ -66,7 +66,7 @@ def rows(policy: Policy, design: Design, judged: Judged, step: int) -> list[Row]
             high=float(high[i]),
             rollback=float(against[i]),
             rollback_needed=1 / design.alpha,
-            share=float(design.shares[i]),
+            share=float(design.weights[i]),
             gate=float(gates[i, step]) if metric.is_gate else None,
             gate_needed=1 / design.beta,
             margin=float(margins[i, step]),

@@ -5,21 +5,20 @@ people first, then what the revisions are, guards, evidence, and only then a rai
 """
 
 from scripts.rollout.decision import commands, guards, measurement, phases, reasons
-from scripts.rollout.decision.draft import ALL, Look, Rules
+from scripts.rollout.decision.draft import Draft
+from scripts.rollout.decision.measurement import Rules
 from scripts.rollout.errors import RolloutError
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.actions import SetPercent
+from scripts.rollout.state.observation import Delta, Observation, Replicas, View
 from scripts.rollout.state.state import (
+    FULL,
     JUDGED,
     Decision,
-    Delta,
-    Foreseen,
-    Observation,
     Pause,
     Phase,
-    Replicas,
+    Precomputed,
     State,
-    View,
 )
 
 
@@ -50,7 +49,7 @@ def unsafe(view: View) -> str:
             "no revision is rolled out yet; apply a first version and wait until it is "
             "Ready"
         )
-    if view.percent is not None and not 0 <= view.percent <= ALL:
+    if view.percent is not None and not 0 <= view.percent <= FULL:
         return (
             f"canaryTrafficPercent is {view.percent}, expected 0 to 100: KServe takes "
             "it and Knative refuses it; patch it to 0 first"
@@ -59,7 +58,7 @@ def unsafe(view: View) -> str:
         return (
             f"no canary beside {view.rolledout}; apply the new version with 0 percent"
         )
-    if view.percent is None or view.percent == ALL:
+    if view.percent is None or view.percent == FULL:
         return (
             f"canaryTrafficPercent is {view.percent or 'absent'}, so KServe promotes "
             f"{view.created} as soon as it is ready; patch it to 0 first"
@@ -86,7 +85,7 @@ class Machine:
         self.rules = Rules(policy)
 
     def step(
-        self, state: State, seen: Observation, foreseen: Foreseen | None = None
+        self, state: State, seen: Observation, foreseen: Precomputed | None = None
     ) -> Decision:
         """Look once. A clock that went backwards stands still here.
 
@@ -94,68 +93,68 @@ class Machine:
         """
         if state.is_over:
             return Decision(state, (), ())
-        look = Look(self.rules, state, seen)
-        look.change(now=max(seen.time, state.now), tick=state.tick + 1, verdict=None)
+        draft = Draft(self.rules, state, seen)
+        draft.change(now=max(seen.time, state.now), tick=state.tick + 1, verdict=None)
         for request in seen.requests:
-            commands.answer(look, request)
-        guards.revisions(look)
-        guards.canary(look)
-        if not look.state.is_over:
-            _measure(look, foreseen)
-            if not commands.is_promoted_by_order(look):
-                phases.HANDLERS[look.state.phase](look)
-            guards.deadlines(look)
-            _steer(look)
-        return Decision(look.state, tuple(look.actions), tuple(look.notes))
+            commands.answer(draft, request)
+        guards.revisions(draft)
+        guards.canary(draft)
+        if not draft.state.is_over:
+            _measure(draft, foreseen)
+            if not commands.is_promoted_by_order(draft):
+                phases.HANDLERS[draft.state.phase](draft)
+            guards.deadlines(draft)
+            _steer(draft)
+        return Decision(draft.state, tuple(draft.actions), tuple(draft.notes))
 
 
-def _measure(look: Look, foreseen: Foreseen | None) -> None:
+def _measure(draft: Draft, foreseen: Precomputed | None) -> None:
     """Add what was counted to the evidence, and roll back where it is enough."""
-    state, delta = look.state, look.seen.delta
+    state, delta = draft.state, draft.seen.delta
     if delta is not None:
-        _hear(look, delta)
+        _hear(draft, delta)
     users = () if delta is None else (delta,)
-    beside = (each.delta for each in look.seen.beside if each.counts)
+    beside = (each.delta for each in draft.seen.beside if each.counts)
     scrapes = [(state.now, counted) for counted in (*users, *beside)]
     if not scrapes:
         return
     is_judged = state.phase in JUDGED or state.phase is Phase.HELD
     if state.judged is None or not (is_judged or state.pause is Pause.HAND):
         return
-    policy, design = look.policy, look.rules.design(state.steps)
+    policy, design = draft.policy, draft.rules.design(state.steps)
     if foreseen is not None and foreseen.holds(state):
         judged = foreseen.judged
     else:
         judged = measurement.update(
             policy, design, state.judged, scrapes, state.weight
         )[-1]
-    look.change(judged=judged)
+    draft.change(judged=judged)
     if judged.evidence.must_roll_back(design):
         reason, code = reasons.why_rolled_back(policy, design, judged)
-        look.roll_back(Phase.ROLLED_BACK, reason, code)
+        draft.roll_back(Phase.ROLLED_BACK, reason, code)
 
 
-def _hear(look: Look, delta: Delta) -> None:
+def _hear(draft: Draft, delta: Delta) -> None:
     """Remember that there are metrics, how many requests, and the stable before."""
-    state = look.state
-    rps, peak = _load(look, delta)
-    look.change(heard=state.now, rps=rps, peak_load=peak)
+    state = draft.state
+    rps, peak = _load(draft, delta)
+    draft.change(heard=state.now, rps=rps, peak_load=peak)
     if state.phase is Phase.PREFLIGHT:
-        known = [each for each in (*look.seen.history, delta) if _has_stable(each)]
-        look.change(known=(*state.known, *known))
+        known = [each for each in (*draft.seen.history, delta) if _has_stable(each)]
+        draft.change(known=(*state.known, *known))
 
 
 def _has_stable(delta: Delta) -> bool:
     return any(row[3] for row in delta.metrics.values())
 
 
-def _load(look: Look, delta: Delta) -> tuple[float, float]:
+def _load(draft: Draft, delta: Delta) -> tuple[float, float]:
     """Requests a second in all, and the most that one replica was seen to carry."""
-    state, view = look.state, look.view
+    state, view = draft.state, draft.view
     elapsed = state.now - state.heard
     if elapsed <= 0 or view is None:
         return state.rps, state.peak_load
-    name = look.policy.metrics[0].name
+    name = draft.policy.metrics[0].name
     _, canary_n, _, stable_n = delta.row(name)
     peak = state.peak_load
     for revision, n in ((state.canary, canary_n), (state.stable, stable_n)):
@@ -165,11 +164,11 @@ def _load(look: Look, delta: Delta) -> tuple[float, float]:
     return (canary_n + stable_n) / elapsed, peak
 
 
-def _steer(look: Look) -> None:
+def _steer(draft: Draft) -> None:
     """Ask for the percent until it is what the InferenceService has."""
-    state, view = look.state, look.view
+    state, view = draft.state, draft.view
     if state.is_over or state.is_verified or state.pause is Pause.HAND:
         return
     percent = None if state.phase is Phase.PROMOTING else state.weight
     if view is None or view.percent != percent:
-        look.actions.append(SetPercent(percent))
+        draft.actions.append(SetPercent(percent))

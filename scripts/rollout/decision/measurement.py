@@ -13,10 +13,12 @@ from scripts.rollout.evidence.drift import Labels
 from scripts.rollout.evidence.evidence import Design, Evidence
 from scripts.rollout.evidence.interval import Interval
 from scripts.rollout.evidence.ladder import Traffic
-from scripts.rollout.evidence.two_sample import PRIOR_BAD, PRIOR_REQUESTS, Counts
+from scripts.rollout.evidence.processes import PRIOR_BAD, PRIOR_REQUESTS
+from scripts.rollout.evidence.two_sample import Counts
 from scripts.rollout.policy.metric import Metric
 from scripts.rollout.policy.policy import Policy
-from scripts.rollout.state.state import Delta, Judged
+from scripts.rollout.state.observation import Delta
+from scripts.rollout.state.state import Judged
 
 EPOCH_S = 60.0
 ENOUGH_BAD = 10.0
@@ -27,12 +29,13 @@ CEILING_WEIGHT = 1.0
 def design(policy: Policy, steps: Sequence[int]) -> Design:
     """The tests that a policy asks for, on these steps."""
     metrics = policy.metrics
-    weights = [m.weight if m.mode == "decide" else 0.0 for m in metrics]
-    shares = np.array([*weights, CEILING_WEIGHT])
+    weights = np.array(
+        [*(m.weight if m.mode == "decide" else 0.0 for m in metrics), CEILING_WEIGHT]
+    )
     return Design(
         alpha=policy.risk.false_rollback,
         beta=policy.risk.bad_promotion,
-        shares=shares / shares.sum(),
+        weights=weights / weights.sum(),
         tolerance=np.array([m.tolerance or 0.0 for m in metrics]),
         budget=np.array([m.budget or 1.0 for m in metrics]),
         gated=np.array([m.is_gate for m in metrics]),
@@ -198,3 +201,18 @@ def _counts(
     rows[:, drifting] = np.stack(columns, axis=-1)[:, None]
     stable_rate = np.where(drifting, share[:, None], math.nan)
     return Counts(*np.moveaxis(rows, -1, 0)), stable_rate, labels
+
+
+class Rules:
+    """A policy, and the tests that follow from it."""
+
+    def __init__(self, policy: Policy) -> None:
+        """Keep what does not change during a rollout."""
+        self.policy = policy
+        self._designs: dict[tuple[int, ...], Design] = {}
+
+    def design(self, steps: tuple[int, ...]) -> Design:
+        """The tests on these steps."""
+        if steps not in self._designs:
+            self._designs[steps] = design(self.policy, steps)
+        return self._designs[steps]

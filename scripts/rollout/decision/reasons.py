@@ -4,46 +4,16 @@ import math
 from collections.abc import Sequence
 
 from scripts.rollout.decision import explain
-from scripts.rollout.decision.draft import Rules
+from scripts.rollout.decision.measurement import Rules
 from scripts.rollout.errors import Exit
 from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.evidence.evidence import Design
 from scripts.rollout.policy.policy import Policy
-from scripts.rollout.state.state import JUDGED, Judged, Observation, Phase, State, View
+from scripts.rollout.state.observation import Observation, View
+from scripts.rollout.state.state import JUDGED, Judged, Phase, State
+from scripts.rollout.text import duration, number, share
 
 MOST_LABELS = 3
-
-
-def duration(seconds: float) -> str:
-    """Such as 40s, 3m05s or 2h10m."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02}s"
-    return f"{whole // 3600}h{whole % 3600 // 60:02}m"
-
-
-def share(value: float) -> str:
-    """A fraction as percent."""
-    return f"{value * 100:.2f}%"
-
-
-def percents(steps: Sequence[int]) -> str:
-    """Steps as 5/10/25/50."""
-    return "/".join(map(str, steps))
-
-
-def number(e_value: float) -> str:
-    """An e-value, short whatever its size."""
-    if 100 <= e_value < 1e6:
-        return f"{e_value:,.0f}"
-    return f"{e_value:.3g}" if 0.05 <= e_value < 100 else f"{e_value:.1e}"
-
-
-def verdict(code: Exit) -> str:
-    """An exit code in a line."""
-    return f"verdict: {code.name.lower()}, exit code {int(code)}"
 
 
 def traffic(view: View) -> str:
@@ -63,7 +33,7 @@ def dispersions(policy: Policy, phi: Array, sources: Sequence[str]) -> list[str]
 
 def why_rolled_back(policy: Policy, design: Design, judged: Judged) -> tuple[str, Exit]:
     """The largest part of the sum, with its numbers; the ceiling is a guard."""
-    parts = design.shares * judged.evidence.against()
+    parts = design.weights * judged.evidence.against()
     largest = int(parts.argmax())
     total, needed = number(float(parts.sum())), number(1 / design.alpha)
     rows = explain.rows(policy, design, judged, 0)

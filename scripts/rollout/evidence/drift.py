@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from scripts.rollout.evidence.arrays import Array
-from scripts.rollout.evidence.two_sample import SHRINKAGE, Counts
+from scripts.rollout.evidence.processes import SHRINKAGE
+from scripts.rollout.evidence.two_sample import Counts
 
 
 @dataclass(frozen=True, slots=True)

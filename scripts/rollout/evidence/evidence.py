@@ -12,14 +12,8 @@ import numpy.typing as npt
 from scripts.rollout.evidence import one_sample
 from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.evidence.mixture import Mixture
-from scripts.rollout.evidence.two_sample import (
-    EXCESSES,
-    Bets,
-    Counts,
-    Fine,
-    Worse,
-    log_e,
-)
+from scripts.rollout.evidence.processes import EXCESSES, GateEvidence, RollbackEvidence
+from scripts.rollout.evidence.two_sample import Bets, Counts, log_e
 
 LARGEST_MARGIN = 0.9
 FULL = 100.0
@@ -31,7 +25,7 @@ class Design:
 
     `alpha`: probability of ever rolling back a canary that is not worse.
     `beta`: probability of ever giving a canary more than its gate allows.
-    `shares` (M + 1): weights of the evidence in the sum, the ceiling's last; sum 1.
+    `weights` (M + 1): weights of the evidence in the sum, the ceiling's last; sum 1.
     `tolerance` (M): excess that is no reason to roll back, 0 but for drift.
     `budget` (M): excess bad share of all traffic that a gate must rule out.
     `gated` (M): whether a metric keeps gates shut.
@@ -45,7 +39,7 @@ class Design:
 
     alpha: float
     beta: float
-    shares: Array
+    weights: Array
     tolerance: Array
     budget: Array
     gated: npt.NDArray[np.bool_]
@@ -69,18 +63,18 @@ class Design:
 class Evidence:
     """All e-processes of a rollout; leading axes as in the counts."""
 
-    worse: Worse
+    worse: RollbackEvidence
     ceiling: Mixture
-    gates: Fine
+    gates: GateEvidence
 
     @classmethod
     def begin(cls, design: Design, bad: Array, n: Array) -> "Evidence":
         """None yet; `bad` of `n` (..., M) is what is known of the stable."""
         lead, steps = bad.shape, design.steps.shape[-1]
         return cls(
-            Worse.begin(lead),
+            RollbackEvidence.begin(lead),
             Mixture.begin((*lead[:-1], len(one_sample.BEYOND))),
-            Fine.begin((*lead, steps), bad[..., None], n[..., None]),
+            GateEvidence.begin((*lead, steps), bad[..., None], n[..., None]),
         )
 
     def update(
@@ -120,11 +114,11 @@ class Evidence:
         gate_bad, gate_n = by_gate.compared_stable
         return [
             Evidence(
-                Worse(
+                RollbackEvidence(
                     mixtures[t], worse.stable_bad[t] + bad[t], worse.stable_n[t] + n[t]
                 ),
                 ceilings[t],
-                Fine(
+                GateEvidence(
                     gate_logs[t],
                     gates.canary_bad[t] + by_gate.canary_bad[t],
                     gates.canary_n[t] + by_gate.canary_n[t],
@@ -146,7 +140,7 @@ class Evidence:
 
     def sum_against(self, design: Design) -> Array:
         """The weighted sum of what speaks for a rollback (...)."""
-        total: Array = (design.shares * self.against()).sum(axis=-1)
+        total: Array = (design.weights * self.against()).sum(axis=-1)
         return total
 
     def opens(self, design: Design) -> npt.NDArray[np.bool_]:

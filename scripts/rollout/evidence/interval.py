@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from scripts.rollout.evidence.arrays import Array
-from scripts.rollout.evidence.two_sample import SHRINKAGE, Bets, Counts, log_e
+from scripts.rollout.evidence.processes import SHRINKAGE
+from scripts.rollout.evidence.two_sample import Bets, Counts, log_e
 
 HALF = np.array([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.9])
 DIFFERENCES = np.concatenate([-HALF[::-1], [0.0], HALF])

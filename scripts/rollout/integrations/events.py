@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from scripts.rollout.cluster.client import MANAGER, Cluster, reference
 from scripts.rollout.errors import Unreachable
-from scripts.rollout.loop.world import Saved
+from scripts.rollout.journal.saved import Saved
 from scripts.rollout.state.state import Phase
 
 NORMAL = (Phase.PREFLIGHT, Phase.WARMUP, Phase.STEP, Phase.BAKE, Phase.PROMOTING)

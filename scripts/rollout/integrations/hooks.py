@@ -16,7 +16,7 @@ from typing import Any
 
 import urllib3
 
-from scripts.rollout.loop.world import Saved
+from scripts.rollout.journal.saved import Saved
 from scripts.rollout.policy.integrations import Hook
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.actions import Answer, Consult, Says

@@ -14,7 +14,7 @@ from typing import Any
 
 import urllib3
 
-from scripts.rollout.loop.world import Saved
+from scripts.rollout.journal.saved import Saved
 from scripts.rollout.policy.integrations import Webhook
 
 TRIES, FIRST_PAUSE_S, PATIENCE_S = 5, 0.5, 10.0

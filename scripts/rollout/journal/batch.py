@@ -7,22 +7,23 @@ stays. So a replay works it out in blocks, and again from where the weight chang
 from collections.abc import Sequence
 
 from scripts.rollout.decision import measurement
-from scripts.rollout.decision.draft import Rules
-from scripts.rollout.state.state import Foreseen, Observation, State
+from scripts.rollout.decision.measurement import Rules
+from scripts.rollout.state.observation import Observation
+from scripts.rollout.state.state import Precomputed, State
 
 SMALLEST, LARGEST = 8, 1024
 
 
-class Ahead:
+class Batch:
     """The evidence after each of the recorded looks, block by block."""
 
     def __init__(self, rules: Rules, looks: Sequence[Observation]) -> None:
         """Nothing is worked out yet."""
         self._rules, self._looks = rules, looks
-        self._block: list[Foreseen] = []
+        self._block: list[Precomputed] = []
         self._start, self._size = 0, SMALLEST
 
-    def after(self, state: State, look: int) -> Foreseen | None:
+    def after(self, state: State, look: int) -> Precomputed | None:
         """That after this look, from `state`; None where none is to be had."""
         found = self._at(look)
         if found is not None and found.holds(state):
@@ -31,11 +32,11 @@ class Ahead:
         self._block, self._start = self._worked_out(state, look), look
         return self._at(look)
 
-    def _at(self, look: int) -> Foreseen | None:
+    def _at(self, look: int) -> Precomputed | None:
         place = look - self._start
         return self._block[place] if 0 <= place < len(self._block) else None
 
-    def _worked_out(self, state: State, look: int) -> list[Foreseen]:
+    def _worked_out(self, state: State, look: int) -> list[Precomputed]:
         judged = state.judged
         scrapes, now = [], state.now
         for seen in self._looks[look : look + self._size]:
@@ -49,6 +50,6 @@ class Ahead:
         found = measurement.update(policy, design, judged, scrapes, state.weight)
         befores = [judged, *found]
         return [
-            Foreseen(after, before, state.weight)
+            Precomputed(after, before, state.weight)
             for after, before in zip(found, befores, strict=False)
         ]

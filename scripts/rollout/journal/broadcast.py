@@ -6,14 +6,15 @@ from typing import Any
 
 import orjson
 
-from scripts.rollout.loop.world import Journal, Saved
+from scripts.rollout.journal.port import Journal
+from scripts.rollout.journal.saved import Saved
 from scripts.rollout.report import page
 from scripts.rollout.state.actions import Request
 
 Listener = Callable[[Saved], None]
 
 
-class Heard:
+class Broadcast:
     """Another journal, and who listens to it."""
 
     def __init__(

@@ -18,7 +18,7 @@ from scripts.rollout.cluster.lease import Lease
 from scripts.rollout.errors import LockHeld, Refused, Unreachable
 from scripts.rollout.journal import chain, codec
 from scripts.rollout.journal.file import decoded, following
-from scripts.rollout.loop.world import Saved
+from scripts.rollout.journal.saved import Saved
 from scripts.rollout.state.actions import Request
 
 STATE, ENTRIES, REQUESTS = "state.json.gz", "journal.jsonl", "requests.jsonl"

@@ -4,11 +4,12 @@ import json
 from typing import Any
 
 from scripts.rollout.decision import explain
-from scripts.rollout.decision.draft import Rules
+from scripts.rollout.decision.measurement import Rules
 from scripts.rollout.errors import Exit
 from scripts.rollout.journal import codec
 from scripts.rollout.state.actions import Action, Consult, SetPercent, WarmUp
-from scripts.rollout.state.state import Decision, Observation, Pause, State
+from scripts.rollout.state.observation import Observation
+from scripts.rollout.state.state import Decision, Pause, State
 
 
 def look(rules: Rules, seen: Observation, decision: Decision) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any, TextIO
 
 from scripts.rollout.errors import JournalError, LockHeld
 from scripts.rollout.journal import chain, codec
-from scripts.rollout.loop.world import Saved
+from scripts.rollout.journal.saved import Saved
 from scripts.rollout.state.actions import Request
 from scripts.rollout.state.state import SCHEMA
 

@@ -11,27 +11,18 @@ from itertools import groupby, pairwise
 from typing import Any
 
 from scripts.rollout.decision import measurement
-from scripts.rollout.decision.draft import ALL
 from scripts.rollout.decision.machine import Machine
 from scripts.rollout.errors import Exit, JournalError, RolloutError
 from scripts.rollout.journal import chain, codec
-from scripts.rollout.journal.batch import Ahead
+from scripts.rollout.journal.batch import Batch
 from scripts.rollout.journal.entries import encoded, so_far
-from scripts.rollout.loop.world import Reading
 from scripts.rollout.metrics import counters
-from scripts.rollout.metrics.counters import ERRORS, REQUESTS, TIMED, UP_TO
+from scripts.rollout.metrics.port import ERRORS, REQUESTS, TIMED, UP_TO, Reading
 from scripts.rollout.policy import reader
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.actions import Answer, Consult, Says, Warmed, WarmUp
-from scripts.rollout.state.state import (
-    Decision,
-    Delta,
-    Observation,
-    Phase,
-    Replicas,
-    State,
-    View,
-)
+from scripts.rollout.state.observation import Delta, Observation, Replicas, View
+from scripts.rollout.state.state import FULL, Decision, Phase, State
 
 COLUMNS = ["time_s", "arm", "requests", "errors", "slow"]
 CANARY, STABLE = "canary", "stable"
@@ -83,7 +74,7 @@ def _again(
     machine: Machine, state: State, looks: Sequence[tuple[int, dict[str, Any]]]
 ) -> Iterator[Decision]:
     seen = [codec.decode(Observation, record["seen"]) for _, record in looks]
-    ahead = Ahead(machine.rules, seen)
+    ahead = Batch(machine.rules, seen)
     for i, (number, record) in enumerate(looks):
         decision = machine.step(state, seen[i], ahead.after(state, i))
         state = decision.state
@@ -146,7 +137,7 @@ def _follow(
     machine: Machine, state: State, looks: Sequence[Observation]
 ) -> Iterator[Decision]:
     """Decide in a world that does at once what is asked for, and where hooks agree."""
-    warmed, answer, ahead = None, None, Ahead(machine.rules, looks)
+    warmed, answer, ahead = None, None, Batch(machine.rules, looks)
     for i, seen in enumerate(looks):
         there = replace(seen, view=_view(state), warmed=warmed, answer=answer)
         decision = machine.step(state, there, ahead.after(state, i))
@@ -174,7 +165,7 @@ def _view(state: State) -> View:
         ready=state.canary,
         rolledout=state.canary if is_promoted else state.stable,
         percent=None if is_promoted else state.weight,
-        routed={state.canary: state.weight, state.stable: ALL - state.weight},
+        routed={state.canary: state.weight, state.stable: FULL - state.weight},
         replicas={state.canary: Replicas(1), state.stable: Replicas(1)},
     )
 

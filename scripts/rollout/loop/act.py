@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from scripts.rollout.decision.draft import ALL
 from scripts.rollout.errors import Unreachable
 from scripts.rollout.journal import codec
 from scripts.rollout.loop.world import World
 from scripts.rollout.state.actions import Action, Consult, SetPercent, Warmed, WarmUp
-from scripts.rollout.state.state import State
+from scripts.rollout.state.state import FULL, State
 
 READ_BACK_S, POLL_S = 5.0, 0.1
 
@@ -42,7 +41,7 @@ def _set_percent(world: World, percent: int | None, canary: str) -> dict[str, An
     except Unreachable as error:
         world.say(f"percent {percent} could not be set: {error}")
         return {"failed": str(error)}
-    wanted = ALL if percent is None else percent
+    wanted = FULL if percent is None else percent
     view = world.traffic.observe()
     for _ in range(round(READ_BACK_S / POLL_S)):
         if view is not None and view.routed.get(canary, 0) == wanted:

@@ -5,18 +5,20 @@ import math
 from collections.abc import Sequence
 
 from scripts.rollout.errors import Unreachable
-from scripts.rollout.loop.world import Reading, Saved, World
+from scripts.rollout.journal.saved import Saved
+from scripts.rollout.loop.world import World
 from scripts.rollout.metrics import counters
+from scripts.rollout.metrics.port import Reading
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.shadow import pairs
-from scripts.rollout.shadow.pairs import Apart
+from scripts.rollout.shadow.pairs import Disagreements
 from scripts.rollout.state.actions import Request
-from scripts.rollout.state.state import Beside, Delta, Observation
+from scripts.rollout.state.observation import Delta, Observation, PairedDelta
 
 
 def look(
     policy: Policy, world: World, saved: Saved
-) -> tuple[Observation, Reading | None, Apart]:
+) -> tuple[Observation, Reading | None, Disagreements]:
     """The world now, the raw counters, and answers that wait for their true labels."""
     arms = (saved.state.canary, saved.state.stable)
     view, reading = world.traffic.observe(), world.metrics.read(arms)
@@ -41,7 +43,7 @@ def look(
 
 def _beside(
     policy: Policy, world: World, saved: Saved, requests: Sequence[Request]
-) -> tuple[Apart, tuple[Beside, ...]]:
+) -> tuple[Disagreements, tuple[PairedDelta, ...]]:
     """What was counted beside the users' requests, and what people know of it."""
     apart, found = pairs.judged(policy, saved.apart, requests)
     for each in world.pair_sources:
@@ -50,7 +52,7 @@ def _beside(
             apart = pairs.apart(apart, taken)
         if taken:
             delta = pairs.counted(policy, taken)
-            found = (*found, Beside(each.name, delta, each.counts))
+            found = (*found, PairedDelta(each.name, delta, each.counts))
     return apart, found
 
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 from scripts.rollout.decision import machine
-from scripts.rollout.decision.draft import ALL
 from scripts.rollout.decision.machine import Machine
 from scripts.rollout.errors import (
     Exit,
@@ -18,18 +17,14 @@ from scripts.rollout.errors import (
     Unreachable,
 )
 from scripts.rollout.journal import codec, entries
+from scripts.rollout.journal.saved import Saved
 from scripts.rollout.loop import act, observe
-from scripts.rollout.loop.world import Saved, World
-from scripts.rollout.metrics import counters
+from scripts.rollout.loop.world import World
+from scripts.rollout.metrics import port
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.actions import Action
-from scripts.rollout.state.state import (
-    Decision,
-    Pause,
-    Phase,
-    State,
-    View,
-)
+from scripts.rollout.state.observation import View
+from scripts.rollout.state.state import FULL, Decision, Pause, Phase, State
 
 SETTLE_S = 0.5
 
@@ -133,7 +128,7 @@ class Runner:
         saved = replace(
             self.saved,
             state=decision.state,
-            reading=counters.merged(self.saved.reading, reading or {}),
+            reading=port.merged(self.saved.reading, reading or {}),
             read_at=self.saved.read_at if reading is None else seen.time,
             warmed=None,
             requests=self.saved.requests + len(seen.requests),
@@ -191,5 +186,5 @@ def _still_holds(state: State, view: View | None) -> None:
     """Raises RolloutError where a percent has come back after the promotion."""
     if view is None or state.phase is not Phase.PROMOTED:
         return
-    if view.percent not in (None, ALL):
+    if view.percent not in (None, FULL):
         raise RolloutError(machine.unsafe(view) or f"{state.canary} was undone by hand")

@@ -2,24 +2,24 @@
 
 from collections.abc import Iterator, Mapping
 
-from scripts.rollout.loop.world import Reading, Sample
+from scripts.rollout.metrics.port import (
+    BAD,
+    CONFIDENCE,
+    ENDLESS,
+    ERRORS,
+    LABEL,
+    REQUESTS,
+    STARTED,
+    TIMED,
+    TIMEOUTS,
+    TOTAL,
+    UP_TO,
+    Reading,
+    Sample,
+)
 from scripts.rollout.policy.metric import Metric
 from scripts.rollout.policy.policy import Policy
-from scripts.rollout.state.state import Delta
-
-REQUESTS, ERRORS, TIMEOUTS = "requests", "errors", "timeouts"
-TIMED, STARTED = "timed", "started"
-UP_TO, LABEL, CONFIDENCE = "le:", "label:", "confidence:"
-BAD, TOTAL = "bad:", "total:"
-ENDLESS = "+Inf"
-
-
-def merged(before: Reading, now: Reading) -> Reading:
-    """The newest sample of every instance, also of those that did not answer."""
-    return {
-        revision: {**before.get(revision, {}), **now.get(revision, {})}
-        for revision in {**before, **now}
-    }
+from scripts.rollout.state.observation import Delta
 
 
 def delta(

@@ -8,10 +8,9 @@ from typing import Any
 import urllib3
 
 from scripts.rollout.errors import Unreachable
-from scripts.rollout.loop.world import Reading
-from scripts.rollout.metrics import exposition
-from scripts.rollout.metrics.counters import BAD, TOTAL, merged
+from scripts.rollout.metrics import envoy, predictor, queue_proxy
 from scripts.rollout.metrics.exposition import Series
+from scripts.rollout.metrics.port import BAD, TOTAL, Reading, merged
 from scripts.rollout.policy.metric import REVISION, PromQL
 
 TIMEOUT_S = 10.0
@@ -87,20 +86,20 @@ class Prometheus:
         return found
 
     def _queries(self, revisions: Sequence[str]) -> list[str]:
-        names = "|".join(exposition.PREDICTOR_FAMILIES[:-1])
+        names = "|".join(predictor.PREDICTOR_FAMILIES[:-1])
         wanted = "|".join(revisions)
         queries = [f'{{__name__=~"{names}",revision=~"{wanted}"}}']
         if self._counts == "queue-proxy":
-            info = f'{exposition.QUEUE_INFO}{{kn_revision_name=~"{wanted}"}}'
-            names = f"({exposition.QUEUE}|{exposition.QUEUE_119})(bucket|count)"
-            old = f"{exposition.QUEUE_118}(count|latencies_bucket|latencies_count)"
+            info = f'{queue_proxy.QUEUE_INFO}{{kn_revision_name=~"{wanted}"}}'
+            names = f"({queue_proxy.QUEUE}|{queue_proxy.QUEUE_119})(bucket|count)"
+            old = f"{queue_proxy.QUEUE_118}(count|latencies_bucket|latencies_count)"
             queries += [
                 info,
                 f'{{__name__=~"{names}"}} and on (job, instance) {info}',
                 f'{{__name__=~"{old}",revision_name=~"{wanted}"}}',
             ]
         if self._counts == "gateway":
-            names = "|".join(exposition.proxy_names())
+            names = "|".join(envoy.proxy_names())
             clusters = "|".join(f"{self._namespace}/{each}" for each in revisions)
             queries.append(f'{{__name__=~"{names}",envoy_cluster_name=~"{clusters}"}}')
         return queries
@@ -121,11 +120,11 @@ class Prometheus:
         name = f"{kind} {instance}"
         match kind:
             case "gateway":
-                return exposition.from_proxy(lines, self._namespace, name)
+                return envoy.from_proxy(lines, self._namespace, name)
             case "queue-proxy":
-                return exposition.from_queue(lines, name)
+                return queue_proxy.from_queue(lines, name)
         is_last = self._counts == "predictor"
-        return exposition.from_predictor(lines, name, with_http=is_last)
+        return predictor.from_predictor(lines, name, with_http=is_last)
 
     def _ask(self, what: str, fields: Mapping[str, str]) -> list[dict[str, Any]]:
         url = f"{self._url}/api/v1/{what}"
@@ -149,4 +148,4 @@ class Prometheus:
 def _kind(each: Series) -> str:
     if "envoy_cluster_name" in each.labels:
         return "gateway"
-    return "queue-proxy" if each.name in exposition.QUEUE_FAMILIES else "predictor"
+    return "queue-proxy" if each.name in queue_proxy.QUEUE_FAMILIES else "predictor"

@@ -10,9 +10,8 @@ from functools import reduce
 
 import urllib3
 
-from scripts.rollout.loop.world import Pages, Reading
-from scripts.rollout.metrics import exposition
-from scripts.rollout.metrics.counters import merged
+from scripts.rollout.metrics import envoy, exposition, predictor, queue_proxy
+from scripts.rollout.metrics.port import Pages, Reading, merged
 
 WORKERS = 32
 PATIENCE_S = 2.0
@@ -50,14 +49,14 @@ class Scrape:
 
     def _reading(self, pages: Pages, url: str, text: str) -> Reading:
         if url in pages.gateways:
-            lines = exposition.parse(text, exposition.proxy_names())
-            return exposition.from_proxy(lines, self._namespace, url)
+            lines = exposition.parse(text, envoy.proxy_names())
+            return envoy.from_proxy(lines, self._namespace, url)
         if url in pages.queues:
-            return exposition.from_queue(
-                exposition.parse(text, exposition.QUEUE_FAMILIES), url
+            return queue_proxy.from_queue(
+                exposition.parse(text, queue_proxy.QUEUE_FAMILIES), url
             )
-        lines = exposition.parse(text, exposition.PREDICTOR_FAMILIES)
-        found = exposition.from_predictor(lines, url, with_http=pages.with_http)
+        lines = exposition.parse(text, predictor.PREDICTOR_FAMILIES)
+        found = predictor.from_predictor(lines, url, with_http=pages.with_http)
         return {pages.arms.get(url, name): found[name] for name in found}
 
     def history(

@@ -10,11 +10,11 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from scripts.rollout.decision import reasons
+from scripts.rollout import text
 from scripts.rollout.report import summary
 
 BAR, WEIGHT_BAR = 24, 50
-FULL, EMPTY = "█", "░"
+FILLED, EMPTY = "█", "░"
 DECISIONS = 8
 
 
@@ -27,7 +27,7 @@ def bar(e_value: float, needed: float) -> str:
 
 def _filled(share: float, width: int) -> str:
     full = round(min(share, 1.0) * width)
-    return FULL * full + EMPTY * (width - full)
+    return FILLED * full + EMPTY * (width - full)
 
 
 def decisions(entries: Iterable[str]) -> list[str]:
@@ -77,4 +77,4 @@ def _evidence(found: dict[str, Any]) -> Table:
 def _towards(e_value: float | None, needed: float) -> str:
     if e_value is None:
         return "-"
-    return f"{bar(e_value, needed)} {reasons.number(e_value)} of {needed:.0f}"
+    return f"{bar(e_value, needed)} {text.number(e_value)} of {needed:.0f}"

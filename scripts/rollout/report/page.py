@@ -12,7 +12,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from scripts.rollout.decision import reasons
+from scripts.rollout import text
 from scripts.rollout.errors import Exit
 from scripts.rollout.journal import codec
 from scripts.rollout.policy import reader
@@ -147,7 +147,7 @@ def sentence(story: Story, policy: Policy) -> str:
         share = min((story.against or 0.0) * policy.risk.false_rollback, 1.0)
         return (
             f"{story.canary} answers {story.weight} % of the requests; evidence "
-            f"against it has reached {reasons.share(share)} of what a rollback takes."
+            f"against it has reached {text.share(share)} of what a rollback takes."
         )
     if story.verdict == Exit.PROMOTED and story.is_ordered:
         return f"{story.canary} was promoted because a person ordered it."
@@ -165,13 +165,13 @@ def page(story: Story) -> str:
     facts = {
         "weight": f"{story.weight} %",
         "phase": story.phase,
-        "time": reasons.duration(last["at"]),
+        "time": text.duration(last["at"]),
         "canary requests": f"{first['canary']:,.0f}" if first else "0",
         "of them failed": f"{first['canaryBad']:,.0f}" if first else "0",
         **{kind: f"{asked:,.0f}" for kind, asked in story.beside.items()},
     }
     said = "".join(
-        f"<tr><td>{reasons.duration(at)}</td><td>{html.escape(note)}</td></tr>"
+        f"<tr><td>{text.duration(at)}</td><td>{html.escape(note)}</td></tr>"
         for at, note in story.decisions
     )
     is_live = story.verdict is None

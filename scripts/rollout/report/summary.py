@@ -5,14 +5,16 @@ from typing import Any
 
 from rich.table import Table
 
+from scripts.rollout import text
 from scripts.rollout.decision import explain, reasons
-from scripts.rollout.decision.draft import Rules
+from scripts.rollout.decision.measurement import Rules
 from scripts.rollout.evidence import ladder
 from scripts.rollout.evidence.ladder import Stay, Traffic
 from scripts.rollout.journal import codec
-from scripts.rollout.loop.world import Saved
+from scripts.rollout.journal.saved import Saved
 from scripts.rollout.policy.policy import Policy
-from scripts.rollout.state.state import JUDGED, Observation, Phase, State
+from scripts.rollout.state.observation import Observation
+from scripts.rollout.state.state import JUDGED, Phase, State
 
 
 def summary(policy: Policy, saved: Saved) -> dict[str, Any]:
@@ -76,11 +78,11 @@ def headline(found: dict[str, Any]) -> str:
     line = f"{found['target']}  {found['stable']} -> {found['canary']}  "
     line += f"{found['phase']} at {found['weight']} %"
     if found["steps"]:
-        line += f" of {reasons.percents(found['steps'])}"
+        line += f" of {text.percents(found['steps'])}"
     if found["paused"]:
         line += f"  {found['paused'].upper()}"
     if found["etaSeconds"] is not None:
-        line += f"  eta {reasons.duration(found['etaSeconds'])}"
+        line += f"  eta {text.duration(found['etaSeconds'])}"
     return line
 
 
@@ -99,10 +101,10 @@ def evidence(found: dict[str, Any]) -> Table:
             arm(row["canary"]),
             arm(row["stable"]),
             difference(row),
-            f"{reasons.number(row['rollback'])} of {row['rollback_needed']:.0f}",
+            f"{text.number(row['rollback'])} of {row['rollback_needed']:.0f}",
             "-"
             if row["gate"] is None
-            else f"{reasons.number(row['gate'])} of {row['gate_needed']:.0f}",
+            else f"{text.number(row['gate'])} of {row['gate_needed']:.0f}",
         )
     return table
 
@@ -110,13 +112,13 @@ def evidence(found: dict[str, Any]) -> Table:
 def arm(counts: dict[str, float]) -> str:
     """An arm's bad share, and of how many."""
     share = counts["bad"] / counts["n"] if counts["n"] else 0.0
-    return f"{reasons.share(share)} ({counts['n']:.0f})"
+    return f"{text.share(share)} ({counts['n']:.0f})"
 
 
 def difference(row: dict[str, Any]) -> str:
     """Canary less stable, with the interval that holds at every look."""
     if row["distance"] is not None:
-        return f"labels {reasons.share(row['distance'])} apart"
+        return f"labels {text.share(row['distance'])} apart"
     canary, stable = row["canary"], row["stable"]
     if not canary["n"] or not stable["n"]:
         return "-"
@@ -132,6 +134,6 @@ def stays(found: dict[str, Any]) -> Table:
     table.add_column("TIME", justify="right")
     for each in found["stays"]:
         stay = Stay(**each)
-        time = "never" if stay.seconds is None else reasons.duration(stay.seconds)
+        time = "never" if stay.seconds is None else text.duration(stay.seconds)
         table.add_row(f"{stay.weight} %", time)
     return table

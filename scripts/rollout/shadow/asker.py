@@ -8,72 +8,24 @@ failure. Texts stay in memory.
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle
 
 import urllib3
 
-from scripts.rollout.loop.world import Pages
+from scripts.rollout.metrics.port import Pages
 from scripts.rollout.shadow.pairs import Outcome, Pair
+from scripts.rollout.shadow.sources import POLL_S, TIMEOUT_S, Shadow, Synthetic
 
-POLL_S, FRESH_S = 0.5, 3.0
-TIMEOUT_S = 10.0
+FRESH_S = 3.0
 WORKERS, MOST_WAITING = 16, 200
 MARK = "x-intent-traffic"
 METRICS_PAGE = "/metrics"
-Text = tuple[str, str]
 Find = Callable[[Sequence[str]], Pages | None]
 
 
-class Shadow:
-    """Users' texts, lent by the predictors of both arms."""
-
-    name = "shadow"
-
-    def __init__(self, share: float, token: str, http: urllib3.PoolManager) -> None:
-        """Borrow `share` of them with `token`."""
-        self._http, self._share = http, share
-        self._headers = {**http.headers, "x-recording-token": token}
-
-    def texts(self, doors: Sequence[str]) -> Iterator[Text]:
-        """With their requests' ids, what was asked at these doors meanwhile."""
-        for door in doors:
-            answer = self._http.request(
-                "POST",
-                f"{door}/shadow/texts",
-                json={"share": self._share},
-                headers=self._headers,
-                timeout=TIMEOUT_S,
-            )
-            if answer.status == 200:
-                yield from (tuple(each) for each in answer.json()["texts"])
-            else:
-                raise LookupError(f"status {answer.status} for the users' texts")
-
-
-class Synthetic:
-    """Sentences in turns, at a rate."""
-
-    name = "synthetic"
-
-    def __init__(self, rps: float, sentences: Sequence[str]) -> None:
-        """Begin with the first."""
-        self._rps, self._sentences = rps, cycle(sentences)
-        self._last, self._owed = -math.inf, 0.0
-
-    def texts(self, doors: Sequence[str]) -> Iterator[Text]:
-        """As many as are due; what fell due while nobody could ask is not."""
-        del doors
-        now = time.monotonic()
-        self._owed += self._rps * min(now - self._last, 2 * POLL_S)
-        self._last = now
-        while self._owed >= 1:
-            self._owed -= 1
-            yield "", next(self._sentences)
-
-
-class Paired:
+class PairAsker:
     """One of both, asking from the first `take` until it is closed."""
 
     def __init__(

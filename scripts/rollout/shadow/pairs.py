@@ -3,15 +3,16 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from scripts.rollout.policy.metric import Metric
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.actions import Request
-from scripts.rollout.state.state import Beside, Delta, Row
+from scripts.rollout.state.observation import Delta, PairedDelta, Row
 
 FEEDBACK = "feedback"
 MOST_APART = 5000
-Apart = Mapping[str, tuple[str, str]]
+Disagreements = Mapping[str, tuple[str, str]]
 """Labels of canary and stable where they differ, by the request's id."""
 
 
@@ -73,7 +74,7 @@ def _bad(metric: Metric, outcomes: list[Outcome]) -> Iterator[bool]:
             yield not each.label
 
 
-def apart(before: Apart, pairs: Iterable[Pair]) -> Apart:
+def apart(before: Disagreements, pairs: Iterable[Pair]) -> Disagreements:
     """The newest that differ and have an id, with those that were known."""
     new = {
         each.request: (each.canary.label, each.stable.label)
@@ -85,8 +86,8 @@ def apart(before: Apart, pairs: Iterable[Pair]) -> Apart:
 
 
 def judged(
-    policy: Policy, known: Apart, requests: Iterable[Request]
-) -> tuple[Apart, tuple[Beside, ...]]:
+    policy: Policy, known: Disagreements, requests: Iterable[Request]
+) -> tuple[Disagreements, tuple[PairedDelta, ...]]:
     """What true labels say of the pairs that differ, each of which counts once.
 
     Only those where one of both is right say which is better.
@@ -103,4 +104,17 @@ def judged(
         return rest, ()
     row = (float(wrong), float(wrong + right), 0.0, 0.0)
     rows = {metric.name: row for metric in policy.metrics if metric.feedback}
-    return rest, (Beside(FEEDBACK, Delta(rows)),)
+    return rest, (PairedDelta(FEEDBACK, Delta(rows)),)
+
+
+class PairSource(Protocol):
+    """Whoever asks both arms the same texts; `counts` as in `PairedDelta`."""
+
+    name: str
+    counts: bool
+
+    def take(self, canary: str, stable: str) -> list[Pair]:
+        """Pairs of answers since the last time."""
+
+    def close(self) -> None:
+        """Ask nothing more."""

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from scripts.rollout.cluster import pods
 from scripts.rollout.cluster.client import Cluster, Object
 from scripts.rollout.errors import RolloutError, Unreachable
-from scripts.rollout.loop.world import Pages
+from scripts.rollout.metrics.port import Pages
 from scripts.rollout.state.actions import Warmed
-from scripts.rollout.state.state import View
+from scripts.rollout.state.observation import View
+from scripts.rollout.state.state import FULL
 from scripts.rollout.traffic import httproute
-
-ALL = 100
 
 
 class GatewayTraffic:
@@ -49,7 +48,7 @@ class GatewayTraffic:
         shares = httproute.shares(route)
         replicas = {name: pods.total(each) for name, each in found.items()}
         is_ready = replicas[canary].ready > 0
-        has_all = shares.get(canary, 0) == ALL
+        has_all = shares.get(canary, 0) == FULL
         return View(
             created=canary,
             ready=canary if is_ready else stable,
@@ -62,9 +61,9 @@ class GatewayTraffic:
     def set_percent(self, percent: int | None) -> None:
         """Both weights, on the version that was just read. Raises Unreachable."""
         route = self._cluster.get(self._path)
-        share = ALL if percent is None else percent
+        share = FULL if percent is None else percent
         for backend, weight in zip(
-            httproute.backends(route), (ALL - share, share), strict=True
+            httproute.backends(route), (FULL - share, share), strict=True
         ):
             backend["weight"] = weight
         change = {"spec": {"rules": route["spec"]["rules"]}}

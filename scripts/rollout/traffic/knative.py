@@ -19,10 +19,10 @@ from scripts.rollout.cluster.client import (
     why_not,
 )
 from scripts.rollout.errors import RolloutError, Unreachable
-from scripts.rollout.loop.world import Pages
-from scripts.rollout.metrics.exposition import PROXY_PAGE
+from scripts.rollout.metrics.envoy import PROXY_PAGE
+from scripts.rollout.metrics.port import Pages
 from scripts.rollout.state.actions import Warmed
-from scripts.rollout.state.state import View
+from scripts.rollout.state.observation import View
 
 REVISION = "serving.knative.dev/revision"
 ROLLOUT_DURATION = "serving.knative.dev/rollout-duration"
@@ -32,7 +32,7 @@ GATEWAY_PORT, QUEUE_PORT, ACTIVATOR_PORT = 9000, 9091, 8012
 PERCENT = "canaryTrafficPercent"
 
 
-class KserveTraffic:
+class KnativeTraffic:
     """One InferenceService of a cluster."""
 
     def __init__(

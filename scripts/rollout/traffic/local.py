@@ -15,10 +15,10 @@ from scripts.local.rules import LATEST
 from scripts.local.store import Store
 from scripts.local.supervisor import is_running
 from scripts.rollout.errors import RolloutError, Unreachable
-from scripts.rollout.loop.world import Pages
-from scripts.rollout.metrics.exposition import PROXY_PAGE
+from scripts.rollout.metrics.envoy import PROXY_PAGE
+from scripts.rollout.metrics.port import Pages
 from scripts.rollout.state.actions import Warmed
-from scripts.rollout.state.state import Replicas, View
+from scripts.rollout.state.observation import Replicas, View
 
 WARM_UP_TEXTS = ("hello", "where is my order?", "never again", "thanks a lot")
 

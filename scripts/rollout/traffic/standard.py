@@ -11,9 +11,9 @@ from dataclasses import replace
 from scripts.rollout.cluster import pods
 from scripts.rollout.cluster.client import Cluster, Object, service_path
 from scripts.rollout.errors import RolloutError, Unreachable
-from scripts.rollout.loop.world import Pages
+from scripts.rollout.metrics.port import Pages
 from scripts.rollout.state.actions import Warmed
-from scripts.rollout.state.state import View
+from scripts.rollout.state.observation import View
 from scripts.rollout.traffic import httproute
 
 PATIENCE_S = 10.0

@@ -16,7 +16,8 @@ from hypothesis.stateful import (
 from scripts.rollout.decision.machine import begin
 from scripts.rollout.errors import Exit, RolloutError
 from scripts.rollout.state.actions import SetPercent, Warmed, WarmUp
-from scripts.rollout.state.state import TERMINAL, Pause, Phase, Replicas, State, View
+from scripts.rollout.state.observation import Replicas, View
+from scripts.rollout.state.state import TERMINAL, Pause, Phase, State
 from tests.rollout.worlds import CANARY, STABLE, Rollout, delta, policy, view
 
 

@@ -4,9 +4,11 @@ import re
 
 import pytest
 
+from scripts.rollout import text
 from scripts.rollout.decision import reasons
 from scripts.rollout.errors import Exit
-from scripts.rollout.state.state import Observation, Phase
+from scripts.rollout.state.observation import Observation
+from scripts.rollout.state.state import Phase
 from tests.rollout.worlds import CANARY, STABLE, Rollout, policy, view
 
 
@@ -14,7 +16,7 @@ from tests.rollout.worlds import CANARY, STABLE, Rollout, policy, view
     ("seconds", "said"), [(0.4, "0s"), (59, "59s"), (185, "3m05s"), (7800, "2h10m")]
 )
 def test_durations(seconds: float, said: str) -> None:
-    assert reasons.duration(seconds) == said
+    assert text.duration(seconds) == said
 
 
 @pytest.mark.parametrize(
@@ -22,7 +24,7 @@ def test_durations(seconds: float, said: str) -> None:
     [(0.748, "0.748"), (99.9, "99.9"), (1234.5, "1,234"), (0.001, "1.0e-03")],
 )
 def test_e_values(value: float, said: str) -> None:
-    assert reasons.number(value) == said
+    assert text.number(value) == said
 
 
 def test_the_requests_that_are_said_to_be_missing_are_those_that_it_takes() -> None:
@@ -70,4 +72,4 @@ def test_traffic_and_verdicts_in_a_line() -> None:
     assert reasons.traffic(view(5)) == (
         "canaryTrafficPercent 5, routed r-00002 5 %, r-00001 95 %"
     )
-    assert reasons.verdict(Exit.ROLLED_BACK) == "verdict: rolled_back, exit code 10"
+    assert text.verdict(Exit.ROLLED_BACK) == "verdict: rolled_back, exit code 10"

@@ -10,7 +10,7 @@ import pytest
 from scripts.rollout.decision import measurement
 from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.evidence.drift import Labels
-from scripts.rollout.state.state import Delta
+from scripts.rollout.state.observation import Delta
 from tests.rollout.worlds import ERRORS, LABELS, policy
 
 ONLY = policy(metrics=f"[{ERRORS}, {LABELS}]")

@@ -7,7 +7,7 @@ from scripts.rollout.decision import measurement
 from scripts.rollout.decision.measurement import phi_of
 from scripts.rollout.evidence.evidence import Design, Evidence
 from scripts.rollout.evidence.two_sample import Counts
-from scripts.rollout.state.state import Delta
+from scripts.rollout.state.observation import Delta
 from tests.rollout.worlds import ERRORS, LABELS, LATENCY, policy
 
 
@@ -38,13 +38,13 @@ def test_a_gate_rules_out_the_budget_over_the_next_weight() -> None:
 
 
 def test_shares_of_the_sum_are_weights_with_the_ceiling_and_add_up_to_one() -> None:
-    assert _design().shares.tolist() == [0.5, 1 / 6, 1 / 6, 1 / 6]
+    assert _design().weights.tolist() == [0.5, 1 / 6, 1 / 6, 1 / 6]
 
 
 def test_what_is_only_observed_neither_rolls_back_nor_opens_a_gate() -> None:
     observed = LATENCY.replace("}", ", mode: observe}")
     design = _design(metrics=f"[{ERRORS}, {observed}, {LABELS}]")
-    assert design.shares[1] == 0
+    assert design.weights[1] == 0
     assert design.gated.tolist() == [True, False, False]
     slow: list[tuple[float, ...]] = [
         (0, 50, 2, 450),

@@ -173,7 +173,7 @@ def test_an_answer_to_another_question_counts_for_nothing() -> None:
 
 
 def test_the_end_is_told_to_post_once(tmp_path: Path, server: Server) -> None:
-    from scripts.rollout.journal.broadcast import Heard
+    from scripts.rollout.journal.broadcast import Broadcast
     from scripts.rollout.loop.runner import Runner
     from scripts.rollout.loop.world import World
     from tests.rollout.fakes import Cluster
@@ -182,7 +182,7 @@ def test_the_end_is_told_to_post_once(tmp_path: Path, server: Server) -> None:
     chosen = policy(hooks=f'{{post: {{url: "{server.url}/200"}}}}')
     cluster = Cluster(tmp_path)
     asked = PolicyHooks(chosen, cluster.said.append)
-    heard, before = Heard(cluster.journal, None, [asked]), len(server.heard)
+    heard, before = Broadcast(cluster.journal, None, [asked]), len(server.heard)
     idle: list[float] = []
     world = World(cluster, cluster, heard, cluster.now, idle.append, print, asked)
     assert Runner(chosen, POLICY, world).run() is Exit.PROMOTED

@@ -15,7 +15,7 @@ from scripts.local.processes import ROOT, free_ports
 from scripts.rollout.errors import Exit
 from scripts.rollout.integrations import webhook
 from scripts.rollout.integrations.webhook import Notify
-from scripts.rollout.journal.broadcast import Heard
+from scripts.rollout.journal.broadcast import Broadcast
 from scripts.rollout.loop.runner import Runner
 from scripts.rollout.loop.world import World
 from scripts.rollout.policy.integrations import Webhook
@@ -66,7 +66,7 @@ def _promoted(folder: Path, webhook: Webhook) -> float:
     """Take a good canary through; seconds that the loop took."""
     cluster = Cluster(folder)
     told = Notify(webhook, "default.intent")
-    heard = Heard(cluster.journal, None, [told])
+    heard = Broadcast(cluster.journal, None, [told])
     world = World(cluster, cluster, heard, cluster.now, lambda _: None, print)
     began = time.monotonic()
     assert Runner(policy(), POLICY, world).run() is Exit.PROMOTED

@@ -11,11 +11,12 @@ from scripts.rollout.cluster import lease
 from scripts.rollout.errors import Exit, JournalError, LockHeld, Unreachable
 from scripts.rollout.integrations.events import Events
 from scripts.rollout.journal import chain, configmap, replay
-from scripts.rollout.journal.broadcast import Heard, copy_to
+from scripts.rollout.journal.broadcast import Broadcast, copy_to
 from scripts.rollout.journal.configmap import ConfigMapJournal
 from scripts.rollout.journal.file import following
+from scripts.rollout.journal.saved import Saved
 from scripts.rollout.loop.runner import Runner
-from scripts.rollout.loop.world import Saved, World
+from scripts.rollout.loop.world import World
 from scripts.rollout.state.actions import Request
 from tests.rollout import fakes
 from tests.rollout.api import OWNER, Api
@@ -173,7 +174,7 @@ def test_a_rollout_is_told_in_events_and_its_chain_is_copied(
     chain_file = tmp_path / "copy" / "journal.jsonl"
     kept = _journal(api)
     events = Events(api, "default", OWNER)
-    heard = Heard(kept, copy_to(chain_file), [events])
+    heard = Broadcast(kept, copy_to(chain_file), [events])
     world.journal = kept  # type: ignore[assignment]
     runner = Runner(
         policy(),

@@ -9,7 +9,7 @@ import pytest
 from scripts.rollout.errors import JournalError, LockHeld
 from scripts.rollout.journal import chain, codec
 from scripts.rollout.journal.file import FileJournal
-from scripts.rollout.loop.world import Saved
+from scripts.rollout.journal.saved import Saved
 from scripts.rollout.state.actions import Request
 from scripts.rollout.state.state import Phase, State
 from tests.rollout.fakes import Cluster

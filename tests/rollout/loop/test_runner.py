@@ -18,7 +18,8 @@ from scripts.rollout.errors import (
 )
 from scripts.rollout.journal import file
 from scripts.rollout.state.actions import Request, Warmed
-from scripts.rollout.state.state import Phase, View
+from scripts.rollout.state.observation import View
+from scripts.rollout.state.state import Phase
 from tests.rollout.fakes import Cluster
 from tests.rollout.worlds import view
 

@@ -4,17 +4,14 @@ import math
 
 import pytest
 
-from scripts.rollout.loop.world import Reading
-from scripts.rollout.metrics import exposition
-from scripts.rollout.metrics.counters import delta, merged
-from scripts.rollout.metrics.exposition import (
-    Series,
-    from_predictor,
-    from_proxy,
-    from_queue,
-    parse,
-)
-from scripts.rollout.state.state import Delta
+from scripts.rollout.metrics import queue_proxy
+from scripts.rollout.metrics.counters import delta
+from scripts.rollout.metrics.envoy import from_proxy
+from scripts.rollout.metrics.exposition import Series, parse
+from scripts.rollout.metrics.port import Reading, merged
+from scripts.rollout.metrics.predictor import PREDICTOR_FAMILIES, from_predictor
+from scripts.rollout.metrics.queue_proxy import from_queue
+from scripts.rollout.state.observation import Delta
 from tests.rollout.worlds import policy
 
 ARMS = ("canary", "stable")
@@ -102,7 +99,7 @@ def test_labels_are_counted_in_both_arms() -> None:
 
 def test_one_500_and_one_grpc_internal_count_one_each() -> None:
     """HTTP by the proxy alone, gRPC by the predictor alone."""
-    predictor = from_predictor(parse(PAGE, exposition.PREDICTOR_FAMILIES), "pod")
+    predictor = from_predictor(parse(PAGE, PREDICTOR_FAMILIES), "pod")
     labels = {"envoy_cluster_name": "default/r-2"}
     proxy = from_proxy(
         [
@@ -127,7 +124,7 @@ def test_one_500_and_one_grpc_internal_count_one_each() -> None:
 
 
 def test_a_predictor_counts_http_where_nobody_does_before_it() -> None:
-    lines = list(parse(PAGE, exposition.PREDICTOR_FAMILIES))
+    lines = list(parse(PAGE, PREDICTOR_FAMILIES))
     sample = from_predictor(lines, "pod", with_http=True)["r-2"]["pod"]
     assert (sample["requests"], sample["errors"]) == (17, 8)
 
@@ -162,14 +159,12 @@ TIMED = {"timed": 10, "le:0.25": 8}
 def test_queue_proxy_is_read_under_all_its_names(
     page: str, sample: dict[str, float]
 ) -> None:
-    found = from_queue(parse(page, exposition.QUEUE_FAMILIES), "pod")
+    found = from_queue(parse(page, queue_proxy.QUEUE_FAMILIES), "pod")
     assert found == {"r-2": {"pod": sample}}
 
 
 def test_a_page_is_read_as_prometheus_writes_it() -> None:
-    sample = from_predictor(parse(PAGE, exposition.PREDICTOR_FAMILIES), "pod")["r-2"][
-        "pod"
-    ]
+    sample = from_predictor(parse(PAGE, PREDICTOR_FAMILIES), "pod")["r-2"]["pod"]
     assert sample == {
         "requests": 10,
         "errors": 1,

@@ -10,7 +10,7 @@ import pytest
 
 from scripts.local.processes import ROOT, free_ports
 from scripts.rollout.errors import Unreachable
-from scripts.rollout.loop.world import Pages, Reading
+from scripts.rollout.metrics.port import Pages, Reading
 from scripts.rollout.metrics.prometheus import Prometheus
 from scripts.rollout.metrics.scrape import Scrape
 from tests.rollout.metrics.test_scrape import served

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from scripts.local.processes import free_ports
-from scripts.rollout.loop.world import Pages
+from scripts.rollout.metrics.port import Pages
 from scripts.rollout.metrics.scrape import Scrape
 from tests.servers import serving
 

@@ -36,7 +36,7 @@ def _command(folder: Path) -> list[str]:
 )
 def test_a_bar_grows_with_the_logarithm(e_value: float, full: int) -> None:
     bar = live.bar(e_value, 100.0)
-    assert (bar.count(live.FULL), len(bar)) == (full, live.BAR)
+    assert (bar.count(live.FILLED), len(bar)) == (full, live.BAR)
 
 
 def test_one_that_ended_is_shown_once_with_its_reason(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_one_that_ended_is_shown_once_with_its_reason(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("RolledBack at 0 %") == 1
     assert f"{live.EMPTY * 50} 0 % to r-00002" in done.stdout
-    assert f"{live.FULL * live.BAR} " in done.stdout
+    assert f"{live.FILLED * live.BAR} " in done.stdout
     assert "r-00001 has all traffic: errors: 30" in done.stdout
 
 

@@ -13,7 +13,7 @@ import pytest
 from scripts.local.processes import ROOT
 from scripts.rollout.errors import Exit
 from scripts.rollout.journal import broadcast
-from scripts.rollout.journal.broadcast import Heard, Report
+from scripts.rollout.journal.broadcast import Broadcast, Report
 from scripts.rollout.loop.runner import Runner
 from scripts.rollout.loop.world import World
 from scripts.rollout.report import page
@@ -25,7 +25,7 @@ from tests.rollout.worlds import POLICY, policy
 def _run(folder: Path, looks: int = 60, bad: float = 0.0) -> Cluster:
     """A rollout that writes its report as it goes."""
     cluster = Cluster(folder, bad)
-    heard = Heard(cluster.journal, None, [Report(cluster.journal.path, print)])
+    heard = Broadcast(cluster.journal, None, [Report(cluster.journal.path, print)])
     world = World(
         cluster, cluster, heard, cluster.now, lambda _: None, cluster.said.append
     )

@@ -8,9 +8,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import urllib3
+from scripts.rollout.shadow.sources import Shadow, Synthetic
 
-from scripts.rollout.loop.world import Pages
-from scripts.rollout.shadow.asker import Paired, Shadow, Synthetic
+from scripts.rollout.metrics.port import Pages
+from scripts.rollout.shadow.asker import PairAsker
 from scripts.rollout.shadow.pairs import Pair
 from tests.servers import serving
 
@@ -61,7 +62,7 @@ def http() -> Iterator[urllib3.PoolManager]:
         yield pool
 
 
-def _found(asking: Paired, least: int) -> list[Pair]:
+def _found(asking: PairAsker, least: int) -> list[Pair]:
     found: list[Pair] = []
     deadline = time.monotonic() + 20
     while len(found) < least:
@@ -85,7 +86,7 @@ def test_users_texts_are_asked_of_both_and_marked(
             return Pages(predictors=tuple(f"{urls[r]}/metrics" for r in revisions))
 
         users = Shadow(0.5, "secret", http)
-        asking = Paired(users, find, http, print, counts=True)
+        asking = PairAsker(users, find, http, print, counts=True)
         found = _found(asking, 6)
     assert sorted(each.request for each in found) == ["a", "a", "b", "b", "c", "c"]
     assert {each.canary.label for each in found} == {"" if label == "broken" else label}
@@ -104,7 +105,7 @@ def test_a_pod_that_is_gone_is_nobodys_failure(http: urllib3.PoolManager) -> Non
             return Pages(predictors=tuple(f"{doors[r]}/metrics" for r in revisions))
 
         made = Synthetic(20, ["hello"])
-        asking = Paired(made, find, http, print, counts=True)
+        asking = PairAsker(made, find, http, print, counts=True)
         found = _found(asking, 5)
     assert {each.canary.label for each in found} == {"praise"}
     assert asked[0] >= 2
@@ -115,7 +116,7 @@ def test_a_stranger_is_told_once_and_asks_nothing(http: urllib3.PoolManager) -> 
         page = Pages(predictors=(f"{arm.url}/metrics",))
         said: list[str] = []
         users = Shadow(0.5, "guess", http)
-        asking = Paired(users, lambda _: page, http, said.append, counts=True)
+        asking = PairAsker(users, lambda _: page, http, said.append, counts=True)
         asking.take("canary", "stable")
         deadline = time.monotonic() + 20
         while not said:
@@ -128,7 +129,7 @@ def test_a_stranger_is_told_once_and_asks_nothing(http: urllib3.PoolManager) -> 
 
 def test_nobody_is_asked_while_an_arm_has_no_pod(http: urllib3.PoolManager) -> None:
     made = Synthetic(50, ["hello"])
-    asking = Paired(made, lambda _: None, http, print, counts=True)
+    asking = PairAsker(made, lambda _: None, http, print, counts=True)
     asking.take("canary", "stable")
     time.sleep(0.7)
     assert asking.take("canary", "stable") == []

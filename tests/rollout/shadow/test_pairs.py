@@ -10,11 +10,12 @@ import pytest
 from scripts.rollout.decision import reasons
 from scripts.rollout.errors import Exit
 from scripts.rollout.evidence import one_sample
-from scripts.rollout.evidence.two_sample import EXCESSES
+from scripts.rollout.evidence.processes import EXCESSES
 from scripts.rollout.shadow import pairs
 from scripts.rollout.shadow.pairs import Outcome, Pair
 from scripts.rollout.state.actions import Request
-from scripts.rollout.state.state import Beside, Delta, Phase
+from scripts.rollout.state.observation import Delta, PairedDelta
+from scripts.rollout.state.state import Phase
 from tests.rollout.fakes import Cluster
 from tests.rollout.worlds import ERRORS, LABELS, LATENCY, Rollout, policy
 from tests.servers import run
@@ -59,7 +60,7 @@ def test_a_true_label_counts_once_and_only_where_one_arm_is_right() -> None:
     assert set(known) == {"old", "r0", "r1", "r2"}
     labels = {"r0": "b", "r1": "a", "r2": "c", "r3": "a", "gone": "b"}
     rest, (found,) = pairs.judged(SHADOW, known, [_feedback(**labels)])
-    assert found == Beside("feedback", Delta({"accuracy": (1, 2, 0, 0)}))
+    assert found == PairedDelta("feedback", Delta({"accuracy": (1, 2, 0, 0)}))
     assert set(rest) == {"old"}
     assert pairs.judged(SHADOW, rest, [_feedback(**labels)]) == (rest, ())
 
@@ -86,8 +87,8 @@ def test_a_limit_that_is_kept_is_worth_one_on_average(limit: float, n: int) -> N
     np.testing.assert_allclose(expected, 1.0, rtol=1e-9)
 
 
-def _beside(name: str, *row: float) -> Beside:
-    return Beside("test", Delta({name: (row[0], row[1], row[2], row[3])}))
+def _beside(name: str, *row: float) -> PairedDelta:
+    return PairedDelta("test", Delta({name: (row[0], row[1], row[2], row[3])}))
 
 
 def test_evidence_without_users_comes_before_the_first_weight() -> None:
@@ -117,7 +118,9 @@ def test_answers_that_differ_too_often_roll_back_at_zero_percent() -> None:
 def test_what_is_only_shown_is_no_evidence() -> None:
     rollout = Rollout.begun(SHADOW)
     rollout.until(Phase.STEP, 0)
-    shown = Beside("test", Delta({"errors": (900.0, 900.0, 0.0, 900.0)}), counts=False)
+    shown = PairedDelta(
+        "test", Delta({"errors": (900.0, 900.0, 0.0, 900.0)}), counts=False
+    )
     for _ in range(5):
         rollout.look(beside=(shown,))
     assert rollout.state.phase is Phase.STEP

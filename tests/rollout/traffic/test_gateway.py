@@ -6,7 +6,7 @@ import pytest
 
 from scripts.local.processes import ROOT
 from scripts.rollout.errors import RolloutError, Unreachable
-from scripts.rollout.state.state import Replicas
+from scripts.rollout.state.observation import Replicas
 from scripts.rollout.traffic.gateway import GatewayTraffic
 from scripts.rollout.traffic.httproute import route_path
 from tests.rollout.api import Api

@@ -18,8 +18,8 @@ from scripts.rollout.cluster.client import Cluster
 from scripts.rollout.decision import reasons
 from scripts.rollout.errors import RolloutError, Unreachable
 from scripts.rollout.state.actions import Warmed
-from scripts.rollout.state.state import Replicas
-from scripts.rollout.traffic.knative import GATEWAYS, KserveTraffic
+from scripts.rollout.state.observation import Replicas
+from scripts.rollout.traffic.knative import GATEWAYS, KnativeTraffic
 from tests.servers import serving
 
 RECORDED = json.loads((ROOT / "tests" / "data" / "kserve_objects.json").read_text())
@@ -98,8 +98,8 @@ def cluster(api: Api) -> Cluster:
     return Cluster(api.url, urllib3.PoolManager(retries=False))
 
 
-def _traffic(cluster: Cluster, counts: str = "gateway") -> KserveTraffic:
-    return KserveTraffic(cluster, "default", "intent", counts)
+def _traffic(cluster: Cluster, counts: str = "gateway") -> KnativeTraffic:
+    return KnativeTraffic(cluster, "default", "intent", counts)
 
 
 def test_a_view_is_what_routes_and_what_the_pods_are(cluster: Cluster) -> None:

@@ -1,0 +1,103 @@
+"""Evidence that grows scrape by scrape: one process for a rollback, one for a gate."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scripts.rollout.evidence.arrays import Array
+from scripts.rollout.evidence.mixture import Mixture
+from scripts.rollout.evidence.two_sample import Bets, Counts
+
+EXCESSES = np.array([0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 0.95])
+PRIOR_BAD, PRIOR_REQUESTS = 0.5, 50.0
+SHRINKAGE = 20.0
+LARGEST_RATE = 0.98
+LARGEST_LOG_E = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class RollbackEvidence:
+    """Evidence against "the canary is worse by at most a tolerance": for a rollback."""
+
+    mixture: Mixture
+    stable_bad: Array
+    stable_n: Array
+
+    @classmethod
+    def begin(cls, shape: tuple[int, ...]) -> "RollbackEvidence":
+        """No evidence; the stable's rate starts as one bad in a hundred."""
+        return cls(
+            Mixture.begin((*shape, len(EXCESSES))),
+            np.full(shape, PRIOR_BAD),
+            np.full(shape, PRIOR_REQUESTS),
+        )
+
+    @property
+    def stable_rate(self) -> Array:
+        """The stable's rate so far."""
+        return self.stable_bad / self.stable_n
+
+    @staticmethod
+    def bets(tolerance: Array, stable_rate: Array) -> Bets:
+        """Each excess over the tolerance, from a stable rate."""
+        base, margin = stable_rate[..., None], tolerance[..., None]
+        rates = np.minimum(base + margin + EXCESSES, LARGEST_RATE)
+        return Bets(np.ones(1), margin, rates, base)
+
+    def before(self, counts: Counts) -> "RollbackEvidence":
+        """What is known of the stable before each of some scrapes (first axis)."""
+        bad, n = counts.compared_stable
+        return RollbackEvidence(
+            self.mixture,
+            self.stable_bad + np.cumsum(bad, axis=0) - bad,
+            self.stable_n + np.cumsum(n, axis=0) - n,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class GateEvidence:
+    """Evidence against "the canary is worse by a margin or more": for a gate.
+
+    Two bets (last axis of `logs`): on the stable's rate, and on the canary's own,
+    shrunken towards it.
+    """
+
+    logs: Array
+    canary_bad: Array
+    canary_n: Array
+    stable_bad: Array
+    stable_n: Array
+
+    @classmethod
+    def begin(cls, shape: tuple[int, ...], bad: Array, n: Array) -> "GateEvidence":
+        """No evidence; `bad` of `n` is what is known of the stable."""
+        return cls(
+            np.zeros((*shape, 2)),
+            np.zeros(shape),
+            np.zeros(shape),
+            np.broadcast_to(bad, shape),
+            np.broadcast_to(n, shape),
+        )
+
+    def bets(self, margin: Array) -> Bets:
+        """Both bets against `margin`, which has the shape of the evidence."""
+        base = self.stable_bad / self.stable_n
+        shrunken = (self.canary_bad + SHRINKAGE * base) / (self.canary_n + SHRINKAGE)
+        own = np.minimum(shrunken, base + 0.9 * margin)
+        rates = np.stack([base, own], axis=-1)
+        return Bets(-np.ones(1), margin[..., None], rates, base[..., None])
+
+    def before(self, counts: Counts) -> "GateEvidence":
+        """What is known before each of some scrapes (first axis); `logs` stay."""
+        columns = (counts.canary_bad, counts.canary_n, *counts.compared_stable)
+        seen = (self.canary_bad, self.canary_n, self.stable_bad, self.stable_n)
+        pairs = zip(seen, columns, strict=True)
+        return GateEvidence(
+            self.logs, *(a + np.cumsum(b, axis=0) - b for a, b in pairs)
+        )
+
+    @property
+    def value(self) -> Array:
+        """The e-value: the mean of both bets."""
+        mixed: Array = np.exp(np.minimum(self.logs, LARGEST_LOG_E)).mean(axis=-1)
+        return mixed

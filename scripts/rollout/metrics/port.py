@@ -1,0 +1,55 @@
+"""Where counters come from, and the names that all of them use."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+REQUESTS, ERRORS, TIMEOUTS = "requests", "errors", "timeouts"
+TIMED, STARTED = "timed", "started"
+UP_TO, LABEL, CONFIDENCE = "le:", "label:", "confidence:"
+BAD, TOTAL = "bad:", "total:"
+ENDLESS = "+Inf"
+
+Sample = Mapping[str, float]
+Reading = Mapping[str, Mapping[str, Sample]]
+"""Counters since an instance started, by revision and instance; see `counters`."""
+
+
+def merged(before: Reading, now: Reading) -> Reading:
+    """The newest sample of every instance, also of those that did not answer."""
+    return {
+        revision: {**before.get(revision, {}), **now.get(revision, {})}
+        for revision in {**before, **now}
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Where to read: proxies that count requests, if any do, and predictors.
+
+    `with_http`: the predictors count HTTP too, because nobody before them does. `arms`:
+    whose a predictor's page is, where it does not say so itself.
+    """
+
+    gateways: tuple[str, ...] = ()
+    queues: tuple[str, ...] = ()
+    predictors: tuple[str, ...] = ()
+    with_http: bool = False
+    arms: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def counting(self) -> tuple[str, ...]:
+        """Those without which requests are not counted."""
+        return self.gateways or self.queues or self.predictors
+
+
+class Metrics(Protocol):
+    """Counters of both arms."""
+
+    def read(self, revisions: Sequence[str]) -> Reading | None:
+        """All counters now, None where they cannot be read."""
+
+    def history(
+        self, revision: str, seconds: float, step: float
+    ) -> list[tuple[float, Reading]]:
+        """Earlier readings by time, empty where none are kept."""

@@ -1,0 +1,56 @@
+"""gRPC requests, predicted labels and confidence as the predictor counts them. Pure."""
+
+from collections.abc import Iterable
+
+from scripts.rollout.metrics.exposition import Series, add, add_bucket
+from scripts.rollout.metrics.port import (
+    CONFIDENCE,
+    ERRORS,
+    LABEL,
+    REQUESTS,
+    STARTED,
+    TIMED,
+    Reading,
+)
+
+PREDICTOR_FAMILIES = (
+    "intent_requests_total",
+    "intent_request_duration_seconds_bucket",
+    "intent_request_duration_seconds_count",
+    "intent_predictions_total",
+    "intent_confidence_bucket",
+    "process_start_time_seconds",
+)
+# gRPC codes that are the server's doing; the others are the caller's.
+OURS = ("UNKNOWN", "DEADLINE_EXCEEDED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS")
+
+
+def from_predictor(
+    series: Iterable[Series], instance: str, *, with_http: bool = False
+) -> Reading:
+    """gRPC requests and predicted labels, of the one revision behind a page.
+
+    `with_http` counts HTTP too, for where nobody does before the predictor.
+    """
+    sample: dict[str, float] = {}
+    revision = ""
+    for each in series:
+        revision = each.labels.get("revision", revision)
+        match each.name:
+            case "process_start_time_seconds":
+                sample[STARTED] = each.value
+            case "intent_predictions_total":
+                add(sample, LABEL + each.labels["label"], each.value)
+            case "intent_confidence_bucket":
+                add(sample, f"{CONFIDENCE}{float(each.labels['le']):g}", each.value)
+            case _ if each.labels["protocol"] != "grpc" and not with_http:
+                pass
+            case "intent_requests_total":
+                code = each.labels["code"]
+                add(sample, REQUESTS, each.value)
+                add(sample, ERRORS, each.value * (code[0] == "5" or code in OURS))
+            case "intent_request_duration_seconds_count":
+                add(sample, TIMED, each.value)
+            case "intent_request_duration_seconds_bucket":
+                add_bucket(sample, each, 1.0)
+    return {revision: {instance: sample}} if revision else {}
