@@ -68,6 +68,7 @@ PURE = (
         "evidence.ladder",
         "journal.entries",
         "journal.replay",
+        "journal.saved",
         "decision.reasons",
         "metrics.exposition",
         "state.state",

@@ -9,16 +9,16 @@ entries that are kept.
 import base64
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from scripts.rollout.cluster.client import Cluster, Object, reference
 from scripts.rollout.cluster.lease import Lease
-from scripts.rollout.errors import LockHeld, Refused, Unreachable
+from scripts.rollout.errors import JournalError, LockHeld, Refused, Unreachable
 from scripts.rollout.journal import chain, codec
-from scripts.rollout.journal.file import decoded, following
-from scripts.rollout.journal.saved import Saved
+from scripts.rollout.journal.saved import Saved, restore
 from scripts.rollout.state.actions import Request
 
 STATE, ENTRIES, REQUESTS = "state.json.gz", "journal.jsonl", "requests.jsonl"
@@ -61,13 +61,12 @@ class ConfigMapJournal:
         self._found = self._cluster.find(self._path)
         if self._found is None:
             return None
-        packed = base64.b64decode(self._found["binaryData"][STATE])
-        return decoded(json.loads(gzip.decompress(packed)), str(self))
+        return restore(_unpacked(self._found, str(self)), str(self))
 
     def commit(self, saved: Saved, kind: str, body: dict[str, Any]) -> Saved:
         """Replace what `saved` was loaded from. Raises LockHeld, Unreachable."""
         self._lease.renew()
-        after = following(saved, kind, body)
+        after = saved.extended(kind, body)
         for _ in range(TRIES):
             try:
                 self._found = self._write(after)
@@ -84,7 +83,8 @@ class ConfigMapJournal:
         raise Unreachable(f"{self}: changed {TRIES} times while it was written")
 
     def _write(self, after: Saved) -> Object:
-        packed = gzip.compress(json.dumps(codec.encode(after)).encode(), mtime=0)
+        state = json.dumps(codec.encode(after), allow_nan=False)
+        packed = gzip.compress(state.encode(), mtime=0)
         content: Object = {
             "data": self._readable(after),
             "binaryData": {STATE: base64.b64encode(packed).decode()},
@@ -146,3 +146,11 @@ class ConfigMapJournal:
             return []
         lines = found["data"].get(REQUESTS, "").splitlines() if found else []
         return [codec.decode(Request, json.loads(line)) for line in lines[after:]]
+
+
+def _unpacked(found: Object, name: str) -> bytes:
+    """The state in a ConfigMap. Raises JournalError."""
+    try:
+        return gzip.decompress(base64.b64decode(found["binaryData"][STATE]))
+    except (KeyError, ValueError, OSError, EOFError, zlib.error) as error:
+        raise JournalError(f"{name}: {STATE} cannot be read: {error}") from error

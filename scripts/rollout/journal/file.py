@@ -11,15 +11,13 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TextIO
 
 from scripts.rollout.errors import JournalError, LockHeld
 from scripts.rollout.journal import chain, codec
-from scripts.rollout.journal.saved import Saved
+from scripts.rollout.journal.saved import Saved, restore
 from scripts.rollout.state.actions import Request
-from scripts.rollout.state.state import SCHEMA
 
 LOCK_TRIES, LOCK_PAUSE_S = 3, 0.05
 TAIL_BYTES = 64 * 1024
@@ -86,12 +84,9 @@ class FileJournal:
 
     def _read(self) -> Saved | None:
         try:
-            content = json.loads(self._state.read_text(encoding="utf-8"))
+            return restore(self._state.read_bytes(), str(self._state))
         except FileNotFoundError:
             return None
-        except ValueError as error:
-            raise JournalError(f"{self._state}: not JSON: {error}") from error
-        return decoded(content, str(self._state))
 
     def _repair(self, saved: Saved) -> None:
         """Cut a torn line off, check the chain, append what the state is ahead."""
@@ -117,7 +112,7 @@ class FileJournal:
 
     def commit(self, saved: Saved, kind: str, body: dict[str, Any]) -> Saved:
         """Put state and line on disk, in this order, before anything is done."""
-        after = following(saved, kind, body)
+        after = saved.extended(kind, body)
         self.folder.mkdir(parents=True, exist_ok=True)
         temporary = self._state.with_suffix(".new")
         with temporary.open("w", encoding="utf-8") as file:
@@ -156,25 +151,6 @@ class FileJournal:
         except FileNotFoundError:
             return []
         return [codec.decode(Request, json.loads(line)) for line in lines[after:]]
-
-
-def decoded(content: dict[str, Any], name: str) -> Saved:
-    """What a commit wrote to the place `name`. Raises JournalError."""
-    schema = content.get("state", {}).get("schema")
-    if schema != SCHEMA:
-        raise JournalError(
-            f"{name}: written by another version (schema {schema}, this one knows "
-            f"{SCHEMA}); end the rollout with that version first"
-        )
-    saved: Saved = codec.decode(Saved, content)
-    return saved
-
-
-def following(saved: Saved, kind: str, body: dict[str, Any]) -> Saved:
-    """With the journal line that comes next."""
-    content = {"seq": saved.seq + 1, "kind": kind, "schema": SCHEMA, **body}
-    line, digest = chain.link(saved.hash, content)
-    return replace(saved, seq=saved.seq + 1, kind=kind, hash=digest, line=line)
 
 
 def _has_locked(file: TextIO) -> bool:

@@ -55,12 +55,11 @@ def journal(lines: Iterable[str], policy: Policy | None) -> Replay:
         for each in records
         if each["kind"] == "look" and each["seq"] > begin["seq"]
     ]
-    state: State = codec.decode(State, begin["state"])
+    state = codec.decode(State, begin["state"], f"line {begin['seq']}")
     if policy is None:
         own = reader.parse(begin["policy"], "the journal's policy")
         return _ended(_again(Machine(own), state, looks), state, span)
-    seen = [codec.decode(Observation, each["seen"]) for _, each in looks]
-    return _ended(_follow(Machine(policy), state, seen), state, span)
+    return _ended(_follow(Machine(policy), state, _seen(looks)), state, span)
 
 
 def _beginning(records: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -70,10 +69,17 @@ def _beginning(records: list[dict[str, Any]]) -> dict[str, Any] | None:
     return found[0] if found else None
 
 
+def _seen(looks: Sequence[tuple[int, dict[str, Any]]]) -> list[Observation]:
+    return [
+        codec.decode(Observation, record["seen"], f"line {number}")
+        for number, record in looks
+    ]
+
+
 def _again(
     machine: Machine, state: State, looks: Sequence[tuple[int, dict[str, Any]]]
 ) -> Iterator[Decision]:
-    seen = [codec.decode(Observation, record["seen"]) for _, record in looks]
+    seen = _seen(looks)
     ahead = Batch(machine.rules, seen)
     for i, (number, record) in enumerate(looks):
         decision = machine.step(state, seen[i], ahead.after(state, i))

@@ -1,12 +1,15 @@
-"""What a journal keeps from one look to the next."""
+"""What a journal keeps from one look to the next. Pure."""
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from scripts.rollout.journal import chain
+from scripts.rollout.errors import JournalError
+from scripts.rollout.journal import chain, codec
 from scripts.rollout.metrics.port import Reading
 from scripts.rollout.shadow.pairs import Disagreements
 from scripts.rollout.state.actions import Warmed
-from scripts.rollout.state.state import State
+from scripts.rollout.state.state import SCHEMA, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +31,26 @@ class Saved:
     kind: str = ""
     hash: str = chain.FIRST
     line: str = ""
+
+    def extended(self, kind: str, body: dict[str, Any]) -> "Saved":
+        """With the journal line that comes next."""
+        content = {"seq": self.seq + 1, "kind": kind, "schema": SCHEMA, **body}
+        line, digest = chain.link(self.hash, content)
+        return replace(self, seq=self.seq + 1, kind=kind, hash=digest, line=line)
+
+
+def restore(text: bytes, name: str) -> Saved:
+    """What a commit wrote to the place `name`. Raises JournalError."""
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise JournalError(f"{name}: not JSON: {error}") from error
+    match content:
+        case {"state": {"schema": schema}} if schema == SCHEMA:
+            return codec.decode(Saved, content, name)
+        case {"state": {"schema": schema}}:
+            raise JournalError(
+                f"{name}: written by another version (schema {schema}, this one knows "
+                f"{SCHEMA}); end the rollout with that version first"
+            )
+    raise JournalError(f"{name}: holds no state of a rollout with its schema")

@@ -13,7 +13,6 @@ from scripts.rollout.integrations.events import Events
 from scripts.rollout.journal import chain, configmap, replay
 from scripts.rollout.journal.broadcast import Broadcast, copy_to
 from scripts.rollout.journal.configmap import ConfigMapJournal
-from scripts.rollout.journal.file import following
 from scripts.rollout.journal.saved import Saved
 from scripts.rollout.loop.runner import Runner
 from scripts.rollout.loop.world import World
@@ -194,14 +193,14 @@ def test_an_event_that_only_counts_on_is_not_told_again(api: Api) -> None:
     events = Events(api, "default", OWNER)
     saved = Saved(Rollout.begun().state, "policy")
     for seconds in (10, 20, 30):
-        saved = following(saved, "look", {"notes": [f"no metrics for {seconds}s"]})
+        saved = saved.extended("look", {"notes": [f"no metrics for {seconds}s"]})
         events(saved)
-    events(following(saved, "look", {"notes": []}))
+    events(saved.extended("look", {"notes": []}))
     for weight in (25, 28):
         risen = saved.state.changed(weight=weight)
         note = f"-> {weight} % on evidence"
-        events(following(replace(saved, state=risen), "look", {"notes": [note]}))
-    events(following(saved, "undo", {"reason": "undone by a person"}))
+        events(replace(saved, state=risen).extended("look", {"notes": [note]}))
+    events(saved.extended("undo", {"reason": "undone by a person"}))
     told = [each for path, each in api.objects.items() if path.startswith(EVENTS)]
     assert [each["message"] for each in told] == [
         "no metrics for 10s",
@@ -243,3 +242,14 @@ def test_a_part_that_a_restart_begins_is_replayed_from_there(tmp_path: Path) -> 
     with pytest.raises(Exception, match=f"line {len(lines)}"):
         replay.journal(changed, None)
     assert json.loads(lines[before])["kind"] == "restart"
+
+
+@pytest.mark.parametrize(
+    "data", [{}, {configmap.STATE: "?"}, {configmap.STATE: "bm8gZ3ppcA=="}]
+)
+def test_a_state_that_somebody_edited_is_named(api: Api, data: dict[str, str]) -> None:
+    journal = _journal(api)
+    _begun(journal)
+    api.objects[MAP]["binaryData"] = data
+    with pytest.raises(JournalError, match="ConfigMap intent-rollout: .*(read|JSON)"):
+        journal.load()

@@ -8,11 +8,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import urllib3
-from scripts.rollout.shadow.sources import Shadow, Synthetic
 
 from scripts.rollout.metrics.port import Pages
 from scripts.rollout.shadow.asker import PairAsker
 from scripts.rollout.shadow.pairs import Pair
+from scripts.rollout.shadow.sources import Shadow, Synthetic
 from tests.servers import serving
 
 

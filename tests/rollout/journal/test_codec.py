@@ -1,0 +1,83 @@
+"""Journals of before are read and written as they were; a fault is named by its place.
+
+`schema1` holds what commit 728b857 wrote, before msgspec: a rollout that was promoted.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.rollout.errors import Exit, JournalError
+from scripts.rollout.journal import codec, replay
+from scripts.rollout.journal.saved import restore
+from scripts.rollout.state.observation import Observation
+from scripts.rollout.state.state import Phase, State
+
+BEFORE = Path(__file__).with_name("schema1")
+STATE = (BEFORE / "state.json").read_bytes()
+LINES = (BEFORE / "journal.jsonl").read_text(encoding="utf-8").splitlines()
+
+
+def _restored(change: Callable[[dict[str, Any]], object]) -> State:
+    content = json.loads(STATE)
+    change(content["state"])
+    return restore(json.dumps(content).encode(), "state.json").state
+
+
+def test_a_state_of_before_is_written_as_it_was() -> None:
+    saved = restore(STATE, "state.json")
+    assert json.dumps(codec.encode(saved)).encode() == STATE
+    assert saved.state.phase is Phase.PROMOTED
+    assert saved.state.verdict is Exit.PROMOTED
+
+
+def test_every_observation_of_before_is_written_as_it_was() -> None:
+    looks = [each for each in map(json.loads, LINES) if each["kind"] == "look"]
+    assert len(looks) == 13
+    for look in looks:
+        again = codec.encode(codec.decode(Observation, look["seen"]))
+        assert json.dumps(again) == json.dumps(look["seen"])
+
+
+def test_a_journal_of_before_is_decided_again() -> None:
+    found = replay.journal(LINES, None)
+    assert (found.code, found.lines) == (Exit.PROMOTED, (1, len(LINES)))
+
+
+def test_what_an_older_journal_lacks_takes_its_default() -> None:
+    state = _restored(lambda state: state.pop("last_seen"))
+    assert state.last_seen == "nothing"
+    assert state.changed(weight=7).last_seen == "nothing"
+
+
+def test_what_only_a_newer_version_knows_is_ignored() -> None:
+    state = _restored(lambda state: state.update(moon="full"))
+    assert json.dumps(codec.encode(state)) == json.dumps(json.loads(STATE)["state"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: s.update(canary=3), r"Expected `str`, got `int` - at `\$.state.can"),
+        (lambda s: s.pop("stable"), r"missing required field `stable` - at `\$.state`"),
+        (lambda s: s.update(phase="Lunch"), r"'Lunch' - at `\$.state.phase`"),
+        (lambda s: s["judged"].update(phi="one"), r"'one' - at `\$.state.judged.phi`"),
+        (lambda s: s["judged"].update(phi=[None]), r"finite .* `\$.state.judged.phi`"),
+        (lambda s: s.update(schema=9), "another version .schema 9, this one knows 1"),
+        (lambda s: s.clear(), "holds no state of a rollout with its schema"),
+    ],
+)
+def test_a_damaged_state_is_refused_by_the_name_of_the_field(
+    change: Callable[[dict[str, Any]], object], message: str
+) -> None:
+    with pytest.raises(JournalError, match=rf"^state\.json: .*{message}"):
+        _restored(change)
+
+
+@pytest.mark.parametrize("text", [b"[]", b"1", b"null"])
+def test_json_that_is_no_state_is_refused(text: bytes) -> None:
+    with pytest.raises(JournalError, match=r"state\.json: holds no state"):
+        restore(text, "state.json")
