@@ -251,5 +251,5 @@ def test_a_state_that_somebody_edited_is_named(api: Api, data: dict[str, str]) -
     journal = _journal(api)
     _begun(journal)
     api.objects[MAP]["binaryData"] = data
-    with pytest.raises(JournalError, match="ConfigMap intent-rollout: .*(read|JSON)"):
+    with pytest.raises(JournalError, match=r"ConfigMap intent-rollout: .*(read|JSON)"):
         journal.load()
