@@ -10,7 +10,7 @@ from pathlib import Path
 
 from scripts.rollout.errors import Exit, RolloutError
 
-ROOT = Path(__file__).parents[1]
+FOLDER = Path(".local")
 EPILOG = """exit codes:
   0 promoted, or done     2 usage or policy
   10 rolled back on evidence     11 rolled back on a guard or a deadline
@@ -127,7 +127,10 @@ def _verb(
     parser = verbs.add_parser(name, help=told, description=told)
     parser.add_argument("-o", dest="output", choices=("json", "yaml"))
     parser.add_argument(
-        "--dir", type=Path, default=ROOT / ".local", help="local mode's state folder"
+        "--dir",
+        type=Path,
+        default=FOLDER,
+        help="local mode's state folder (./.local)",
     )
     parser.set_defaults(module=module or name)
     return parser

@@ -16,15 +16,16 @@ def _pins(name: str) -> dict[str, str]:
     return dict(PIN.findall((ROOT / name).read_text()))
 
 
-def _copied(stage: str) -> list[str]:
+def copied(stage: str) -> list[str]:
+    """What a stage takes from this repository."""
     lines = re.findall(r"^COPY (?!--from)(.+) \S+$", stage, re.MULTILINE)
     return [source for line in lines for source in line.split()]
 
 
 def test_only_what_it_runs_its_packages_and_one_model_get_in() -> None:
-    assert _copied(STAGES["predictor"]) == ["predictor", "models/${MODEL}"]
+    assert copied(STAGES["predictor"]) == ["predictor", "models/${MODEL}"]
     scripts = ("__init__.py", "canary.py", "console.py", "inference", "rollout")
-    assert _copied(STAGES["promoter"]) == [f"scripts/{name}" for name in scripts]
+    assert copied(STAGES["promoter"]) == [f"scripts/{name}" for name in scripts]
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     assert ignored[0] == "*"
     allowed = {line[1:].rstrip("/") for line in ignored if line.startswith("!")}

@@ -19,9 +19,9 @@ from scripts import console
 from scripts.inference.clients import Answer, Target, connect
 from scripts.inference.load import steady
 from scripts.local import processes
-from scripts.local.__main__ import FOLDER
 from scripts.local.__main__ import main as local
 
+FOLDER = processes.ROOT / ".local"
 POLICY = "manifests/rollout-demo.yaml"
 SENTENCES = processes.ROOT / "training" / "data" / "intents.csv"
 JOURNAL = FOLDER / "rollouts" / "default.intent" / "journal.jsonl"

@@ -9,6 +9,7 @@ import shutil
 import socket
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,9 @@ from scripts.local.supervisor import SUPERVISOR, is_running
 START_S = 20.0
 GRACE_S = 15.0
 POLL_S = 0.1
-FOLDER = processes.ROOT / ".local"
+FOLDER = Path(".local")
 PORT = 8080
+PREDICTOR = ("kserve", "sklearn")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -43,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scripts.local")
     parser.add_argument(
-        "--dir", type=Path, default=FOLDER, help="state folder (.local in the clone)"
+        "--dir", type=Path, default=FOLDER, help="state folder (./.local)"
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -96,6 +98,7 @@ def _percent(value: str) -> int | None:
 
 def _apply(store: Store, options: argparse.Namespace) -> int:
     documents = manifest.read(options.files)
+    _check_installed()
     _supervise(store, options.port)
     for document in documents:
         verb = store.apply(document)
@@ -117,16 +120,26 @@ def _supervise(store: Store, port: int | None) -> None:
     port = port or known or PORT
     if not processes.find(store.folder):
         _check_port(port)
-    store.create(port)
-    module = "scripts.local.supervisor"
-    command = [sys.executable, "-m", module, str(store.folder)]
+    home = store.home() or Path.cwd()
+    store.create(port, home)
+    command = processes.module("scripts.local.supervisor", str(store.folder))
     log = store.folder / "supervisor.log"
-    child = processes.spawn(store.folder, SUPERVISOR, command, {}, log)
+    child = processes.spawn(store.folder, SUPERVISOR, command, {}, log, home)
     deadline = time.monotonic() + START_S
     while not is_running(store):
         if not child.is_alive() or time.monotonic() > deadline:
             raise LocalError(f"no supervisor: {processes.last_line(log)}; see {log}")
         time.sleep(POLL_S)
+
+
+def _check_installed() -> None:
+    """The predictor comes with these commands, its packages by an extra only."""
+    missing = [name for name in PREDICTOR if find_spec(name) is None]
+    if missing:
+        raise LocalError(
+            f"local mode runs predictors on this machine, and {', '.join(missing)} "
+            "is not installed: pip install 'intent-classifier[predictor]'"
+        )
 
 
 def _check_port(port: int) -> None:

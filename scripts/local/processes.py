@@ -73,17 +73,25 @@ def find(folder: Path) -> list[Child]:
 
 
 def spawn(
-    folder: Path, role: str, command: list[str], env: Mapping[str, str], log: Path
+    folder: Path,
+    role: str,
+    command: list[str],
+    env: Mapping[str, str],
+    log: Path,
+    home: Path | None = None,
 ) -> Child:
     """Start a process that outlives us, its output appended to `log`.
 
-    A shell in between ends at once and leaves the process to init: Envoy would
-    otherwise end with whoever started it. Raises LocalError if it is gone already.
+    It works in `home`, else where we do. A shell in between ends at once and leaves the
+    process to init: Envoy would otherwise end with whoever started it. Raises
+    LocalError if it is gone already.
     """
     marked = {**os.environ, **env, MARK: str(folder), ROLE: role}
+    paths = [str(ROOT), marked.get("PYTHONPATH", "")]
+    marked["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     started = subprocess.run(
         ["sh", "-c", DETACHED, "sh", str(log), *command],
-        cwd=ROOT,
+        cwd=home,
         env=marked,
         stdout=subprocess.PIPE,
         text=True,
@@ -117,7 +125,15 @@ def predictor(
         "INFERENCE_SERVICE_NAME": service,
     }
     args = [expand(arg, env) for arg in container.args]
-    return spawn(folder, name, [sys.executable, "-m", "predictor", *args], env, log)
+    return spawn(folder, name, module("predictor", *args), env, log)
+
+
+def module(name: str, *args: str) -> list[str]:
+    """The command of a module that lies beside ours.
+
+    Never of one that has its name in the working directory (-P).
+    """
+    return [sys.executable, "-P", "-m", name, *args]
 
 
 def expand(argument: str, env: Mapping[str, str]) -> str:

@@ -49,16 +49,24 @@ class Store:
         self.logs = self.folder / "logs"
         self._gateway = self.folder / "gateway.json"
 
-    def create(self, port: int) -> None:
-        """Make the folders; the gateway will listen on `port`."""
+    def create(self, port: int, home: Path) -> None:
+        """Make the folders; the gateway will listen on `port`.
+
+        Relative paths of a manifest, such as --model_dir's, begin at `home`.
+        """
         for folder in (self._objects, self._states, self.envoy, self.logs):
             folder.mkdir(parents=True, exist_ok=True)
-        write_json(self._gateway, {"port": port})
+        write_json(self._gateway, {"port": port, "home": str(home)})
 
     def gateway_port(self) -> int | None:
         """The gateway's port, None where nothing was ever applied."""
         content = _read(self._gateway)
         return None if content is None else int(content["port"])
+
+    def home(self) -> Path | None:
+        """Where relative paths begin, None where nothing was ever applied."""
+        content = _read(self._gateway) or {}
+        return Path(content["home"]) if "home" in content else None
 
     @contextmanager
     def editing(self) -> Iterator[None]:

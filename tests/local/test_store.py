@@ -19,7 +19,7 @@ KEY = "default.intent"
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     created = Store(tmp_path)
-    created.create(8080)
+    created.create(8080, tmp_path)
     return created
 
 

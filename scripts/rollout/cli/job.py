@@ -1,7 +1,7 @@
 """`run --in-cluster`: the same rollout, by a Job of the shipped manifest."""
 
 import argparse
-from pathlib import Path
+from importlib import resources
 
 import yaml
 
@@ -10,8 +10,6 @@ from scripts.rollout.cli.output import emit
 from scripts.rollout.cluster.client import Cluster, Object
 from scripts.rollout.errors import Exit, RolloutError
 from scripts.rollout.policy.policy import Policy
-
-MANIFEST = Path(__file__).parents[3] / "manifests" / "promotion" / "job.yaml"
 
 
 def start(options: argparse.Namespace, policy: Policy, text: str) -> Exit:
@@ -46,7 +44,8 @@ def _keep(cluster: Cluster, namespace: str, name: str, text: str) -> None:
 
 
 def _job(name: str, image: str | None) -> Object:
-    job: Object = yaml.safe_load(MANIFEST.read_text(encoding="utf-8"))
+    manifest = resources.files("scripts.rollout.cli") / "job.yaml"
+    job: Object = yaml.safe_load(manifest.read_text(encoding="utf-8"))
     job["metadata"]["generateName"] = f"{name}-"
     pod = job["spec"]["template"]["spec"]
     pod["volumes"][0]["configMap"]["name"] = f"{name}-policy"

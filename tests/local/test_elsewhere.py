@@ -1,0 +1,68 @@
+"""Local mode as an installed command has it: begun in a folder that is no clone."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from scripts.local import processes
+from scripts.local.processes import ROOT
+from scripts.local.supervisor import SUPERVISOR
+from tests.servers import MODELS
+
+V1 = str(ROOT / "manifests" / "isvc-v1.yaml")
+
+
+def _local(cwd: Path, *args: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.local", *args],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _answers(port: int) -> bool:
+    url = f"http://127.0.0.1:{port}/predict"
+    try:
+        return requests.post(url, json={"text": "hello"}, timeout=5).ok
+    except requests.RequestException:
+        return False
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Iterator[Path]:
+    """A folder with a model, and with a package that is called as the predictor is."""
+    folder = tmp_path / "work"
+    shutil.copytree(MODELS / "v1", folder / "models" / "v1")
+    (folder / "predictor").mkdir()
+    (folder / "predictor" / "__main__.py").write_text("raise SystemExit('a stranger')")
+    yield folder
+    _local(folder, "down")
+
+
+def test_relative_paths_begin_where_it_was_first_applied(
+    work: Path, tmp_path: Path
+) -> None:
+    (port,) = processes.free_ports(1)
+    _local(work, "apply", "-f", V1, "--port", str(port))
+    assert _answers(port)
+    children = processes.find(work / ".local")
+    assert SUPERVISOR in [child.role for child in children]
+    for child in children:
+        child.process.send_signal(signal.SIGKILL)
+    _local(tmp_path, "--dir", str(work / ".local"), "get")
+    deadline = time.monotonic() + 60
+    while not _answers(port):
+        assert time.monotonic() < deadline, "not started again"
+        time.sleep(0.1)
