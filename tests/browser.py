@@ -16,15 +16,24 @@ const style = window.getComputedStyle(page.body);
 return {
   ink: style.color, paper: style.backgroundColor,
   overflow: page.documentElement.scrollWidth - page.documentElement.clientWidth,
+  ran: page.documentElement.dataset.ran ?? "", said: page.body.innerText,
   plots: [...page.querySelectorAll("figure")].map((figure) => ({
     title: figure.querySelector("h2").textContent,
     lines: figure.querySelectorAll("svg path[d]").length,
     words: [...figure.querySelectorAll("svg text")].map((each) => each.textContent),
     width: figure.querySelector("svg").getBoundingClientRect().width,
+    tip: figure.querySelector(".plot").lastElementChild.textContent,
     smallest: Math.min(...[...figure.querySelectorAll("svg text")]
       .map((each) => parseFloat(window.getComputedStyle(each).fontSize))),
   })),
 };
+"""
+HOVER = """
+for (const svg of page.querySelectorAll(".plot svg")) {
+  const { left, top, width, height } = svg.getBoundingClientRect();
+  const middle = { clientX: left + width / 2, clientY: top + height / 2 };
+  svg.dispatchEvent(new window.MouseEvent("mousemove", { ...middle, bubbles: true }));
+}
 """
 TITLES = [
     *("Weight", "errors", "latency", "Evidence against the canary"),
@@ -36,16 +45,20 @@ FRAME = """<!doctype html>
 addEventListener("load", () => setTimeout(() => {{
   const frame = document.querySelector("iframe");
   const page = frame.contentDocument, window = frame.contentWindow;
-  const seen = (() => {{ {look} }})();
-  document.body.textContent = "seen:" + JSON.stringify(seen) + ":seen";
+  {hover}
+  setTimeout(() => {{
+    const seen = (() => {{ {look} }})();
+    document.body.textContent = "seen:" + JSON.stringify(seen) + ":seen";
+  }}, 500);
 }}, 500));
 </script>"""
 
 
 def look(page: str, width: int, scheme: int, folder: Path) -> Any:
-    """What LOOK finds in a report at a width; no console message."""
+    """What LOOK finds in a report at a width, a mouse over each plot; no message."""
     framed = folder / "framed.html"
-    framed.write_text(FRAME.format(width=width, page=html.escape(page), look=LOOK))
+    scripts = {"hover": HOVER, "look": LOOK}
+    framed.write_text(FRAME.format(width=width, page=html.escape(page), **scripts))
     said = _chromium(
         framed, "--dump-dom", f"--blink-settings=preferredColorScheme={scheme}"
     )

@@ -17,7 +17,7 @@ from scripts.rollout.errors import RolloutError
 from scripts.rollout.integrations.events import Events
 from scripts.rollout.integrations.hooks import PolicyHooks
 from scripts.rollout.integrations.webhook import Notify
-from scripts.rollout.journal.broadcast import Broadcast, Listener, Report, copy_to
+from scripts.rollout.journal.broadcast import Broadcast, Listener, copy_to
 from scripts.rollout.journal.configmap import ConfigMapJournal
 from scripts.rollout.journal.file import FileJournal
 from scripts.rollout.journal.port import Journal, SharedJournal
@@ -26,6 +26,7 @@ from scripts.rollout.metrics.port import Metrics
 from scripts.rollout.metrics.prometheus import Prometheus
 from scripts.rollout.metrics.scrape import Scrape
 from scripts.rollout.policy.policy import Policy
+from scripts.rollout.report.writer import Report
 from scripts.rollout.shadow.asker import PairAsker
 from scripts.rollout.shadow.pairs import PairSource
 from scripts.rollout.shadow.sources import Shadow, Synthetic

@@ -9,7 +9,7 @@ from scripts.rollout.cli import forecast
 from scripts.rollout.cli.output import emit
 from scripts.rollout.errors import Exit, PolicyError
 from scripts.rollout.policy import reader
-from scripts.rollout.report import summary
+from scripts.rollout.report import tables
 
 
 def run(options: argparse.Namespace) -> Exit:
@@ -39,7 +39,7 @@ def _print(found: dict[str, Any]) -> None:
     )
     print(f"{found['requestsPerSecond']:.1f} requests/s; {rates}")
     print(f"steps {text.percents(found['steps'])}")
-    console.table(summary.stays(found))
+    console.table(tables.stays(found))
     seconds = found["secondsToLastGate"]
     total = "never" if seconds is None else text.duration(seconds)
     bake = text.duration(found["bakeSeconds"])

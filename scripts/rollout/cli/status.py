@@ -7,7 +7,7 @@ from scripts.rollout.cli import target
 from scripts.rollout.cli.output import emit
 from scripts.rollout.errors import Exit
 from scripts.rollout.journal.entries import so_far
-from scripts.rollout.report import summary
+from scripts.rollout.report import summary, tables
 
 POLL_S = 0.2
 
@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> Exit:
     emit(
         options,
         found,
-        "\n".join(filter(None, [summary.headline(found), found["reason"]])),
+        "\n".join(filter(None, [tables.headline(found), found["reason"]])),
     )
     if not options.wait:
         return Exit.PROMOTED

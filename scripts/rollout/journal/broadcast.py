@@ -1,14 +1,11 @@
 """A journal that is heard: each entry goes to listeners once it is written."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from scripts.rollout.journal.port import Journal
 from scripts.rollout.journal.saved import Saved
-from scripts.rollout.report import page
 from scripts.rollout.state.actions import Request
 
 Listener = Callable[[Saved], None]
@@ -58,48 +55,3 @@ def copy_to(path: str | Path) -> Listener:
         print(saved.line, flush=True)
 
     return to_output if path == "-" else to_file
-
-
-def told(lines: Iterable[str]) -> page.Story:
-    """The story of the last rollout in a journal's lines."""
-    story = page.Story()
-    for line in lines:
-        story = story.add(orjson.loads(line))
-    return story
-
-
-class Report:
-    """Keeps a page beside a journal's file, written anew after each look.
-
-    None where the file holds no beginning, as after an `undo` from another machine.
-    """
-
-    def __init__(self, journal: Path, say: Callable[[str], None]) -> None:
-        """What the file holds already is read when the first entry comes."""
-        self._say = say
-        self._journal, self.path = journal, journal.with_name("report.html")
-        self._story: page.Story | None = None
-
-    def __call__(self, saved: Saved) -> None:
-        """Add the entry that was just written; replace the page at once."""
-        if self._story is None:
-            with self._journal.open(encoding="utf-8") as lines:
-                self._story = told(lines)
-        else:
-            self._story = self._story.add(orjson.loads(saved.line))
-        if saved.kind in ("look", "undo") and self._story.policy:
-            self._write(self._story)
-
-    def _write(self, story: page.Story) -> None:
-        """No rollout ends because its report cannot be written; that is said."""
-        try:
-            write(story, self.path)
-        except OSError as error:
-            self._say(f"no report: {self.path}: {error.strerror}")
-
-
-def write(story: page.Story, path: Path) -> None:
-    """Put a page in place of the one before."""
-    new = path.with_suffix(".new")
-    new.write_text(page.page(story), encoding="utf-8")
-    new.replace(path)

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scripts.rollout import text
-from scripts.rollout.report import summary
+from scripts.rollout.report import tables
 
 BAR, WEIGHT_BAR = 24, 50
 FILLED, EMPTY = "█", "░"
@@ -41,12 +41,12 @@ def decisions(entries: Iterable[str]) -> list[str]:
 
 
 def frame(found: dict[str, Any], notes: list[str]) -> Group:
-    """One picture of what `show.summary` found."""
+    """One picture of what `summary.summary` found."""
     weight = found["weight"]
     canary = f"{_filled(weight / 100, WEIGHT_BAR)} {weight} % to {found['canary']}"
     waits = [f"waits for: {each}" for each in found["waitingFor"]]
     return Group(
-        Text(summary.headline(found), style="bold", no_wrap=True),
+        Text(tables.headline(found), style="bold", no_wrap=True),
         Text(canary, style="cyan", no_wrap=True),
         Text(),
         *([_evidence(found)] if found["metrics"] else []),
@@ -65,9 +65,9 @@ def _evidence(found: dict[str, Any]) -> Table:
     for row in found["metrics"]:
         table.add_row(
             row["metric"],
-            summary.arm(row["canary"]),
-            summary.arm(row["stable"]),
-            summary.difference(row),
+            tables.arm(row["canary"]),
+            tables.arm(row["stable"]),
+            tables.difference(row),
             _towards(row["rollback"], row["rollback_needed"]),
             _towards(row["gate"], row["gate_needed"]),
         )

@@ -13,6 +13,7 @@ function clock(seconds) {
   return `${Math.floor(seconds / 3600)}h${String(Math.floor((seconds % 3600) / 60)).padStart(2, "0")}m`;
 }
 
+const escaped = (text) => new Option(text).innerHTML;
 const percent = (value) => `${Number((value * 100).toPrecision(3))} %`;
 const eValue = (value) => (value >= 100 ? Math.round(value).toLocaleString("en") : Number(value.toPrecision(2)));
 const overTime = (values) => data.time.map((at, i) => [at, values[i]]);
@@ -42,9 +43,9 @@ function chart({ x, y, series, format, heading = clock }) {
     tooltip: {
       trigger: "axis", confine: true, backgroundColor: colour("card"), borderColor: colour("line"),
       textStyle: { color: colour("ink") },
-      formatter: (points) => [heading(points[0].axisValue), ...points
+      formatter: (points) => [escaped(heading(points[0].axisValue)), ...points
         .filter((each) => each.seriesName && !each.seriesName.startsWith("series") && each.value?.[1] != null)
-        .map((each) => `${each.marker}${each.seriesName}: ${format(each.value[1])}`)].join("<br>"),
+        .map((each) => `${each.marker}${escaped(each.seriesName)}: ${format(each.value[1])}`)].join("<br>"),
     },
     series,
   };
@@ -157,7 +158,7 @@ const wanted = [
 const drawn = wanted.map(([title, told, keys, option]) => {
   const figure = document.createElement("figure");
   const names = Object.entries(keys)
-    .map(([name, key]) => `<span style="--key: var(--${key})">${name}</span>`).join("");
+    .map(([name, key]) => `<span style="--key: var(--${key})">${escaped(name)}</span>`).join("");
   figure.innerHTML = `<h2></h2><figcaption></figcaption><div class="plot" role="img"></div>`;
   figure.querySelector("h2").textContent = title;
   figure.querySelector("figcaption").textContent = told;

@@ -1,0 +1,112 @@
+"""A rollout's journal, thinned out to what a page can show. Pure.
+
+A `Story` takes a journal's entries one by one and keeps at most MOST_POINTS looks and
+MOST_DECISIONS notes, however long the rollout: each point stands for more time as
+there are more.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from scripts.rollout.errors import Exit
+
+MOST_POINTS = 600
+MOST_DECISIONS = 300
+
+
+@dataclass
+class Story:
+    """One rollout so far.
+
+    `missing` is how many entries came before a copy of the journal that begins in the
+    middle of the rollout, 0 where the whole rollout is there.
+    """
+
+    canary: str = ""
+    stable: str = ""
+    policy: str = ""
+    began: float = 0.0
+    missing: int = 0
+    phase: str = ""
+    weight: int = 0
+    verdict: int | None = None
+    against: float | None = None
+    is_ordered: bool = False
+    points: list[dict[str, Any]] = field(default_factory=list)
+    decisions: list[tuple[float, str]] = field(default_factory=list)
+    labels: dict[str, list[float]] = field(default_factory=dict)
+    durations: dict[str, list[float]] = field(default_factory=dict)
+    beside: dict[str, float] = field(default_factory=dict)
+    every: int = 1
+    looks: int = 0
+
+    def add(self, entry: dict[str, Any]) -> "Story":
+        """The story with one more entry of its journal; a new one where that begins."""
+        match entry["kind"]:
+            case "begin":
+                return _begun(entry, 0)
+            case "restart" if not self.policy:
+                return _begun(entry, entry["seq"] - 1)
+            case "look":
+                self._look(entry)
+            case "undo" if self.points:
+                self.verdict, self.weight = Exit.ABORTED, 0
+                self._decide(self.points[-1]["at"], entry["reason"])
+        return self
+
+    def _look(self, entry: dict[str, Any]) -> None:
+        seen = entry["seen"]
+        at = seen["time"] - self.began
+        is_turn = entry["weight"] != self.weight or entry["verdict"] is not None
+        self.phase, self.weight = entry["phase"], entry["weight"]
+        self.verdict, self.against = entry["verdict"], entry.get("against")
+        for note in entry["notes"]:
+            self._decide(at, note)
+        self._count(seen, is_judged="evidence" in entry)
+        self.looks += 1
+        if is_turn or self.looks % self.every == 0:
+            self.points.append(
+                {
+                    "at": at,
+                    "weight": self.weight,
+                    "against": self.against,
+                    "metrics": entry.get("evidence", {}),
+                }
+            )
+        if len(self.points) > MOST_POINTS:
+            self.points = self.points[::2]
+            self.every *= 2
+
+    def _count(self, seen: dict[str, Any], *, is_judged: bool) -> None:
+        """Add up labels, latencies, and what was asked beside the users' requests."""
+        if is_judged and seen["delta"] is not None:
+            _add(self.labels, seen["delta"]["labels"])
+            _add(self.durations, seen["delta"].get("durations", {}))
+        for each in seen.get("beside", ()):
+            rows = each["delta"]["metrics"].values()
+            kind = each["source"] + ("" if each["counts"] else ", not counted")
+            asked = max((row[1] for row in rows), default=0)
+            self.beside[kind] = self.beside.get(kind, 0) + asked
+
+    def _decide(self, at: float, note: str) -> None:
+        """Write a note down; one that repeats itself look after look only once."""
+        self.is_ordered |= "asked by a person, whatever the evidence" in note
+        head = note.partition(":")[0]
+        if not self.decisions or self.decisions[-1][1].partition(":")[0] != head:
+            self.decisions.append((at, note))
+        if len(self.decisions) > MOST_DECISIONS:
+            del self.decisions[MOST_DECISIONS // 2]
+
+
+def _begun(entry: dict[str, Any], missing: int) -> Story:
+    state = entry["state"]
+    names = ("canary", "stable", "began", "phase", "weight")
+    begun = {name: state[name] for name in names}
+    return Story(policy=entry["policy"], missing=missing, **begun)
+
+
+def _add(totals: dict[str, list[float]], gained: dict[str, list[float]]) -> None:
+    for name, pair in gained.items():
+        total = totals.setdefault(name, [0.0, 0.0])
+        total[0] += pair[0]
+        total[1] += pair[1]
