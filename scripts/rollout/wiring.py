@@ -37,7 +37,7 @@ from scripts.rollout.traffic.port import CountedTraffic
 from scripts.rollout.traffic.standard import StandardTraffic
 
 _cluster = cache(Cluster.here)
-ON_CLUSTER: Mapping[str, Callable[[Cluster, str, str, str], CountedTraffic]] = {
+ON_CLUSTER: Mapping[str, Callable[[Cluster, str, str, str, str], CountedTraffic]] = {
     "knative": KnativeTraffic,
     "gateway": GatewayTraffic,
     "standard": StandardTraffic,
@@ -61,7 +61,9 @@ def backend(folder: Path, policy: Policy) -> Backend:
     where = target.namespace, target.name, policy.counts
     if is_on_cluster(policy):
         cluster = _cluster()
-        return Backend(ON_CLUSTER[target.backend](cluster, *where), cluster.http)
+        adapter = ON_CLUSTER[target.backend]
+        traffic = adapter(cluster, *where, target.container or "")
+        return Backend(traffic, cluster.http)
     try:
         from scripts.local.store import Store
         from scripts.rollout.traffic.local import LocalTraffic

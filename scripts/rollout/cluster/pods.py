@@ -1,17 +1,31 @@
 """A revision's pods: how many are ready, how often restarted, where to ask them."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from urllib.parse import quote
 
 from scripts.inference.clients import model_name
 from scripts.rollout.cluster.client import Cluster, Object, condition
+from scripts.rollout.errors import RolloutError
 from scripts.rollout.state.actions import Warmed
 from scripts.rollout.state.observation import Replicas
 
 OWNER = "serving.kserve.io/inferenceservice"
 CONTAINER = "kserve-container"
+# Containers that a platform adds to a pod. KServe 0.20 names its own in
+# pkg/constants/constants.go; their restarts say nothing about the model.
+SIDECARS = frozenset(
+    {
+        "queue-proxy",  # Knative
+        *("agent", "modelcar", "storage-initializer"),  # KServe
+        *("kube-rbac-proxy", "oauth-proxy"),  # KServe on OpenShift
+        "istio-proxy",
+        "linkerd-proxy",
+    }
+)
 SERVING_PORT = 8080
+METRICS_PORTS = ("metrics", "http-metrics")
+GRPC_PORTS = ("grpc", "h2c")
 TENSOR = {"name": "text", "datatype": "BYTES", "shape": [1], "data": ["hello"]}
 
 
@@ -21,24 +35,75 @@ def is_ready(pod: Object) -> bool:
 
 
 def replicas(
-    pods: Iterable[Object], revision: Callable[[Object], str]
+    pods: Iterable[Object], revision: Callable[[Object], str], container: str = ""
 ) -> Mapping[str, Replicas]:
-    """By revision."""
+    """Ready pods and restarts of each revision; see `total`."""
     by_revision: dict[str, list[Object]] = {}
     for pod in pods:
         by_revision.setdefault(revision(pod), []).append(pod)
-    return {name: total(found) for name, found in by_revision.items()}
+    return {name: total(found, container) for name, found in by_revision.items()}
 
 
-def total(pods: list[Object]) -> Replicas:
-    """Of one revision; only the model's own container counts as restarted."""
+def total(pods: list[Object], container: str = "") -> Replicas:
+    """Ready pods and restarts of one revision, without those of sidecars.
+
+    `container` names the only container whose restarts count.
+    """
     restarts = sum(
         status["restartCount"]
         for pod in pods
-        for status in pod["status"].get("containerStatuses", ())
-        if status["name"] == CONTAINER
+        for status in own(pod["status"].get("containerStatuses", []), container)
     )
     return Replicas(sum(map(is_ready, pods)), restarts)
+
+
+def own(containers: list[Object], container: str = "") -> list[Object]:
+    """The containers, or their statuses, that are not a platform's sidecars.
+
+    A pod that has no container of the name `container` may be another version's, and
+    one of sidecars alone was named so by its author: then all of them are its own.
+    """
+    named = [each for each in containers if each["name"] == container]
+    apart = [each for each in containers if each["name"] not in SIDECARS]
+    return named or apart or containers
+
+
+def model_container(containers: list[Object], container: str = "") -> Object:
+    """The container that serves the model: the named one, KServe's, or the first."""
+    found = own(containers, container)
+    return next((each for each in found if each["name"] == CONTAINER), found[0])
+
+
+def check(pods: Iterable[Object], container: str) -> None:
+    """Raise RolloutError where pods run and none of them has this container."""
+    names = {each["name"] for pod in pods for each in pod["spec"]["containers"]}
+    if names and container not in names:
+        raise RolloutError(
+            f"target.container: expected one of {', '.join(sorted(names))}, got "
+            f"{container}"
+        )
+
+
+def serving_port(pod: Object, container: str = "") -> int:
+    """The port of the pod's model that answers HTTP, 8080 where it declares none."""
+    ports = model_container(pod["spec"]["containers"], container).get("ports", ())
+    found = (
+        each["containerPort"]
+        for each in ports
+        if each.get("name") not in (*METRICS_PORTS, *GRPC_PORTS)
+    )
+    return int(next(found, SERVING_PORT))
+
+
+def metrics_port(pod: Object, container: str = "") -> int:
+    """The port called `metrics` or `http-metrics`, else the one that serves."""
+    found = (
+        port["containerPort"]
+        for each in own(pod["spec"]["containers"], container)
+        for port in each.get("ports", ())
+        if port.get("name") in METRICS_PORTS
+    )
+    return int(next(found, serving_port(pod, container)))
 
 
 def urls(
@@ -61,27 +126,24 @@ def of(cluster: Cluster, namespace: str, labels: Mapping[str, str]) -> list[Obje
 
 def warm_up(
     cluster: Cluster,
-    pods: Iterable[Object],
+    doors: Sequence[str],
     model: str,
     requests: int,
-    port: int = SERVING_PORT,
     headers: Mapping[str, str] = MappingProxyType({}),
 ) -> Warmed:
-    """Ask those that are ready in turns, past the gateway, where no user comes."""
-    ready = [pod for pod in pods if is_ready(pod)]
-    if not ready:
+    """Ask pods at these addresses in turns, past the gateway, where no user comes."""
+    if not doors:
         return Warmed(0, 0)
-    path, failed = f"/v2/models/{model}/infer", 0
+    failed = 0
     for number in range(requests):
-        url = cluster.pod_url(ready[number % len(ready)], port, path)
+        url = f"{doors[number % len(doors)]}/v2/models/{model}/infer"
         failed += not cluster.answers(url, {"inputs": [TENSOR]}, headers)
     return Warmed(requests, failed)
 
 
-def model_of(pods: Iterable[Object], service: str) -> str:
+def model_of(pods: Iterable[Object], service: str, container: str = "") -> str:
     """The model that the arguments of these pods name, else called as `service` is."""
     for pod in pods:
-        containers = pod["spec"]["containers"]
-        named = [each for each in containers if each["name"] == CONTAINER]
-        return model_name((named or containers)[0].get("args", ()), service)
+        serving = model_container(pod["spec"]["containers"], container)
+        return model_name(serving.get("args", ()), service)
     return service

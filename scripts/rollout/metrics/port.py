@@ -9,6 +9,7 @@ TIMED, STARTED = "timed", "started"
 UP_TO, LABEL, CONFIDENCE = "le:", "label:", "confidence:"
 BAD, TOTAL = "bad:", "total:"
 ENDLESS = "+Inf"
+METRICS_PAGE = "/metrics"
 
 Sample = Mapping[str, float]
 Reading = Mapping[str, Mapping[str, Sample]]
@@ -28,7 +29,8 @@ class Pages:
     """Where to read: proxies that count requests, if any do, and predictors.
 
     `with_http`: the predictors count HTTP too, because nobody before them does. `arms`:
-    whose a predictor's page is, where it does not say so itself.
+    whose a predictor's page is, where it does not say so itself. `doors`: where the
+    predictor of a page answers, where that is another port.
     """
 
     gateways: tuple[str, ...] = ()
@@ -36,11 +38,16 @@ class Pages:
     predictors: tuple[str, ...] = ()
     with_http: bool = False
     arms: Mapping[str, str] = field(default_factory=dict)
+    doors: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def counting(self) -> tuple[str, ...]:
         """Those without which requests are not counted."""
         return self.gateways or self.queues or self.predictors
+
+    def door(self, page: str) -> str:
+        """Where the predictor of a page answers."""
+        return self.doors.get(page, page.removesuffix(METRICS_PAGE))
 
 
 class Metrics(Protocol):

@@ -36,10 +36,15 @@ COUNTING = {
 
 
 class Target(Part):
-    """Which InferenceService or HTTPRoute, and what moves its traffic."""
+    """Which InferenceService or HTTPRoute, and what moves its traffic.
+
+    `container` is the one whose restarts count and that serves the model; without it
+    every container's restarts count but those of sidecars.
+    """
 
     inferenceservice: Name | None = None
     route: Name | None = None
+    container: Name | None = None
     namespace: Name = "default"
     backend: Literal["local", "knative", "gateway", "standard"] = "local"
 

@@ -21,7 +21,6 @@ from scripts.rollout.shadow.sources import POLL_S, TIMEOUT_S, Shadow, Synthetic
 FRESH_S = 3.0
 WORKERS, MOST_WAITING = 16, 200
 MARK = "x-intent-traffic"
-METRICS_PAGE = "/metrics"
 Find = Callable[[Sequence[str]], Pages | None]
 
 
@@ -101,8 +100,7 @@ class PairAsker:
         found_at, found = self._known.get(revision, (-math.inf, []))
         if time.monotonic() - found_at > fresh_s:
             pages = self._find([revision])
-            urls = () if pages is None else pages.predictors
-            found = [url.removesuffix(METRICS_PAGE) for url in urls]
+            found = [] if pages is None else list(map(pages.door, pages.predictors))
             self._known[revision] = time.monotonic(), found
         return found
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from scripts.rollout.cluster import pods
 from scripts.rollout.cluster.client import Cluster, Object
 from scripts.rollout.errors import RolloutError, Unreachable
-from scripts.rollout.metrics.port import Pages
+from scripts.rollout.metrics.port import METRICS_PAGE, Pages
 from scripts.rollout.state.actions import Warmed
 from scripts.rollout.state.observation import View
 from scripts.rollout.state.state import FULL
@@ -20,13 +20,20 @@ class GatewayTraffic:
     """One HTTPRoute of a cluster."""
 
     def __init__(
-        self, cluster: Cluster, namespace: str, name: str, counts: str
+        self,
+        cluster: Cluster,
+        namespace: str,
+        name: str,
+        counts: str,
+        container: str = "",
     ) -> None:
         """Raises RolloutError where the route is not one of two Services."""
-        self.counts = counts
+        self.counts, self._container = counts, container
         self._cluster, self._namespace, self._name = cluster, namespace, name
         self._path = httproute.route_path(namespace, name)
-        self._arms(cluster.applied(self._path, "HTTPRoute", name))
+        arms = self._arms(cluster.applied(self._path, "HTTPRoute", name))
+        if container:
+            pods.check([pod for arm in arms for pod in self._pods(arm)], container)
 
     def _arms(self, route: Object) -> tuple[str, str]:
         names = [each["name"] for each in httproute.backends(route)]
@@ -46,7 +53,9 @@ class GatewayTraffic:
         except Unreachable:
             return None
         shares = httproute.shares(route)
-        replicas = {name: pods.total(each) for name, each in found.items()}
+        replicas = {
+            name: pods.total(each, self._container) for name, each in found.items()
+        }
         is_ready = replicas[canary].ready > 0
         has_all = shares.get(canary, 0) == FULL
         return View(
@@ -73,8 +82,9 @@ class GatewayTraffic:
         """Ask the canary's pods, past the gateway."""
         _, canary = self._arms(self._cluster.get(self._path))
         found = self._pods(canary)
-        model = pods.model_of(found, canary)
-        return pods.warm_up(self._cluster, found, model, requests)
+        model = pods.model_of(found, canary, self._container)
+        doors = [self._urls(pod)[1] for pod in found if pods.is_ready(pod)]
+        return pods.warm_up(self._cluster, doors, model, requests)
 
     def pages(self, revisions: Sequence[str]) -> Pages | None:
         """Pages of every ready pod behind these Services."""
@@ -82,10 +92,20 @@ class GatewayTraffic:
             found = [(name, self._pods(name)) for name in revisions]
         except Unreachable:
             return None
-        arms = {
-            url: name for name, each in found for url in pods.urls(self._cluster, each)
-        }
-        return Pages(predictors=tuple(arms), arms=arms, with_http=True)
+        arms, doors = {}, {}
+        for name, each in found:
+            for pod in filter(pods.is_ready, each):
+                page, doors[page] = self._urls(pod)
+                arms[page] = name
+        pages = tuple(arms)
+        return Pages(predictors=pages, arms=arms, doors=doors, with_http=True)
+
+    def _urls(self, pod: Object) -> tuple[str, str]:
+        """A pod's metrics page, and where it answers predictions."""
+        metrics = pods.metrics_port(pod, self._container)
+        serving = pods.serving_port(pod, self._container)
+        page = self._cluster.pod_url(pod, metrics, METRICS_PAGE)
+        return page, self._cluster.pod_url(pod, serving, "")
 
     def _pods(self, service: str) -> list[Object]:
         root = f"/api/v1/namespaces/{self._namespace}"

@@ -7,7 +7,6 @@ observed its newest generation; never from `Ready`.
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from scripts.inference.clients import model_name
 from scripts.rollout.cluster import pods
@@ -36,9 +35,15 @@ class KnativeTraffic:
     """One InferenceService of a cluster."""
 
     def __init__(
-        self, cluster: Cluster, namespace: str, name: str, counts: str
+        self,
+        cluster: Cluster,
+        namespace: str,
+        name: str,
+        counts: str,
+        container: str = "",
     ) -> None:
         """Raises RolloutError in a state from which no rollout is safe."""
+        self._container = container
         self._cluster, self._namespace, self._name = cluster, namespace, name
         self._service = service_path(namespace, name)
         self._routes = (
@@ -52,7 +57,9 @@ class KnativeTraffic:
                 f"{name}: the annotation {ROLLOUT_DURATION} moves traffic by time; "
                 "remove it first"
             )
-        self.counts = "grpc" if _is_grpc(document) else counts
+        if container:
+            pods.check(self._pods(), container)
+        self.counts = "grpc" if self._is_grpc(document) else counts
 
     def observe(self) -> View | None:
         """As KServe reports the revisions, as Knative routes, as the pods are."""
@@ -69,7 +76,7 @@ class KnativeTraffic:
         )
         created = predictor.get("latestCreatedRevision", "")
         ready = predictor.get("latestReadyRevision", "")
-        replicas = pods.replicas(mine, _revision)
+        replicas = pods.replicas(mine, _revision, self._container)
         has_pods = created in replicas and replicas[created].ready > 0
         return View(
             created=created,
@@ -111,17 +118,18 @@ class KnativeTraffic:
         """
         document = self._cluster.get(self._service)
         newest = document["status"]["components"]["predictor"]["latestReadyRevision"]
-        model = model_name(_container(document).get("args", ()), self._name)
+        model = model_name(self._serving(document).get("args", ()), self._name)
         mine = [pod for pod in self._pods() if _revision(pod) == newest]
         if any(map(pods.is_ready, mine)):
-            return pods.warm_up(self._cluster, mine, model, requests)
+            doors = pods.urls(self._cluster, mine, path="")
+            return pods.warm_up(self._cluster, doors, model, requests)
         headers = {
             "Knative-Serving-Namespace": self._namespace,
             "Knative-Serving-Revision": newest,
         }
         activators = pods.of(self._cluster, *ACTIVATOR)
-        door = ACTIVATOR_PORT, headers
-        return pods.warm_up(self._cluster, activators, model, requests, *door)
+        doors = pods.urls(self._cluster, activators, ACTIVATOR_PORT, "")
+        return pods.warm_up(self._cluster, doors, model, requests, headers)
 
     def pages(self, revisions: Sequence[str]) -> Pages | None:
         """Pages of every gateway, and of each ready pod of these revisions."""
@@ -141,6 +149,18 @@ class KnativeTraffic:
             predictors=pods.urls(cluster, both),
             with_http=counts == "predictor",
         )
+
+    def _serving(self, document: Object) -> Object:
+        """The container that serves: of a custom predictor, or of a runtime's model."""
+        predictor = document["spec"]["predictor"]
+        containers: list[Object] = predictor.get("containers") or [
+            {**predictor.get("model", {}), "name": pods.CONTAINER}
+        ]
+        return pods.model_container(containers, self._container)
+
+    def _is_grpc(self, document: Object) -> bool:
+        ports = self._serving(document).get("ports", ())
+        return any(port.get("name") == "h2c" for port in ports)
 
     def _pods(self) -> list[Object]:
         return pods.of(self._cluster, self._namespace, {pods.OWNER: self._name})
@@ -176,13 +196,3 @@ def _blocked(service: Object) -> str:
     too, while a revision in it is not ready, as one is that crashes after its start.
     """
     return why_not(service.get("status", {}), "RoutesReady")
-
-
-def _container(document: Object) -> Any:
-    return document["spec"]["predictor"]["containers"][0]
-
-
-def _is_grpc(document: Object) -> bool:
-    return any(
-        port.get("name") == "h2c" for port in _container(document).get("ports", ())
-    )

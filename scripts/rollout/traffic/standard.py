@@ -27,10 +27,15 @@ class StandardTraffic:
     """One InferenceService of a cluster, with one canary."""
 
     def __init__(
-        self, cluster: Cluster, namespace: str, name: str, counts: str
+        self,
+        cluster: Cluster,
+        namespace: str,
+        name: str,
+        counts: str,
+        container: str = "",
     ) -> None:
         """Raises RolloutError where there is no one canary to be rolled out."""
-        self.counts = counts
+        self.counts, self._container = counts, container
         self._cluster, self._namespace, self._name = cluster, namespace, name
         self._path = service_path(namespace, name)
         self._route = httproute.route_path(namespace, name)
@@ -41,6 +46,8 @@ class StandardTraffic:
             raise RolloutError(f"{name}: deployed in {mode} mode, not in Standard")
         if len(document["spec"].get("canary") or ()) > 1:
             raise RolloutError(f"{name}: expected one canary in spec.canary, got more")
+        if container:
+            pods.check(self._pods(), container)
         view = self.observe()
         if view and self._is_unrouted(view):
             raise RolloutError(f"{name}: {UNROUTED}")
@@ -57,7 +64,7 @@ class StandardTraffic:
         entries = document["spec"].get("canary") or []
         canary = self._service(entries[0]["predictor"]) if entries else stable
         percent = entries[0].get("trafficPercent", 0) if entries else None
-        replicas = pods.replicas(found, _service_of)
+        replicas = pods.replicas(found, _service_of, self._container)
         is_ready = canary in replicas and replicas[canary].ready > 0
         shares = httproute.shares(route)
         view = View(
@@ -104,8 +111,9 @@ class StandardTraffic:
         canary = self._service(entry["predictor"])
         found = self._pods()
         mine = [pod for pod in found if _service_of(pod) == canary]
-        model = pods.model_of(mine, self._name)
-        return pods.warm_up(self._cluster, mine, model, requests)
+        model = pods.model_of(mine, self._name, self._container)
+        doors = pods.urls(self._cluster, mine, path="")
+        return pods.warm_up(self._cluster, doors, model, requests)
 
     def pages(self, revisions: Sequence[str]) -> Pages | None:
         """Pages of every ready pod of these."""

@@ -1,11 +1,14 @@
 """Traffic by the weights of an HTTPRoute, on objects recorded behind Contour."""
 
 import json
+from typing import Any
 
 import pytest
 
 from scripts.local.processes import ROOT
+from scripts.rollout import wiring
 from scripts.rollout.errors import RolloutError, Unreachable
+from scripts.rollout.policy.reader import parse
 from scripts.rollout.state.observation import Replicas
 from scripts.rollout.traffic.gateway import GatewayTraffic
 from scripts.rollout.traffic.httproute import route_path
@@ -98,6 +101,71 @@ def test_an_api_that_is_away_is_not_seen_and_not_written(api: Api) -> None:
     assert traffic.pages([STABLE]) is None
     with pytest.raises(Unreachable):
         traffic.set_percent(5)
+
+
+def _plain(api: Api, *ports: dict[str, Any]) -> dict[str, Any]:
+    """The canary as a plain Deployment's pod; a container `server` beside a proxy."""
+    (pod,) = (
+        found
+        for path, found in api.objects.items()
+        if path.startswith(f"{PODS}/{CANARY}")
+    )
+    server = {"name": "server", "args": ["--model_name=mood"], "ports": list(ports)}
+    proxy = {"name": "istio-proxy", "ports": [{"name": "metrics", "containerPort": 1}]}
+    pod["spec"]["containers"] = [proxy, server]
+    pod["status"]["containerStatuses"] = [
+        {"name": "istio-proxy", "restartCount": 5},
+        {"name": "server", "restartCount": 3},
+        {"name": "cache", "restartCount": 1},
+    ]
+    return dict(pod)
+
+
+def test_restarts_of_any_container_count_but_those_of_sidecars(api: Api) -> None:
+    _plain(api)
+    view = _traffic(api).observe()
+    assert view is not None
+    assert view.replicas[CANARY].restarts == 4
+
+
+def test_a_container_that_the_policy_names_is_the_only_one_that_counts(
+    api: Api,
+) -> None:
+    _plain(api)
+    view = GatewayTraffic(api, "default", "intent", "predictor", "server").observe()
+    assert view is not None
+    assert view.replicas[CANARY].restarts == 3
+
+
+def test_a_container_that_no_pod_has_is_refused_with_those_that_are_there(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiring, "_cluster", lambda: api)
+    text = "target: {route: intent, backend: gateway, container: sever}"
+    with pytest.raises(RolloutError, match=r"of kserve-container, got sever"):
+        wiring.backend(ROOT, parse(text, "test"))
+
+
+def test_a_pods_metrics_are_at_its_port_of_that_name_and_answers_at_the_other(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grpc = {"name": "grpc", "containerPort": 9000}
+    serving = {"name": "http", "containerPort": 5000}
+    _plain(api, grpc, {"name": "metrics", "containerPort": 9100}, serving)
+    traffic, asked = _traffic(api), list[str]()
+
+    def answers(url: str, *_: object) -> bool:
+        asked.append(url)
+        return True
+
+    monkeypatch.setattr(api, "answers", answers)
+    pages = traffic.pages([CANARY])
+    assert pages is not None
+    (page,) = pages.predictors
+    assert page.endswith(":9100/proxy/metrics")
+    assert pages.door(page).endswith(":5000/proxy")
+    assert traffic.warm_up(1).failed == 0
+    assert asked == [f"{pages.door(page)}/v2/models/mood/infer"]
 
 
 def test_another_route_is_refused_with_what_is_expected(api: Api) -> None:

@@ -153,6 +153,36 @@ def test_only_the_models_own_container_counts_as_a_restart(
     assert view.replicas[NEWEST] == Replicas(ready=0, restarts=2)
 
 
+def test_a_container_of_another_name_counts_as_a_restart_too(
+    api: Api, cluster: Cluster
+) -> None:
+    own, _ = api.objects[PODS]["items"][2]["status"]["containerStatuses"]
+    own |= {"name": "classifier", "restartCount": 2}
+    view = _traffic(cluster).observe()
+    assert view is not None
+    assert view.replicas[NEWEST].restarts == 2
+
+
+def test_a_predictor_of_a_runtime_has_no_containers_of_its_own(
+    api: Api, cluster: Cluster
+) -> None:
+    predictor = api.objects[SERVING]["spec"]["predictor"]
+    del predictor["containers"]
+    predictor["model"] = {"name": "", "args": ["--model_name=mood"]}
+    assert _traffic(cluster).warm_up(1) == Warmed(1, 0)
+    assert api.sent[-1][1].endswith("/v2/models/mood/infer")
+
+
+def test_the_model_is_that_of_kserves_container_wherever_it_stands(
+    api: Api, cluster: Cluster
+) -> None:
+    containers = api.objects[SERVING]["spec"]["predictor"]["containers"]
+    containers[0] |= {"name": "kserve-container", "args": ["--model_name=mood"]}
+    containers.insert(0, {"name": "transformer-container", "args": []})
+    assert _traffic(cluster).warm_up(1) == Warmed(1, 0)
+    assert api.sent[-1][1].endswith("/v2/models/mood/infer")
+
+
 def test_a_revision_that_failed_says_why(api: Api, cluster: Cluster) -> None:
     status = api.objects[SERVING]["status"]["components"]["predictor"]
     status["latestReadyRevision"] = FIRST
