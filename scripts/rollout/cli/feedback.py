@@ -11,6 +11,7 @@ from scripts.rollout.errors import Exit, RolloutError
 from scripts.rollout.shadow.pairs import FEEDBACK
 from scripts.rollout.state.actions import Request
 
+# Rows a request: about 100 kB of the 1 MiB that a ConfigMap, the mailbox, may have.
 MOST_ROWS = 2000
 COLUMNS = ["id", "label"]
 

@@ -16,6 +16,7 @@ from scripts.rollout.metrics import counters
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.observation import Delta
 
+# Budgets that are tried where those of the policy take longer than the deadline.
 FACTORS = (2, 4, 8, 16)
 
 

@@ -9,7 +9,7 @@ from scripts.rollout.errors import Exit
 from scripts.rollout.journal.entries import so_far
 from scripts.rollout.report import summary, tables
 
-POLL_S = 0.2
+POLL_S = 0.2  # how late `--wait` notices a verdict
 
 
 def run(options: argparse.Namespace) -> Exit:

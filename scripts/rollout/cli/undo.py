@@ -11,7 +11,7 @@ from scripts.rollout.decision import reasons
 from scripts.rollout.errors import Exit, RolloutError
 from scripts.rollout.state.state import FULL, Phase
 
-POLL_S = 0.2
+POLL_S = 0.2  # a weight comes into force within seconds
 
 
 def run(options: argparse.Namespace) -> Exit:

@@ -13,7 +13,7 @@ from scripts.rollout.errors import Exit
 from scripts.rollout.journal.port import SharedJournal
 from scripts.rollout.report import live, summary
 
-POLL_S = 0.5
+POLL_S = 0.5  # sooner than a person sees, seldom enough for a cluster
 
 
 def run(options: argparse.Namespace) -> Exit:

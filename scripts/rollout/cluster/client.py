@@ -15,6 +15,7 @@ import yaml
 from scripts.rollout.errors import Refused, RolloutError, Unreachable
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+# An API server that takes longer is silent; a pod that was scaled to zero has to start.
 TIMEOUT_S, COLD_START_S = 10.0, 60.0
 MANAGER = "intent-canary"
 JSON = {"Content-Type": "application/json"}

@@ -13,9 +13,10 @@ from datetime import UTC, datetime, timedelta
 from scripts.rollout.cluster.client import Cluster, Object
 from scripts.rollout.errors import LockHeld, Refused, Unreachable
 
+# Kubernetes' own controllers hold a Lease as long.
 DURATION_S = 15
-RENEW_S = 5.0
-POLL_S = 1.0
+RENEW_S = 5.0  # a third of it, so that one or two may fail
+POLL_S = 1.0  # how late a successor notices that the holder has gone
 TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 

@@ -23,9 +23,10 @@ SIDECARS = frozenset(
         "linkerd-proxy",
     }
 )
-SERVING_PORT = 8080
+SERVING_PORT = 8080  # KServe's default for a predictor's HTTP
 METRICS_PORTS = ("metrics", "http-metrics")
 GRPC_PORTS = ("grpc", "h2c")
+# One text as a V2 request: the smallest that every model here answers.
 TENSOR = {"name": "text", "datatype": "BYTES", "shape": [1], "data": ["hello"]}
 
 

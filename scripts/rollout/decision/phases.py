@@ -157,6 +157,7 @@ def _is_enough(draft: Draft, weight: int) -> bool:
     """Whether the canary's ready replicas can carry the next weight."""
     state, ready = draft.state, draft.replicas.ready
     limit = state.peak_load * draft.policy.guards.max_load
+    # Less a trifle: rounding in the division must not ask for one replica more.
     needed = math.ceil(state.rps * weight / FULL / limit - 1e-9) if limit else 1
     if needed <= ready:
         return True

@@ -13,6 +13,7 @@ from scripts.rollout.state.observation import Observation, View
 from scripts.rollout.state.state import JUDGED, Judged, Phase, State
 from scripts.rollout.text import duration, number, share
 
+# Tunable: what fits into one line.
 MOST_LABELS = 3
 
 

@@ -5,6 +5,9 @@ import numpy as np
 from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.evidence.two_sample import TINY
 
+# Tunable, and part of the guarantee: independent outcomes exceed it in 7 % of estimates
+# from 30 scrapes, in none of 4,000 from 360; outcomes in pairs exceed it in 89 % and in
+# all. Lower makes good canaries slower, higher calls mild clusters independent.
 INDEPENDENT_BELOW = 1.35
 
 

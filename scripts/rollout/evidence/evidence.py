@@ -15,7 +15,10 @@ from scripts.rollout.evidence.mixture import Mixture
 from scripts.rollout.evidence.processes import EXCESSES, GateEvidence, RollbackEvidence
 from scripts.rollout.evidence.two_sample import Bets, Counts, log_e
 
+# Guarantee: a difference of shares is at most 1. A smaller margin than budget over
+# weight is harder to rule out, never easier, and leaves the bet room below 1.
 LARGEST_MARGIN = 0.9
+# A unit: percent of all traffic.
 FULL = 100.0
 
 

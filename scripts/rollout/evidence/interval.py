@@ -9,12 +9,16 @@ from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.evidence.processes import SHRINKAGE
 from scripts.rollout.evidence.two_sample import Bets, Counts, log_e
 
+# Tunable: the differences that an interval can end at. They are shown, they decide
+# nothing; more of them cost time at every look.
 HALF = np.array([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.9])
-DIFFERENCES = np.concatenate([-HALF[::-1], [0.0], HALF])
+DIFFERENCES = np.concatenate([-HALF[::-1], [0.0], HALF])  # both signs, and none
+# One bet against "at most" and one against "at least" each difference.
 SIGNS = np.repeat([1.0, -1.0], len(DIFFERENCES))
-MARGINS = np.tile(DIFFERENCES, 2)
+MARGINS = np.tile(DIFFERENCES, 2)  # of both bets
 
-
+# Tunable: scrapes that are bet on as one, for a sixth of the cost; a minute at the
+# default interval. It is valid while the weight or both rates stay the same.
 EVERY = 6
 
 
@@ -82,6 +86,7 @@ class Interval:
 
 def _log_e(seen: Array, waiting: Array, phi: Array) -> Array:
     """Bets what waits (..., 4, M) on the rates seen, shrunken to one in a hundred."""
+    # Tunable: a rate of 0.01 before anything was seen, as in `processes`.
     rates = (seen[..., ::2, :] + 0.01 * SHRINKAGE) / (seen[..., 1::2, :] + SHRINKAGE)
     bets = Bets(SIGNS, MARGINS, rates[..., 0, :, None], rates[..., 1, :, None])
     return log_e(Counts(*np.moveaxis(waiting, -2, 0)), bets) / phi[:, None]

@@ -13,13 +13,23 @@ from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.evidence.evidence import FULL, Design, Evidence
 from scripts.rollout.evidence.two_sample import Counts
 
+# All tunable: steps move the time to a decision, the tests hold on any.
+# What a canary that answers nothing right may cost before the first look. Smaller first
+# steps cost time; at 1 % it is exceeded over 250 requests a second and 10 s a look.
 MOST_BAD_ANSWERS = 25.0
+# With little traffic the line above allows any weight: this much at the start at most.
 LARGEST_FIRST_STEP = 25
+# Evidence grows with weight * (1 - weight), which is largest here.
 BEST_WEIGHT = 50
+# Of two steps, from nearly continuous to three times as much: the ladder that is
+# forecast to be through first is chosen.
 RATIOS = (1.12, 1.25, 1.5, 2.0, 3.0)
+# A week: whatever takes longer is said to take for ever.
 HORIZON_S = 7 * 86400.0
+# Simulated rollouts of `plan`, and looks of each (an hour of the default interval):
+# enough to see that false alarms are rare, not to measure alpha.
 REPLAYS = 200
-MOST_SCRAPES = 360
+MOST_SCRAPES = 360  # as the line above
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +112,7 @@ def forecast(
     while step < len(steps):
         weight, waited, is_open = float(steps[step]), 0.0, False
         while not is_open and spent < HORIZON_S:
-            # Longer ticks as time goes by: nobody needs the tenth hour to the second.
+            # Ticks of 2 % of the time so far: no forecast is better than that.
             seconds = max(interval_s, spent / 50)
             counts = _expected(traffic, seconds, weight)
             new_epochs = [False] * len(counts.canary_n)
@@ -132,7 +142,7 @@ def _expected(traffic: Traffic, seconds: float, weight: float) -> Counts:
 
 
 def _known(traffic: Traffic) -> tuple[Array, Array]:
-    n = np.full(traffic.bad.shape, 50.0)
+    n = np.full(traffic.bad.shape, 50.0)  # as PRIOR_REQUESTS
     return traffic.bad * n, n
 
 

@@ -10,7 +10,10 @@ import numpy as np
 
 from scripts.rollout.evidence.arrays import Array
 
+# Guarantee: a cap against overflow, which makes an e-value smaller, never larger.
 LARGEST_E = 1e200
+# Guarantee: from above a cap as well. From below it lifts a factor to e^-300, which
+# adds less than 1e-120 to an e-value that has not rolled back yet.
 LARGEST_LOG_FACTOR = 300.0
 
 
@@ -39,6 +42,8 @@ class Mixture:
         for factor, is_new in zip(factors, new_epochs, strict=True):
             if is_new:
                 epoch += 1
+                # Guarantee: these parts, the half on `whole` and what is to come add
+                # up to 1; 1 / (m (m + 1)) is a prior over all m that needs no horizon.
                 late = late + 0.5 / (epoch * (epoch + 1))
             whole = np.minimum(whole * factor, LARGEST_E)
             late = np.minimum(late * factor, LARGEST_E)

@@ -8,10 +8,18 @@ from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.evidence.mixture import Mixture
 from scripts.rollout.evidence.two_sample import Bets, Counts
 
+# Tunable: how much worse a canary is bet to be, doubling from half the default budget
+# of errors to nearly everything. Any values are valid; three find +2 % a look later.
 EXCESSES = np.array([0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 0.95])
+# Tunable: before anything was seen the stable is taken for one bad in a hundred, worth
+# fifty requests.
 PRIOR_BAD, PRIOR_REQUESTS = 0.5, 50.0
+# Tunable: requests of the canary's for which its own rate counts half, the stable's the
+# rest. 5 decides the same, 80 a look sooner (tests/bench/DECISIONS.md, "Constants").
 SHRINKAGE = 20.0
+# Tunable: a rate of 1 or more is none that could come true.
 LARGEST_RATE = 0.98
+# Guarantee: exp overflows beyond 709. A cap makes an e-value smaller, never larger.
 LARGEST_LOG_E = 600.0
 
 
@@ -83,6 +91,7 @@ class GateEvidence:
         """Both bets against `margin`, which has the shape of the evidence."""
         base = self.stable_bad / self.stable_n
         shrunken = (self.canary_bad + SHRINKAGE * base) / (self.canary_n + SHRINKAGE)
+        # Tunable: short of the margin itself, where nothing would be bet.
         own = np.minimum(shrunken, base + 0.9 * margin)
         rates = np.stack([base, own], axis=-1)
         return Bets(-np.ones(1), margin[..., None], rates, base[..., None])

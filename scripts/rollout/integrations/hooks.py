@@ -22,9 +22,11 @@ from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.actions import Answer, Consult, Says
 from scripts.rollout.state.state import State
 
+# A crash (2, 127, 500) must not read as a refusal, so only these two say no.
 YES_CODE, NO_CODE = 0, 1
-YES_BELOW, NO_STATUS = 300, 403
-LONGEST_REASON = 200
+YES_BELOW, NO_STATUS = 300, 403  # likewise of an answer over HTTP
+LONGEST_REASON = 200  # characters: one line of a terminal and some more
+# A short interval must not ask a hook at every look.
 AGAIN_S = 5.0
 
 

@@ -17,6 +17,8 @@ import urllib3
 from scripts.rollout.journal.saved import Saved
 from scripts.rollout.policy.integrations import Webhook
 
+# Pauses double, 7.5 s from the first try to the last: a receiver may restart meanwhile.
+# At the end of a run nobody waits longer than PATIENCE_S for it.
 TRIES, FIRST_PAUSE_S, PATIENCE_S = 5, 0.5, 10.0
 
 

@@ -11,6 +11,7 @@ from scripts.rollout.decision.measurement import Rules
 from scripts.rollout.state.observation import Observation
 from scripts.rollout.state.state import Precomputed, State
 
+# Looks a block: few after a change of weight, which throws the rest away, then doubled.
 SMALLEST, LARGEST = 8, 1024
 
 

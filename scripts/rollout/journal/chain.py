@@ -15,9 +15,9 @@ import orjson
 
 from scripts.rollout.errors import JournalError
 
-FIRST = "0" * 64
+FIRST = "0" * 64  # no line has this hash of SHA-256's 64 digits
 HEAD = '{"hash":"'
-START, END = len(HEAD), len(HEAD) + 64
+START, END = len(HEAD), len(HEAD) + 64  # where a line's own hash stands
 NUMBER = re.compile(r'"seq":(\d+),"kind":"(\w+)"')
 
 

@@ -22,7 +22,9 @@ from scripts.rollout.journal.saved import Saved, restore
 from scripts.rollout.state.actions import Request
 
 STATE, ENTRIES, REQUESTS = "state.json.gz", "journal.jsonl", "requests.jsonl"
+# Far below the 1 MiB that an object may have, with room for state and requests.
 KEPT_BYTES = 64 * 1024
+# Each is lost to somebody else's write of the same object; ten in a row are a fault.
 TRIES = 10
 
 

@@ -19,7 +19,9 @@ from scripts.rollout.journal import chain, codec
 from scripts.rollout.journal.saved import Saved, restore
 from scripts.rollout.state.actions import Request
 
+# A question whether it is locked holds it for an instant: longer than that is a holder.
 LOCK_TRIES, LOCK_PAUSE_S = 3, 0.05
+# A few dozen entries, read without reading the whole journal.
 TAIL_BYTES = 64 * 1024
 
 

@@ -8,6 +8,7 @@ from scripts.rollout.loop.world import World
 from scripts.rollout.state.actions import Action, Consult, SetPercent, Warmed, WarmUp
 from scripts.rollout.state.state import FULL, State
 
+# A weight comes into force within seconds; what takes longer the next look sees.
 READ_BACK_S, POLL_S = 5.0, 0.1
 
 

@@ -26,6 +26,7 @@ from scripts.rollout.state.actions import Action
 from scripts.rollout.state.observation import View
 from scripts.rollout.state.state import FULL, Decision, Pause, Phase, State
 
+# How soon a person's request is heard, and a weight that comes into force is seen.
 SETTLE_S = 0.5
 
 

@@ -13,7 +13,8 @@ from scripts.rollout.metrics.exposition import Series
 from scripts.rollout.metrics.port import BAD, TOTAL, Reading, merged
 from scripts.rollout.policy.metric import REVISION, PromQL
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 10.0  # a look: whatever takes longer is silence
+# Prometheus refuses more than 11,000 points a series.
 MOST_POINTS = 5000
 OWN = "promql"
 

@@ -17,6 +17,7 @@ QUEUE_119 = "kn_queueproxy_app_duration_seconds_"
 QUEUE_118 = "revision_app_request_"
 QUEUE_REQUESTS = (f"{QUEUE}count", f"{QUEUE_119}count", f"{QUEUE_118}count")
 QUEUE_TIMED = (f"{QUEUE}count", f"{QUEUE_118}latencies_count")
+# How many of an edge's unit are a second: seconds today, milliseconds before 1.19.
 QUEUE_EDGES = {f"{QUEUE}bucket": 1.0, f"{QUEUE_118}latencies_bucket": MS}
 QUEUE_INFO = "target_info"
 QUEUE_FAMILIES = {*QUEUE_REQUESTS, *QUEUE_TIMED, *QUEUE_EDGES, QUEUE_INFO}

@@ -13,9 +13,10 @@ import urllib3
 from scripts.rollout.metrics import envoy, exposition, predictor, queue_proxy
 from scripts.rollout.metrics.port import Pages, Reading, merged
 
+# Pages asked for at once: 300 are read within a second (tests/bench/looks.py).
 WORKERS = 32
-PATIENCE_S = 2.0
-TIMEOUT_S = 10.0
+PATIENCE_S = 2.0  # of the ten seconds of a look; what comes later counts at the next
+TIMEOUT_S = 10.0  # then the page is given up and asked anew
 
 
 class Scrape:

@@ -8,8 +8,8 @@ from pydantic import Field, model_validator
 from scripts.rollout.policy.values import Part, Share, SomeSeconds
 
 CONFIDENCE = re.compile(r"confidence<(0\.\d+)")
-EDGES = 20
-FAIR = 0.5
+EDGES = 20  # the predictor counts confidences in steps of 0.05
+FAIR = 0.5  # guarantee: of two equally good arms each is the wrong one half the time
 REVISION = "{revision}"
 
 
@@ -116,6 +116,8 @@ class Metric(Part):
         return self
 
 
+# Tunable by the policy: budgets as in DECISIONS.md; errors and latency share six of the
+# eight parts of alpha, labels and the ceiling have one each.
 DEFAULT_METRICS = tuple(
     Metric.model_validate(metric)
     for metric in (

@@ -24,7 +24,10 @@ from scripts.rollout.policy.values import (
 )
 from scripts.rollout.policy.window import Window
 
+# Chosen by hand: with fixed steps at least three looks of the default interval at one,
+# so that what a weight does is seen before the next.
 FIXED_DWELL_S = 30.0
+# Scrapes of the stable for `steps: auto`, which needs its rate of requests.
 SCRAPES_FOR_STEPS = 3
 # Who can count HTTP requests under a backend, the default first.
 COUNTING = {
@@ -66,13 +69,15 @@ class Target(Part):
 class Bake(Part):
     """The last watch before the promotion, with a control group left over."""
 
-    percent: Percent = 95
-    duration: Seconds = 300.0
+    percent: Percent = 95  # 5 % stay to compare with: at 100 % there is no control
+    duration: Seconds = 300.0  # +5 % errors are found in about two minutes
 
 
 class Risk(Part):
     """Error probabilities over the whole rollout, however often it is looked at."""
 
+    # The guarantee. To halve one takes 15 % or 23 % more evidence: ln 2 beside ln 100
+    # or ln 20.
     false_rollback: Probability = 0.01
     bad_promotion: Probability = 0.05
 
@@ -80,9 +85,11 @@ class Risk(Part):
 class Guards(Part):
     """What needs no comparison to be too much."""
 
+    # Chosen by hand. An incident of both arms above it rolls back too.
     max_error_rate: Share = 0.2
-    max_restarts: Annotated[int, Field(ge=0)] = 2
-    ready_timeout: SomeSeconds = 600.0
+    max_restarts: Annotated[int, Field(ge=0)] = 2  # by hand: a third is a loop
+    ready_timeout: SomeSeconds = 600.0  # Flagger's and Argo Rollouts' progressDeadline
+    # Chosen by hand: twice the load that a replica was seen to carry, rarely its limit.
     max_load: Annotated[float, Field(gt=0)] = 2.0
 
 
@@ -97,18 +104,19 @@ class Dependence(Part):
     cluster_size: Annotated[
         Word | Annotated[int, Field(strict=True, ge=1), Tag("value")], Choice
     ] = "auto"
-    history: SomeSeconds = 6 * 3600.0
-    scrapes: Annotated[int, Field(ge=2)] = 30
-    assumed: Annotated[int, Field(ge=1)] = 4
+    history: SomeSeconds = 6 * 3600.0  # 2,160 scrapes: DECISIONS.md's tables
+    scrapes: Annotated[int, Field(ge=2)] = 30  # five minutes: its rows "cold"
+    assumed: Annotated[int, Field(ge=1)] = 4  # by hand: its cell in clusters of 4
 
 
 class Deadlines(Part):
     """How long to wait, for what."""
 
+    # Chosen by hand: shorter asks people more often, longer keeps what is undecided.
     step: SomeSeconds = 2 * 3600.0
     rollout: SomeSeconds = 8 * 3600.0
-    metrics_silence: SomeSeconds = 120.0
-    rollback: SomeSeconds = 300.0
+    metrics_silence: SomeSeconds = 120.0  # twelve looks
+    rollback: SomeSeconds = 300.0  # then somebody must look: exit code 50
 
 
 class Source(Part):
@@ -120,6 +128,8 @@ class Source(Part):
 
     prometheus: Annotated[str, Field(pattern=r"^https?://")] | None = None
     counts: Literal["gateway", "queue-proxy", "predictor"] | None = None
+    # Chosen by hand: a shorter one decides sooner and reads all pages more often. A
+    # broken canary is met for one interval at least.
     interval: Annotated[SomeSeconds, Field(ge=0.2)] = 10.0
 
 
@@ -130,7 +140,7 @@ class Policy(Part):
     target: Target
     steps: Annotated[
         Word | Annotated[tuple[Percent, ...], Field(min_length=1), Tag("value")], Choice
-    ] = (5, 10, 25, 50)
+    ] = (5, 10, 25, 50)  # as DECISIONS.md compares them
     carry_from: (
         Annotated[float, BeforeValidator(fraction), Field(ge=0, le=1)] | None
     ) = None
@@ -144,6 +154,7 @@ class Policy(Part):
     on_inconclusive: Literal["pause", "rollback"] = "pause"
     pause_at: tuple[Percent, ...] = ()
     source: Source = Source()
+    # Chosen by hand: requests in all. A start that is still cold afterwards counts.
     warmup: Annotated[int, Field(strict=True, ge=0, le=10_000)] = 20
     notify: tuple[Webhook, ...] = ()
     hooks: Hooks = Hooks()

@@ -15,6 +15,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+# What a duration of the policy file may end with.
 UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 SHARE = re.compile(r"(\d+(?:\.\d+)?(?:e-?\d+)?)(%?)")

@@ -13,9 +13,9 @@ from rich.text import Text
 from scripts.rollout import text
 from scripts.rollout.report import tables
 
-BAR, WEIGHT_BAR = 24, 50
+BAR, WEIGHT_BAR = 24, 50  # characters
 FILLED, EMPTY = "█", "░"
-DECISIONS = 8
+DECISIONS = 8  # the newest, below the tables
 
 
 def bar(e_value: float, needed: float) -> str:

@@ -18,8 +18,8 @@ from scripts.rollout.policy.policy import Policy
 from scripts.rollout.report.story import Story
 from scripts.rollout.state.state import Phase
 
-DIGITS = 5
-RELOAD_S = 2
+DIGITS = 5  # significant ones: more than a plot shows
+RELOAD_S = 2  # the page is written after every look
 NUMBERS = (
     *("canaryBad", "canary", "stableBad", "stable"),
     *("low", "high", "rollback", "gate"),

@@ -10,8 +10,8 @@ from typing import Any
 
 from scripts.rollout.errors import Exit
 
-MOST_POINTS = 600
-MOST_DECISIONS = 300
+MOST_POINTS = 600  # more than a plot shows apart
+MOST_DECISIONS = 300  # a long rollout says the same often; the middle goes first
 
 
 @dataclass

@@ -18,7 +18,10 @@ from scripts.rollout.metrics.port import Pages
 from scripts.rollout.shadow.pairs import Outcome, Pair
 from scripts.rollout.shadow.sources import POLL_S, TIMEOUT_S, Shadow, Synthetic
 
+# A pod that was found is asked for as long without looking it up again.
 FRESH_S = 3.0
+# Pairs asked at once, and those that wait. Arms too slow for more miss some, which is
+# no evidence against either.
 WORKERS, MOST_WAITING = 16, 200
 MARK = "x-intent-traffic"
 Find = Callable[[Sequence[str]], Pages | None]

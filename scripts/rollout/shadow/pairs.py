@@ -11,6 +11,7 @@ from scripts.rollout.state.actions import Request
 from scripts.rollout.state.observation import Delta, PairedDelta, Row
 
 FEEDBACK = "feedback"
+# Disagreements that wait for a label, kept in the state: some 350 kB of it.
 MOST_APART = 5000
 Disagreements = Mapping[str, tuple[str, str]]
 """Labels of canary and stable where they differ, by the request's id."""

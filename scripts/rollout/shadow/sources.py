@@ -7,8 +7,8 @@ from itertools import cycle
 
 import urllib3
 
-POLL_S = 0.5
-TIMEOUT_S = 10.0
+POLL_S = 0.5  # predictors keep the newest thousand texts: 2,000 a second
+TIMEOUT_S = 10.0  # an arm that takes longer has failed
 Text = tuple[str, str]
 
 

@@ -12,8 +12,9 @@ from scripts.rollout.evidence.interval import Interval
 from scripts.rollout.state.actions import Action
 from scripts.rollout.state.observation import Delta
 
+# Raised where a journal of before would be decided otherwise; see `journal.codec`.
 SCHEMA = 1
-FULL = 100
+FULL = 100  # percent of all traffic
 
 
 class Phase(StrEnum):

@@ -27,6 +27,7 @@ REVISION = "serving.knative.dev/revision"
 ROLLOUT_DURATION = "serving.knative.dev/rollout-duration"
 GATEWAYS = "kourier-system", {"app": "3scale-kourier-gateway"}
 ACTIVATOR = "knative-serving", {"app": "activator"}
+# Envoy's statistics in Kourier, queue-proxy's metrics, the activator's HTTP.
 GATEWAY_PORT, QUEUE_PORT, ACTIVATOR_PORT = 9000, 9091, 8012
 PERCENT = "canaryTrafficPercent"
 

@@ -16,6 +16,7 @@ from scripts.rollout.state.actions import Warmed
 from scripts.rollout.state.observation import View
 from scripts.rollout.traffic import httproute
 
+# KServe writes the route a moment after the status; what lasts longer is its fault.
 PATIENCE_S = 10.0
 UNROUTED = (
     "KServe reports the canary ready and its HTTPRoute has no part for it, as 0.20.0 "
