@@ -1,4 +1,4 @@
-"""The one kind of array that evidence is made of."""
+"""The one kind of array that evidence is made of: counts, rates and e-values."""
 
 import numpy as np
 import numpy.typing as npt

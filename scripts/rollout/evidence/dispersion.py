@@ -1,4 +1,4 @@
-"""How many outcomes move together: retries, sessions."""
+"""How many outcomes move together: retries, sessions. docs/proofs.md, "Clusters"."""
 
 import numpy as np
 
@@ -12,10 +12,11 @@ INDEPENDENT_BELOW = 1.35
 
 
 def dispersion(bad: Array, n: Array) -> float:
-    """How many outcomes move together (phi, at least 1), from one arm's past scrapes.
+    """Return phi, in outcomes (at least 1), estimated from one arm's past scrapes.
 
-    `bad` is scrapes x kinds of outcome, `n` scrapes. Pearson's chi-square over its
-    degrees of freedom, rounded up; 1 where it is compatible with independence.
+    `bad` (scrapes, kinds of outcome) and `n` (scrapes) are counts. Phi is Pearson's
+    chi-square over its degrees of freedom, rounded up to an integer; 1 where the
+    ratio is compatible with independence.
     """
     expected = n[:, None] * bad.sum(axis=0) / max(float(n.sum()), 1.0)
     good = 1 - expected / np.maximum(n[:, None], 1.0)

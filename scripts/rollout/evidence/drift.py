@@ -2,7 +2,8 @@
 
 The labels that the canary was seen to predict more often than the stable, by earlier
 scrapes only, are one set; its share in both arms goes through the same bet as errors.
-The difference of any set's shares is at most the total variation distance.
+The difference of any set's shares is at most the total variation distance, so what
+rejects the one rejects the other. docs/proofs.md, "Labels".
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from scripts.rollout.evidence.two_sample import Counts
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """Predictions by label so far (last axis), in each arm."""
+    """Predictions by label so far in each arm: counts of shape (..., labels)."""
 
     canary: Array
     stable: Array
@@ -33,9 +34,10 @@ class Labels:
         return Labels(np.pad(self.canary, missing), np.pad(self.stable, missing))
 
     def compare(self, canary: Array, stable: Array) -> tuple[Counts, Array]:
-        """This scrape's predictions inside the set, and the stable's past share.
+        """Count one scrape's predictions (..., labels) inside and outside the set.
 
-        No set yet, no evidence: then the counts are of nothing.
+        Returns counts (...) in which "bad" means inside, and the share (...) of the
+        set in the stable's past. While no label is in the set all counts are 0.
         """
         stable_share = _shares(self.stable)
         n = self.canary.sum(axis=-1, keepdims=True)
@@ -51,7 +53,7 @@ class Labels:
         return counts, np.where(inside, stable_share, 0.0).sum(axis=-1)
 
     def over(self, canary: Array, stable: Array) -> "Labels":
-        """After each of some scrapes (first axis)."""
+        """Return the counts after each of T scrapes, (T, ..., labels)."""
         return Labels(
             self.canary + np.cumsum(canary, axis=0),
             self.stable + np.cumsum(stable, axis=0),
@@ -59,7 +61,11 @@ class Labels:
 
     @property
     def distance(self) -> Array:
-        """Total variation distance of the shares seen, 0 where an arm saw nothing."""
+        """Total variation distance (...) of the shares so far, from 0 to 1.
+
+        0 where an arm has predicted nothing. It is shown and decides nothing: of few
+        predictions it is large by chance.
+        """
         apart = np.abs(_shares(self.canary) - _shares(self.stable)).sum(axis=-1) / 2
         seen = (self.canary.sum(axis=-1) > 0) & (self.stable.sum(axis=-1) > 0)
         return np.where(seen, apart, 0.0)

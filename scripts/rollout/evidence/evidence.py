@@ -1,6 +1,7 @@
 """Evidence of one rollout: every metric against every hypothesis, one scrape at a time.
 
 Pure arrays with any leading axes; knows neither metrics' names nor weights' history.
+docs/proofs.md, "Rollback" and "Gates", says why the thresholds are 1/alpha and 1/beta.
 """
 
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ FULL = 100.0
 @dataclass(frozen=True, slots=True)
 class Design:
     """What is tested, how strictly. M metrics; G gates, one for each step.
+
+    Shares, budgets, margins and limits are fractions, steps are percents.
 
     `alpha`: probability of ever rolling back a canary that is not worse.
     `beta`: probability of ever giving a canary more than its gate allows.

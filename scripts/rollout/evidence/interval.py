@@ -1,4 +1,8 @@
-"""The difference of the two bad shares, with an interval that holds at every look."""
+"""The difference of the two bad shares, with an interval that holds at every look.
+
+It consists of the differences that no bet has ruled out yet. It is shown, no decision
+reads it. docs/proofs.md, "The interval that is shown".
+"""
 
 import math
 from dataclasses import dataclass
@@ -43,7 +47,7 @@ class Interval:
         return cls(np.zeros((metrics, len(MARGINS))), empty, empty, 0)
 
     def over(self, counts: Counts, phi: Array) -> "list[Interval]":
-        """After each of T scrapes (first axis)."""
+        """Return the interval after each of T scrapes; `counts` (T, M), `phi` (M)."""
         columns = (counts.canary_bad, counts.canary_n, counts.stable_bad)
         waiting = self.waiting + np.cumsum(
             [*columns, counts.stable_n], axis=1
@@ -67,14 +71,15 @@ class Interval:
         return found
 
     def settled(self, phi: Array) -> "Interval":
-        """With all that waits."""
+        """Bet what waits as well, so that the newest counts are in the bounds."""
         logs = self.logs + _log_e(self.seen, self.waiting, phi)
         seen = self.seen + self.waiting
         return Interval(logs, seen, np.zeros_like(seen), self.scrapes)
 
     def bounds(self, alpha: float) -> tuple[Array, Array]:
-        """Lower and upper end (M): all outside is ruled out, at 1 - alpha.
+        """Return lower and upper end (M), fractions: all outside is ruled out.
 
+        They hold the true difference at every look with probability 1 - alpha.
         Rounded outwards to the differences that are bet on; -1 and 1 where none is.
         """
         is_out = self.logs >= math.log(2 / alpha)

@@ -1,7 +1,7 @@
 """Chooses steps, and says how long a good canary will take on them.
 
 The same evidence on expected counts instead of counted ones: the logarithm of an
-e-value is linear in the counts, so this is its mean path.
+e-value is linear in the counts, so this is its mean path. docs/proofs.md, "Gates".
 """
 
 from collections.abc import Sequence
@@ -54,7 +54,10 @@ class Stay:
 
 
 def first_step(rps: float, interval_s: float) -> int:
-    """The percent at which a broken canary costs few answers before it is seen."""
+    """The first weight, in percent: a broken canary costs few answers there.
+
+    It loses `rps` x `interval_s` x weight answers until the first look.
+    """
     percent = MOST_BAD_ANSWERS / max(rps * interval_s, 1e-9) * FULL
     return round(min(max(percent, 1), LARGEST_FIRST_STEP))
 
@@ -105,7 +108,11 @@ def forecast(
     evidence: Evidence | None = None,
     step: int = 0,
 ) -> list[Stay]:
-    """How long at which weight, from `step` with the `evidence` so far."""
+    """How long a good canary stays at which weight, from `step` with `evidence`.
+
+    `skips`: whether several gates may open in one look, as with `steps: auto`. The
+    list ends with the first gate that does not open within the horizon.
+    """
     if evidence is None:
         evidence = Evidence.begin(design, *_known(traffic))
     steps, stays, spent = design.steps, [], 0.0

@@ -1,6 +1,7 @@
 """Evidence that bets on several alternatives, and on several times at which they begin.
 
 The start time mixture is Shiryaev's and Roberts' with a prior over start times.
+docs/proofs.md, "Mixture".
 """
 
 from collections.abc import Sequence
@@ -35,7 +36,11 @@ class Mixture:
         return cls(np.ones(shape), np.zeros(shape), 0)
 
     def over(self, log_factors: Array, new_epochs: Sequence[bool]) -> "list[Mixture]":
-        """After each of some scrapes (first axis), multiplied by their e-values."""
+        """Return the mixture after each of T scrapes.
+
+        `log_factors` (T, ..., alternatives) are logarithms of one scrape's e-values;
+        `new_epochs` (T) says before which of them a minute began.
+        """
         limit = LARGEST_LOG_FACTOR
         factors = np.exp(np.minimum(np.maximum(log_factors, -limit), limit))
         whole, late, epoch, found = self.whole, self.late, self.epoch, []
@@ -52,7 +57,7 @@ class Mixture:
 
     @property
     def value(self) -> Array:
-        """The e-value: mean over alternatives, start times still to come count 1."""
+        """The e-value (...): mean over alternatives; bets still to come count 1."""
         to_come = 0.5 / (self.epoch + 1)
         mixed: Array = (0.5 * self.whole + self.late).mean(axis=-1) + to_come
         return mixed

@@ -1,4 +1,7 @@
-"""Evidence against one share alone: where there is nothing to compare it with."""
+"""One-sample evidence that a bad share exceeds a limit: no other arm is needed.
+
+docs/proofs.md, "Rollback".
+"""
 
 import numpy as np
 
@@ -15,8 +18,9 @@ def log_e(
 ) -> Array:
     """Log e-values of one scrape against "its bad share is at most `ceiling`".
 
-    A likelihood ratio for each share `beyond` it (last axis), worth at most one on
-    average wherever the hypothesis holds. With a ceiling of one half, on pairs of which
+    `bad` of `n` are counts (...), the result is (..., alternatives): a likelihood ratio
+    for each share `beyond` the ceiling, worth at most one on average wherever the
+    hypothesis holds. With a ceiling of one half, on pairs of which
     exactly one is bad, this is McNemar's test at every look.
     """
     limit = np.asarray(ceiling)[..., None]

@@ -1,4 +1,7 @@
-"""Evidence that grows scrape by scrape: one process for a rollback, one for a gate."""
+"""Evidence that grows scrape by scrape: one process for a rollback, one for a gate.
+
+docs/proofs.md, "Mixture" and "Gates".
+"""
 
 from dataclasses import dataclass
 
@@ -25,7 +28,10 @@ LARGEST_LOG_E = 600.0
 
 @dataclass(frozen=True, slots=True)
 class RollbackEvidence:
-    """Evidence against "the canary is worse by at most a tolerance": for a rollback."""
+    """Evidence against "the canary is worse by at most a tolerance": for a rollback.
+
+    `stable_bad` of `stable_n` (...) are counts so far; `mixture` is over EXCESSES.
+    """
 
     mixture: Mixture
     stable_bad: Array
@@ -42,12 +48,12 @@ class RollbackEvidence:
 
     @property
     def stable_rate(self) -> Array:
-        """The stable's rate so far."""
+        """The stable's bad share so far (...)."""
         return self.stable_bad / self.stable_n
 
     @staticmethod
     def bets(tolerance: Array, stable_rate: Array) -> Bets:
-        """Each excess over the tolerance, from a stable rate."""
+        """Bet on each excess over the tolerance (M), from a stable rate (..., M)."""
         base, margin = stable_rate[..., None], tolerance[..., None]
         rates = np.minimum(base + margin + EXCESSES, LARGEST_RATE)
         return Bets(np.ones(1), margin, rates, base)
@@ -66,8 +72,8 @@ class RollbackEvidence:
 class GateEvidence:
     """Evidence against "the canary is worse by a margin or more": for a gate.
 
-    Two bets (last axis of `logs`): on the stable's rate, and on the canary's own,
-    shrunken towards it.
+    `logs` (..., 2): logarithms of two bets, on the stable's rate and on the canary's
+    own, shrunken towards it. The others (...) are the counts that a gate has seen.
     """
 
     logs: Array
@@ -107,6 +113,6 @@ class GateEvidence:
 
     @property
     def value(self) -> Array:
-        """The e-value: the mean of both bets."""
+        """The e-value (...): the mean of both bets."""
         mixed: Array = np.exp(np.minimum(self.logs, LARGEST_LOG_E)).mean(axis=-1)
         return mixed

@@ -5,8 +5,9 @@ Every number here is an e-value: whatever the moment at which one looks, it exce
 leading axes, so one rollout and five thousand simulated ones run the same code. No
 clock, no names of metrics, no thresholds.
 
-The two-sample bet is that of Turner, Ly and Gruenwald (2021), with a margin; clusters
-of up to phi outcomes are answered by the exponent 1/phi (Hoelder's inequality).
+The two-sample bet is that of Turner, Ly and Gruenwald (arXiv 2106.02693), with a
+margin; clusters of up to phi outcomes are answered by the exponent 1/phi (Hoelder's
+inequality). docs/proofs.md has the formula, its proof and the conditions.
 """
 
 import math
@@ -85,9 +86,10 @@ class Bets:
 
 
 def log_e(counts: Counts, bets: Bets) -> Array:
-    """Logarithms of one scrape's e-values; 0 where an arm had no requests.
+    """Natural logarithms of one scrape's e-values; 0 where an arm had no requests.
 
-    Shape: that of the counts with the bets' last axis behind it.
+    The shape is that of the counts with the bets' last axis behind it. `nearest` and
+    `edge` are the rates of both arms on the boundary, `stake` is K of docs/proofs.md.
     """
     margin, is_worse = bets.margin, bets.sign > 0
     low = np.maximum(0.0, -margin) + TINY

@@ -19,13 +19,13 @@ class Batch:
     """The evidence after each of the recorded looks, block by block."""
 
     def __init__(self, rules: Rules, looks: Sequence[Observation]) -> None:
-        """Nothing is worked out yet."""
+        """Keep what is to be worked out; nothing is yet."""
         self._rules, self._looks = rules, looks
         self._block: list[Precomputed] = []
         self._start, self._size = 0, SMALLEST
 
     def after(self, state: State, look: int) -> Precomputed | None:
-        """That after this look, from `state`; None where none is to be had."""
+        """The evidence after look number `look`, from `state`; None if it has none."""
         found = self._at(look)
         if found is not None and found.holds(state):
             return found

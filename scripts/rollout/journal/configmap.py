@@ -1,9 +1,9 @@
 """State, the last of the audit, and the mailbox of one rollout in a ConfigMap.
 
-Every write names the version that it changes, so a promoter whose journal somebody else
-went on with is refused before it acts. The whole chain does not fit into one object: it
-goes to whoever listens (`audit`), and `before` is the hash of what came before the
-entries that are kept.
+Every write names the resourceVersion that it changes (optimistic locking), so of two
+promoters one is refused before it acts. The whole chain does not fit into one object:
+listeners keep it (`broadcast`), and `before` is the hash of what came before the
+entries that are kept here.
 """
 
 import base64
@@ -44,7 +44,7 @@ class ConfigMapJournal:
         self._found: Object | None = None
 
     def __str__(self) -> str:
-        """Where it is."""
+        """The object's kind and name."""
         return f"ConfigMap {self._object}"
 
     @contextmanager
@@ -97,7 +97,7 @@ class ConfigMapJournal:
         return self._cluster.create(self._folder, content)
 
     def _readable(self, after: Saved) -> dict[str, str]:
-        """What a person sees who looks at it, and the last entries."""
+        """Return what `kubectl describe` shows to a person, and the last entries."""
         before = self._found["data"] if self._found else {}
         lines = [*before.get(ENTRIES, "").splitlines(), after.line]
         dropped = before.get("before", chain.FIRST)
@@ -116,7 +116,7 @@ class ConfigMapJournal:
         }
 
     def _owned(self) -> Object:
-        """Metadata of an object that goes when what is rolled out goes."""
+        """Metadata with an owner: Kubernetes deletes the object with its owner."""
         owner = reference(self._cluster.get(self._owner))
         return {"name": self._object, "ownerReferences": [owner]}
 
@@ -140,7 +140,7 @@ class ConfigMapJournal:
         return found["data"][ENTRIES].splitlines() if found else []
 
     def requests(self, after: int) -> list[Request]:
-        """All but the first `after`; none while nobody answers, and they stay there."""
+        """All requests but the first `after`; none while the API server is silent."""
         self._lease.renew()
         try:
             found = self._cluster.find(self._path)

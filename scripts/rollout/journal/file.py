@@ -37,11 +37,11 @@ class FileJournal:
 
     @classmethod
     def of(cls, folder: Path, key: str) -> "FileJournal":
-        """That of a target, below a state folder."""
+        """The journal of target `key` below a state folder."""
         return cls(folder.resolve() / "rollouts" / key)
 
     def __str__(self) -> str:
-        """Where it is, and is not."""
+        """The folder, and the option that looks on a cluster instead."""
         return f"{self.folder}; for one on a cluster add --cluster"
 
     @contextmanager
@@ -156,7 +156,7 @@ class FileJournal:
 
 
 def _has_locked(file: TextIO) -> bool:
-    """Try for a moment: who only asks whether it is locked holds it as long."""
+    """Whether the lock was free within a moment; `is_locked` holds it so briefly."""
     for _ in range(LOCK_TRIES):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

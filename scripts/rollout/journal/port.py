@@ -17,7 +17,7 @@ class Journal(Protocol):
         """Put state and one line of audit on disk, before anything is done."""
 
     def requests(self, after: int) -> list[Request]:
-        """What people asked for, but the first `after` of it."""
+        """What people asked for, without the first `after` requests."""
 
 
 class SharedJournal(Journal, Protocol):

@@ -42,9 +42,10 @@ class Replay:
 
 
 def journal(lines: Iterable[str], policy: Policy | None) -> Replay:
-    """The last rollout of a journal, or of a part of one, which a restart may begin.
+    """Decide the last rollout of a journal again, or of a part of a journal.
 
-    Raises JournalError where it does not hold.
+    A part goes on from its first `begin` or `restart`. Raises JournalError where the
+    chain is broken or where this version decides otherwise.
     """
     records, span = chain.part(list(lines))
     begin = _beginning(records)

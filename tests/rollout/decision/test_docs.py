@@ -85,3 +85,13 @@ def test_the_pages_link_to_what_exists() -> None:
     links = re.findall(r"\]\(([^)#]+)(?:#[\w-]*)?\)", DECISIONS + PROOFS)
     assert links
     assert [each for each in links if not (ROOT / "docs" / each).exists()] == []
+
+
+def test_sources_name_sections_that_the_proofs_have() -> None:
+    sections = re.findall(r"^## (.*)$", PROOFS, re.M)
+    files = (ROOT / "scripts" / "rollout").rglob("*.py")
+    text = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    quoted = re.findall(r"docs/proofs\.md, ((?:\"[^\"]+\"(?: and )?)+)", text)
+    named = [name for each in quoted for name in re.findall(r'"([^"]+)"', each)]
+    assert named
+    assert [n for n in named if not any(s.startswith(n) for s in sections)] == []
