@@ -33,9 +33,10 @@ help: ## Show this help
 .PHONY: install lint typecheck lock clean
 install: $(INSTALLED) ## Make .venv from the hash-locked requirements
 
-lint: $(INSTALLED) ## Check style
+lint: $(INSTALLED) ## Check style, and which folder imports which
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(VENV)/bin/lint-imports
 
 typecheck: $(INSTALLED) ## Check types, strictly
 	$(RUN) -m mypy

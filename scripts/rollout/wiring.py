@@ -1,18 +1,14 @@
-"""Which adapters a policy means: the one place where the ports meet their ends."""
+"""Builds the adapters that a policy names; the only module that knows them all."""
 
 import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 
-import urllib3
-
-from scripts.rollout.cluster import client
-from scripts.rollout.cluster.client import Cluster
+from scripts.rollout.cluster.client import Cluster, service_path
 from scripts.rollout.errors import RolloutError
 from scripts.rollout.integrations.events import Events
 from scripts.rollout.integrations.hooks import PolicyHooks
@@ -24,111 +20,84 @@ from scripts.rollout.journal.port import Journal, SharedJournal
 from scripts.rollout.loop.world import World
 from scripts.rollout.metrics.port import Metrics
 from scripts.rollout.metrics.prometheus import Prometheus
-from scripts.rollout.metrics.scrape import Scrape
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.report.writer import Report
 from scripts.rollout.shadow.asker import PairAsker
 from scripts.rollout.shadow.pairs import PairSource
 from scripts.rollout.shadow.sources import Shadow, Synthetic
-from scripts.rollout.traffic import httproute
-from scripts.rollout.traffic.gateway import GatewayTraffic
-from scripts.rollout.traffic.knative import KnativeTraffic
-from scripts.rollout.traffic.port import CountedTraffic
-from scripts.rollout.traffic.standard import StandardTraffic
+from scripts.rollout.traffic.httproute import route_path
+from scripts.rollout.traffic.port import CountedTraffic, Place
 
-_cluster = cache(Cluster.here)
-ON_CLUSTER: Mapping[str, Callable[[Cluster, str, str, str, str], CountedTraffic]] = {
-    "knative": KnativeTraffic,
-    "gateway": GatewayTraffic,
-    "standard": StandardTraffic,
-}
+SUBJECTS = {"inferenceservice": service_path, "route": route_path}
 
 
-@dataclass(frozen=True, slots=True)
-class Backend:
-    """What moves traffic, and how its pages are asked for."""
+def traffic(place: Place, policy: Policy) -> CountedTraffic:
+    """The adapter that the policy's backend names. Raises RolloutError.
 
-    traffic: CountedTraffic
-    http: urllib3.PoolManager | None = None
-
-
-def backend(folder: Path, policy: Policy) -> Backend:
-    """The one that a policy names. Raises RolloutError.
-
-    Local mode is imported when it is meant: the promoter's image does without it.
+    It is imported here: the promoter's image does without local mode.
     """
-    target = policy.target
-    where = target.namespace, target.name, policy.counts
-    if is_on_cluster(policy):
-        cluster = _cluster()
-        adapter = ON_CLUSTER[target.backend]
-        traffic = adapter(cluster, *where, target.container or "")
-        return Backend(traffic, cluster.http)
+    module, _, name = policy.backend.adapter.partition(":")
     try:
-        from scripts.local.store import Store
-        from scripts.rollout.traffic.local import LocalTraffic
+        adapter: type[CountedTraffic] = getattr(import_module(module), name)
     except ModuleNotFoundError as error:
-        raise RolloutError(f"target.backend: local needs {error.name}") from error
-    return Backend(LocalTraffic(Store(folder), *where))
+        backend = policy.target.backend
+        raise RolloutError(f"target.backend: {backend} needs {error.name}") from error
+    return adapter.of(place, policy.target, policy.counted_by)
 
 
-def metrics(policy: Policy, chosen: Backend) -> Metrics:
-    """Where the counters come from."""
-    namespace, traffic = policy.target.namespace, chosen.traffic
-    if policy.source.prometheus is not None:
-        custom = {each.name: each.promql for each in policy.metrics if each.promql}
-        return Prometheus(policy.source.prometheus, namespace, traffic.counts, custom)
-    return Scrape(namespace, traffic.pages, http=chosen.http)
-
-
-def is_on_cluster(policy: Policy) -> bool:
-    """Whether it is about a cluster, and not about this machine."""
-    return policy.target.backend != "local"
+def metrics(policy: Policy, chosen: CountedTraffic) -> Metrics:
+    """Counters from the policy's Prometheus, else as the backend counts."""
+    url = policy.source.prometheus
+    if url is None:
+        return chosen.metrics()
+    custom = {each.name: each.promql for each in policy.metrics if each.promql}
+    return Prometheus(url, policy.target.namespace, chosen.counted_by, custom)
 
 
 def subject(policy: Policy) -> str:
     """What is rolled out on a cluster, as a path of its API server."""
-    find = client.service_path if policy.target.route is None else httproute.route_path
+    find = SUBJECTS[policy.backend.target]
     return find(policy.target.namespace, policy.target.name)
 
 
 def journal(
-    folder: Path, key: str, *, on_cluster: bool, owner: str = ""
+    place: Place, key: str, *, on_cluster: bool, owner: str = ""
 ) -> SharedJournal:
-    """Where the rollouts of a target are written down; whoever begins one says whose.
+    """The journal of a target's rollouts; `owner` is the path of what begins one.
 
     Raises RolloutError.
     """
     if not on_cluster:
-        return FileJournal.of(folder, key)
+        return FileJournal.of(place.folder, key)
     namespace, _, name = key.partition(".")
     holder = os.environ.get("ROLLOUT_HOLDER", f"{socket.gethostname()}/{os.getpid()}")
-    return ConfigMapJournal(_cluster(), namespace, name, holder, owner)
+    return ConfigMapJournal(Cluster.of(place.context), namespace, name, holder, owner)
 
 
-def journal_of(folder: Path, policy: Policy) -> SharedJournal:
-    """Where a policy's rollouts are written down. Raises RolloutError."""
-    if not is_on_cluster(policy):
-        return journal(folder, policy.key, on_cluster=False)
-    return journal(folder, policy.key, on_cluster=True, owner=subject(policy))
+def journal_of(place: Place, policy: Policy) -> SharedJournal:
+    """The journal of a policy's rollouts. Raises RolloutError."""
+    if policy.backend.journal == "folder":
+        return journal(place, policy.key, on_cluster=False)
+    return journal(place, policy.key, on_cluster=True, owner=subject(policy))
 
 
-def heard(
-    folder: Path,
+def broadcast(
+    place: Place,
     policy: Policy,
     kept: SharedJournal,
     copy: str | None,
     say: Callable[[str], None],
     hooks: Sequence[Listener] = (),
 ) -> Journal:
-    """The journal, and whom the policy tells of it; beside its file lies a report.
+    """The journal, and those whom the policy tells of it; a report beside its file.
 
-    On a cluster that is Events too, and a copy of the whole chain.
+    On a cluster Events and a copy of the whole chain are among them.
     """
     others: list[Listener] = [Notify(each, policy.key) for each in policy.notify]
-    if is_on_cluster(policy):
-        others.append(Events(_cluster(), policy.target.namespace, subject(policy)))
-        copy = copy or str(copied(folder, policy.key))
+    if policy.backend.journal == "configmap":
+        cluster = Cluster.of(place.context)
+        others.append(Events(cluster, policy.target.namespace, subject(policy)))
+        copy = copy or str(copied(place.folder, policy.key))
     whole = kept.path if isinstance(kept, FileJournal) else copy
     if whole not in (None, "-"):
         others.append(Report(Path(str(whole)), say))
@@ -141,7 +110,7 @@ def copied(folder: Path, key: str) -> Path:
 
 
 def world(
-    folder: Path,
+    place: Place,
     policy: Policy,
     kept: SharedJournal,
     *,
@@ -154,30 +123,31 @@ def world(
     `has_pairs`: whether both arms are asked what the policy says; to end a rollout, or
     to say what one look would do, that is not needed.
     """
-    chosen, output = backend(folder, policy), sys.stderr if is_quiet else sys.stdout
+    chosen = traffic(place, policy)
+    output = sys.stderr if is_quiet else sys.stdout
 
     def say(note: str) -> None:
         print(time.strftime("%H:%M:%S"), note, file=output, flush=True)
 
     hooks = PolicyHooks(policy, say)
     return World(
-        traffic=chosen.traffic,
+        traffic=chosen,
         metrics=metrics(policy, chosen),
-        journal=heard(folder, policy, kept, copy, say, [hooks]),
+        journal=broadcast(place, policy, kept, copy, say, [hooks]),
         now=time.time,
         sleep=time.sleep,
         say=say,
+        settles_s=policy.backend.settles_s,
         hooks=hooks,
         pair_sources=_pair_sources(policy, chosen, say) if has_pairs else (),
     )
 
 
 def _pair_sources(
-    policy: Policy, chosen: Backend, say: Callable[[str], None]
+    policy: Policy, chosen: CountedTraffic, say: Callable[[str], None]
 ) -> tuple[PairSource, ...]:
-    http = chosen.http or urllib3.PoolManager(maxsize=32, retries=False)
     found: list[PairAsker] = []
-    find = chosen.traffic.pages
+    http, find = chosen.http, chosen.pages
     if policy.shadow is not None:
         token = os.environ.get("RECORDING_TOKEN", "")
         if not token:

@@ -134,9 +134,13 @@ class Cluster:
         """What was asked for is in force."""
         return view(self._percent)
 
-    def set_percent(self, percent: int | None) -> None:
+    def set_weight(self, percent: int) -> None:
         """At once."""
         self._percent = percent
+
+    def promote(self) -> None:
+        """At once."""
+        self._percent = None
 
     def warm_up(self, requests: int) -> Warmed:
         """Everything answers."""

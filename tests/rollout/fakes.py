@@ -41,8 +41,16 @@ class Cluster:
         """What was asked for is in force at once."""
         return view(self._load()["percent"])
 
-    def set_percent(self, percent: int | None) -> None:
-        """Remember."""
+    def set_weight(self, percent: int) -> None:
+        """In force at once."""
+        self.ask(percent)
+
+    def promote(self) -> None:
+        """In force at once."""
+        self.ask(None)
+
+    def ask(self, percent: int | None) -> None:
+        """Remember what was asked for; None promotes."""
         self._save({**self._load(), "percent": percent})
 
     def warm_up(self, requests: int) -> Warmed:

@@ -10,6 +10,7 @@ from scripts.rollout.journal.port import SharedJournal
 from scripts.rollout.journal.saved import Saved
 from scripts.rollout.loop.runner import Runner
 from scripts.rollout.state.actions import Request
+from scripts.rollout.traffic.port import Place
 
 
 def run(options: argparse.Namespace) -> Exit:
@@ -38,7 +39,7 @@ def _abort(options: argparse.Namespace, journal: SharedJournal, saved: Saved) ->
     try:
         with journal.lock():
             quiet = bool(options.output)
-            world = wiring.world(options.dir, policy, journal, is_quiet=quiet)
+            world = wiring.world(Place(options.dir), policy, journal, is_quiet=quiet)
             return Runner(policy, saved.policy, world).run()
     except LockHeld:
         return Exit.ABORTED  # a promoter has started meanwhile, and reads it

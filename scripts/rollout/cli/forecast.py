@@ -15,6 +15,7 @@ from scripts.rollout.journal import codec
 from scripts.rollout.metrics import counters
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.observation import Delta
+from scripts.rollout.traffic.port import Place
 
 # Budgets that are tried where those of the policy take longer than the deadline.
 FACTORS = (2, 4, 8, 16)
@@ -40,8 +41,8 @@ def given(policy: Policy, rps: float, bad: dict[str, float]) -> Traffic:
 
 def seen(folder: Path, policy: Policy, seconds: float) -> Traffic:
     """Traffic as the stable has it for some seconds. Raises Unreachable."""
-    chosen = wiring.backend(folder, policy)
-    view, source = chosen.traffic.observe(), wiring.metrics(policy, chosen)
+    chosen = wiring.traffic(Place(folder), policy)
+    view, source = chosen.observe(), wiring.metrics(policy, chosen)
     if view is None or not view.rolledout:
         raise Unreachable(
             "the InferenceService cannot be read, or nothing is rolled out"

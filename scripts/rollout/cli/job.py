@@ -5,7 +5,6 @@ from importlib import resources
 
 import yaml
 
-from scripts.rollout import wiring
 from scripts.rollout.cli.output import emit
 from scripts.rollout.cluster.client import Cluster, Object
 from scripts.rollout.errors import Exit, RolloutError
@@ -14,7 +13,7 @@ from scripts.rollout.policy.policy import Policy
 
 def start(options: argparse.Namespace, policy: Policy, text: str) -> Exit:
     """Leave the policy in a ConfigMap and create the Job; do not wait for it."""
-    if not wiring.is_on_cluster(policy):
+    if not policy.backend.journal == "configmap":
         raise RolloutError("target.backend: local is this machine, not a cluster")
     cluster, target = Cluster.here(), policy.target
     name = f"{target.name}-rollout"

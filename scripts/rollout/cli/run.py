@@ -14,19 +14,7 @@ from scripts.rollout.policy import reader
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.actions import Consult, SetPercent, WarmUp
 from scripts.rollout.traffic import manifest
-
-PERCENT_TRAP = (
-    f"remove {manifest.FIELD} from its manifest before that is applied again: after a "
-    "promotion it means back (run --write-manifest FILE does it)"
-)
-TRAPS = {
-    "local": PERCENT_TRAP,
-    "knative": PERCENT_TRAP,
-    "gateway": "write these weights into the route's manifest before that is applied "
-    "again: the old ones mean back",
-    "standard": "make the canary the predictor in its manifest before that is applied "
-    "again: the old one means back",
-}
+from scripts.rollout.traffic.port import Place
 
 
 def run(options: argparse.Namespace) -> Exit:
@@ -34,10 +22,10 @@ def run(options: argparse.Namespace) -> Exit:
     policy, text = reader.read(options.file), options.file.read_text(encoding="utf-8")
     if options.in_cluster:
         return job.start(options, policy, text)
-    kept = wiring.journal_of(options.dir, policy)
+    kept = wiring.journal_of(Place(options.dir), policy)
     quiet = bool(options.output)
     world = wiring.world(
-        options.dir,
+        Place(options.dir),
         policy,
         kept,
         is_quiet=quiet,
@@ -63,10 +51,10 @@ def _without_percent(options: argparse.Namespace, policy: Policy) -> str:
     """The manifest as it is to be after the promotion, "" where none was named."""
     if options.write_manifest is None:
         return ""
-    if TRAPS[policy.target.backend] is not PERCENT_TRAP:
+    if not policy.backend.manifest_field:
         raise RolloutError(
-            f"--write-manifest removes {manifest.FIELD}, which target.backend "
-            f"{policy.target.backend} does not have"
+            f"--write-manifest: with target.backend {policy.target.backend} no field "
+            f"is to be removed; {policy.backend.after_promotion}"
         )
     text = options.write_manifest.read_text(encoding="utf-8")
     try:
@@ -79,9 +67,9 @@ def _close_the_trap(options: argparse.Namespace, policy: Policy) -> str:
     """Applied again with its percent, a promoted version would lose the rest."""
     changed = _without_percent(options, policy)
     if not changed:
-        return TRAPS[policy.target.backend]
+        return policy.backend.after_promotion
     options.write_manifest.write_text(changed, encoding="utf-8")
-    return f"{options.write_manifest}: {manifest.FIELD} is gone"
+    return f"{options.write_manifest}: {policy.backend.manifest_field} is gone"
 
 
 def _rehearse(options: argparse.Namespace, runner: Runner) -> Exit:
@@ -90,7 +78,7 @@ def _rehearse(options: argparse.Namespace, runner: Runner) -> Exit:
     for action in decision.actions:
         match action:
             case SetPercent(percent):
-                would.append(f"canaryTrafficPercent -> {percent}")
+                would.append("promote" if percent is None else f"weight -> {percent} %")
             case WarmUp(requests):
                 would.append(f"{requests} warm-up requests")
             case Consult(hook, weight):

@@ -8,6 +8,7 @@ from scripts.rollout.journal.port import SharedJournal
 from scripts.rollout.journal.saved import Saved
 from scripts.rollout.policy import reader
 from scripts.rollout.policy.policy import Policy
+from scripts.rollout.traffic.port import Place
 
 Options = argparse.Namespace
 
@@ -15,7 +16,7 @@ Options = argparse.Namespace
 def journal(options: Options) -> SharedJournal:
     """Where it is written down."""
     key = f"{options.namespace}.{options.name}"
-    return wiring.journal(options.dir, key, on_cluster=options.cluster)
+    return wiring.journal(Place(options.dir), key, on_cluster=options.cluster)
 
 
 def loaded(journal: SharedJournal) -> Saved:

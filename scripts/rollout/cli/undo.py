@@ -10,6 +10,7 @@ from scripts.rollout.cli.output import emit
 from scripts.rollout.decision import reasons
 from scripts.rollout.errors import Exit, RolloutError
 from scripts.rollout.state.state import FULL, Phase
+from scripts.rollout.traffic.port import Place
 
 POLL_S = 0.2  # a weight comes into force within seconds
 
@@ -21,7 +22,7 @@ def run(options: argparse.Namespace) -> Exit:
     state, policy = saved.state, target.policy(saved)
     if state.phase is not Phase.PROMOTED:
         raise RolloutError(f"nothing to undo: {state.canary} is {state.phase}")
-    traffic = wiring.backend(options.dir, policy).traffic
+    traffic = wiring.traffic(Place(options.dir), policy)
     with journal.lock():
         journal.load(repair=True)
         view = traffic.observe()
@@ -29,7 +30,7 @@ def run(options: argparse.Namespace) -> Exit:
             raise RolloutError(
                 f"{view.created} is newer than {state.canary}: undo that"
             )
-        traffic.set_percent(0)
+        traffic.set_weight(0)
         deadline = time.monotonic() + policy.deadlines.rollback
         while view is None or view.routed.get(state.stable) != FULL:
             if time.monotonic() > deadline:
@@ -43,7 +44,7 @@ def run(options: argparse.Namespace) -> Exit:
             phase=Phase.ABORTED, verdict=Exit.ABORTED, reason=reason, weight=0
         )
         body = {"reason": reason, "routed": dict(view.routed)}
-        heard = wiring.heard(options.dir, policy, journal, None, print)
+        heard = wiring.broadcast(Place(options.dir), policy, journal, None, print)
         heard.commit(replace(saved, state=undone), "undo", body)
     content = {"undone": state.canary, "stable": state.stable}
     emit(options, content, f"{state.stable} has all traffic again")

@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,14 @@ class Cluster:
         self.server = server.rstrip("/")
         self.http = http
         self.is_inside = is_inside
+
+    @classmethod
+    @cache
+    def of(cls, context: str | None) -> "Cluster":
+        """The cluster of a context, the same object for all who ask for it."""
+        if context is not None:
+            raise RolloutError("--context is not supported yet")
+        return cls.here()
 
     @classmethod
     def here(cls) -> "Cluster":

@@ -12,7 +12,6 @@ from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.actions import SetPercent
 from scripts.rollout.state.observation import Delta, Observation, Replicas, View
 from scripts.rollout.state.state import (
-    FULL,
     JUDGED,
     Decision,
     Pause,
@@ -40,39 +39,17 @@ def begin(policy: Policy, view: View, now: float) -> State:
 
 
 def unsafe(view: View) -> str:
-    """Why no rollout may begin from here, and what to do; "" where one may.
-
-    At 0 % a canary that is not ready yet is safe: nothing reaches what came before it.
-    """
+    """Why no rollout may begin from here, and what to do; "" where one may."""
     if not view.rolledout:
         return (
             "no revision is rolled out yet; apply a first version and wait until it is "
             "Ready"
         )
-    if view.percent is not None and not 0 <= view.percent <= FULL:
-        return (
-            f"canaryTrafficPercent is {view.percent}, expected 0 to 100: KServe takes "
-            "it and Knative refuses it; patch it to 0 first"
-        )
+    if view.danger:
+        return view.danger
     if view.created == view.rolledout:
         return (
             f"no canary beside {view.rolledout}; apply the new version with 0 percent"
-        )
-    if view.percent is None or view.percent == FULL:
-        return (
-            f"canaryTrafficPercent is {view.percent or 'absent'}, so KServe promotes "
-            f"{view.created} as soon as it is ready; patch it to 0 first"
-        )
-    if view.percent and view.rolledout == view.previous:
-        return (
-            f"canaryTrafficPercent {view.percent} after a promotion took KServe back "
-            f"to {view.rolledout}, as a manifest that still has it does; remove it "
-            f"there and here to keep {view.created}, or patch it to 0 to judge it anew"
-        )
-    if view.percent and view.ready not in (view.created, view.rolledout):
-        return (
-            f"{view.percent} % go to {view.ready} until {view.created} is ready; patch "
-            "canaryTrafficPercent to 0 first"
         )
     return ""
 

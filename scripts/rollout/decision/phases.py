@@ -179,7 +179,7 @@ def bake(draft: Draft) -> None:
 
 
 def promoting(draft: Draft) -> None:
-    """Until the canary is what KServe calls rolled out."""
+    """Until the canary is rolled out and the stable."""
     state = draft.state
     if state.now - state.entered > draft.policy.deadlines.rollback:
         note = f"the promotion is not in force, last seen: {state.last_seen}"

@@ -20,7 +20,8 @@ MOST_LABELS = 3
 def traffic(view: View) -> str:
     """What was seen of the traffic."""
     shares = ", ".join(f"{name} {percent} %" for name, percent in view.routed.items())
-    seen = f"canaryTrafficPercent {view.percent}, routed {shares or 'nothing'}"
+    asked = view.asked or f"percent {view.percent}"
+    seen = f"{asked}, routed {shares or 'nothing'}"
     return f"{seen}: {view.blocked}" if view.blocked else seen
 
 

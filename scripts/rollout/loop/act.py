@@ -8,8 +8,7 @@ from scripts.rollout.loop.world import World
 from scripts.rollout.state.actions import Action, Consult, SetPercent, Warmed, WarmUp
 from scripts.rollout.state.state import FULL, State
 
-# A weight comes into force within seconds; what takes longer the next look sees.
-READ_BACK_S, POLL_S = 5.0, 0.1
+POLL_S = 0.1
 
 
 def do(
@@ -38,13 +37,17 @@ def _warm_up(world: World, requests: int) -> tuple[dict[str, Any], Warmed | None
 
 def _set_percent(world: World, percent: int | None, canary: str) -> dict[str, Any]:
     try:
-        world.traffic.set_percent(percent)
+        if percent is None:
+            world.traffic.promote()
+        else:
+            world.traffic.set_weight(percent)
     except Unreachable as error:
-        world.say(f"percent {percent} could not be set: {error}")
+        wish = "promotion" if percent is None else f"{percent} %"
+        world.say(f"{wish} could not be asked for: {error}")
         return {"failed": str(error)}
     wanted = FULL if percent is None else percent
     view = world.traffic.observe()
-    for _ in range(round(READ_BACK_S / POLL_S)):
+    for _ in range(round(world.settles_s / POLL_S)):
         if view is not None and view.routed.get(canary, 0) == wanted:
             break
         world.sleep(POLL_S)

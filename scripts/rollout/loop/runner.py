@@ -93,7 +93,7 @@ class Runner:
             fresh = replace(fresh, seq=before.seq, hash=before.hash)
         say(f"canary {state.canary} beside stable {state.stable}")
         if view.percent:
-            say(f"canaryTrafficPercent {view.percent} -> 0 until the first step")
+            say(f"{view.asked}: 0 % until the first step")
         body = {"policy": self._text, "state": codec.encode(state)}
         self._commit(fresh, "begin", body)
 

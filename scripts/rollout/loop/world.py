@@ -27,7 +27,10 @@ class Hooks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Everything outside: ports, the time in seconds, how to wait, who listens."""
+    """Everything outside: ports, the time in seconds, how to wait, who listens.
+
+    `settles_s`: how long a weight may take to be in force, in seconds.
+    """
 
     traffic: Traffic
     metrics: Metrics
@@ -37,3 +40,4 @@ class World:
     say: Callable[[str], None]
     hooks: Hooks | None = None
     pair_sources: tuple[PairSource, ...] = ()
+    settles_s: float = 5.0

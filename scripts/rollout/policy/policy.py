@@ -6,8 +6,9 @@ fractions, weights of traffic are whole percents.
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, Tag, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, Tag, model_validator
 
+from scripts.rollout.policy.backends import BACKENDS, Backend
 from scripts.rollout.policy.integrations import Hooks, Shadow, Synthetic, Webhook
 from scripts.rollout.policy.metric import DEFAULT_METRICS, Metric
 from scripts.rollout.policy.values import (
@@ -29,13 +30,12 @@ from scripts.rollout.policy.window import Window
 FIXED_DWELL_S = 30.0
 # Scrapes of the stable for `steps: auto`, which needs its rate of requests.
 SCRAPES_FOR_STEPS = 3
-# Who can count HTTP requests under a backend, the default first.
-COUNTING = {
-    "local": ("gateway", "predictor"),
-    "knative": ("gateway", "queue-proxy", "predictor"),
-    "gateway": ("predictor",),
-    "standard": ("predictor",),
-}
+
+
+def _known(name: str) -> str:
+    if name not in BACKENDS:
+        raise ValueError(f"expected {' or '.join(BACKENDS)}, got {name!r}")
+    return name
 
 
 class Target(Part):
@@ -49,20 +49,23 @@ class Target(Part):
     route: Name | None = None
     container: Name | None = None
     namespace: Name = "default"
-    backend: Literal["local", "knative", "gateway", "standard"] = "local"
+    backend: Annotated[str, AfterValidator(_known)] = "local"
 
     @property
     def name(self) -> str:
-        """Of what is rolled out."""
+        """The name of what is rolled out."""
         return str(self.route or self.inferenceservice)
 
     @model_validator(mode="after")
-    def _is_one_of_both(self) -> "Target":
-        wanted, other = "inferenceservice", "route"
-        if self.backend == "gateway":
-            wanted, other = other, wanted
-        if getattr(self, wanted) is None or getattr(self, other) is not None:
-            raise ValueError(f"backend {self.backend}: expected {wanted}, no {other}")
+    def _is_named_by_its_key(self) -> "Target":
+        wanted = BACKENDS[self.backend].target
+        keys = {row.target for row in BACKENDS.values()}
+        others = [key for key in sorted(keys - {wanted}) if getattr(self, key)]
+        if getattr(self, wanted) is None or others:
+            unwanted = ", ".join(sorted(keys - {wanted}))
+            raise ValueError(
+                f"backend {self.backend}: expected {wanted}, no {unwanted}"
+            )
         return self
 
 
@@ -189,9 +192,14 @@ class Policy(Part):
         return SCRAPES_FOR_STEPS if self.is_auto else 1
 
     @property
-    def counts(self) -> str:
+    def backend(self) -> Backend:
+        """What the target's backend means."""
+        return BACKENDS[self.target.backend]
+
+    @property
+    def counted_by(self) -> str:
         """Who counts HTTP requests."""
-        return self.source.counts or COUNTING[self.target.backend][0]
+        return self.source.counts or self.backend.counted_by[0]
 
     @property
     def has_pairs(self) -> bool:

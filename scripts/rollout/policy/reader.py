@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from scripts.rollout.errors import PolicyError
-from scripts.rollout.policy.policy import COUNTING, Policy
+from scripts.rollout.policy.policy import Policy
 from scripts.rollout.policy.values import BRANCHES
 
 Place = tuple[str | int, ...]
@@ -63,10 +63,10 @@ def _conflicts(policy: Policy) -> Iterator[tuple[Place, str]]:
         yield ("metrics",), "no metric with a budget decides: no gate could ever open"
     if names[0] != "errors":
         yield ("metrics", 0, "name"), "expected errors first: maxErrorRate is theirs"
-    backend = policy.target.backend
-    if policy.counts not in COUNTING[backend]:
-        counting = " or ".join(COUNTING[backend])
-        yield ("source", "counts"), f"with backend {backend} expected {counting}"
+    if policy.counted_by not in policy.backend.counted_by:
+        expected = " or ".join(policy.backend.counted_by)
+        backend = policy.target.backend
+        yield ("source", "counts"), f"with backend {backend} expected {expected}"
     deadlines = policy.deadlines
     if deadlines.metrics_silence < 2 * policy.source.interval:
         yield ("deadlines", "metricsSilence"), "expected two intervals or more"

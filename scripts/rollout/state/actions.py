@@ -40,7 +40,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class SetPercent:
-    """Set canaryTrafficPercent; None removes the field, and that promotes."""
+    """Ask for the canary's weight in percent; None promotes it."""
 
     percent: int | None
 

@@ -18,13 +18,15 @@ class Replicas:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The InferenceService as it is: what is asked for, and what really routes.
+    """The traffic as it is: what is asked for, and what really routes.
 
-    `percent` is canaryTrafficPercent, None where the field is absent. `routed` is the
-    percent of each revision. `failure` says why the newest can never be ready.
-    `previous` had all traffic before `rolledout`; equal where KServe went back to it.
-    `blocked` says why what is asked for does not come into force.
+    `percent` is what is asked for the canary, None where it was promoted. `routed` is
+    the percent of each revision. `failure` says why the newest can never be ready.
+    `previous` had all traffic before `rolledout`; equal where the backend went back to
+    it. `blocked` says why what is asked for does not come into force.
     `is_idle`: the newest is ready and scaled to zero, its next request will wake it.
+    `asked` is what is asked for in the backend's own words. `danger` says why no
+    rollout may begin from here, and what to do, where the backend knows a reason.
     """
 
     created: str
@@ -37,6 +39,8 @@ class View:
     previous: str = ""
     blocked: str = ""
     is_idle: bool = False
+    asked: str = ""
+    danger: str = ""
 
 
 @dataclass(frozen=True, slots=True)

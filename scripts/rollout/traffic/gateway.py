@@ -5,30 +5,41 @@ of an InferenceService in Standard mode, or any other. The script owns their wei
 """
 
 from collections.abc import Sequence
+from typing import Self
 
 from scripts.rollout.cluster import pods
 from scripts.rollout.cluster.client import Cluster, Object
 from scripts.rollout.errors import RolloutError, Unreachable
-from scripts.rollout.metrics.port import METRICS_PAGE, Pages
+from scripts.rollout.metrics.port import METRICS_PAGE, Metrics, Pages
+from scripts.rollout.metrics.scrape import Scrape
+from scripts.rollout.policy.policy import Target
 from scripts.rollout.state.actions import Warmed
 from scripts.rollout.state.observation import View
 from scripts.rollout.state.state import FULL
 from scripts.rollout.traffic import httproute
+from scripts.rollout.traffic.port import Place
 
 
 class GatewayTraffic:
     """One HTTPRoute of a cluster."""
+
+    @classmethod
+    def of(cls, place: Place, target: Target, counted_by: str) -> Self:
+        """The HTTPRoute of a policy. Raises RolloutError."""
+        cluster, container = Cluster.of(place.context), target.container or ""
+        return cls(cluster, target.namespace, target.name, counted_by, container)
 
     def __init__(
         self,
         cluster: Cluster,
         namespace: str,
         name: str,
-        counts: str,
+        counted_by: str,
         container: str = "",
     ) -> None:
         """Raises RolloutError where the route is not one of two Services."""
-        self.counts, self._container = counts, container
+        self.counted_by, self.http = counted_by, cluster.http
+        self._container = container
         self._cluster, self._namespace, self._name = cluster, namespace, name
         self._path = httproute.route_path(namespace, name)
         arms = self._arms(cluster.applied(self._path, "HTTPRoute", name))
@@ -57,23 +68,34 @@ class GatewayTraffic:
             name: pods.total(each, self._container) for name, each in found.items()
         }
         is_ready = replicas[canary].ready > 0
-        has_all = shares.get(canary, 0) == FULL
+        weight = shares.get(canary, 0)
+        has_all = weight == FULL
         return View(
             created=canary,
             ready=canary if is_ready else stable,
             rolledout=canary if has_all else stable,
-            percent=None if has_all else shares.get(canary, 0),
+            percent=None if has_all else weight,
             routed=shares if httproute.is_in_force(route) else {},
             replicas=replicas,
+            asked=f"weights {FULL - weight}/{weight}",
+            danger=self._danger(canary) if has_all else "",
         )
 
-    def set_percent(self, percent: int | None) -> None:
-        """Both weights, on the version that was just read. Raises Unreachable."""
+    def _danger(self, canary: str) -> str:
+        return (
+            f"{canary} has all traffic already; make it the first backendRef and the "
+            "new version's Service the second, with weight 0"
+        )
+
+    def promote(self) -> None:
+        """Give the canary's Service everything. Raises Unreachable."""
+        self.set_weight(FULL)
+
+    def set_weight(self, percent: int) -> None:
+        """Set both weights, on the version that was just read. Raises Unreachable."""
         route = self._cluster.get(self._path)
-        share = FULL if percent is None else percent
-        for backend, weight in zip(
-            httproute.backends(route), (FULL - share, share), strict=True
-        ):
+        weights = FULL - percent, percent
+        for backend, weight in zip(httproute.backends(route), weights, strict=True):
             backend["weight"] = weight
         change = {"spec": {"rules": route["spec"]["rules"]}}
         self._cluster.patch(self._path, route, change)
@@ -85,6 +107,10 @@ class GatewayTraffic:
         model = pods.model_of(found, canary, self._container)
         doors = [self._urls(pod)[1] for pod in found if pods.is_ready(pod)]
         return pods.warm_up(self._cluster, doors, model, requests)
+
+    def metrics(self) -> Metrics:
+        """Counters read from the predictors' pages."""
+        return Scrape(self._namespace, self.pages, http=self.http)
 
     def pages(self, revisions: Sequence[str]) -> Pages | None:
         """Pages of every ready pod behind these Services."""

@@ -7,6 +7,7 @@ observed its newest generation; never from `Ready`.
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Self
 
 from scripts.inference.clients import model_name
 from scripts.rollout.cluster import pods
@@ -19,9 +20,14 @@ from scripts.rollout.cluster.client import (
 )
 from scripts.rollout.errors import RolloutError, Unreachable
 from scripts.rollout.metrics.envoy import PROXY_PAGE
-from scripts.rollout.metrics.port import Pages
+from scripts.rollout.metrics.port import Metrics, Pages
+from scripts.rollout.metrics.scrape import Scrape
+from scripts.rollout.policy.backends import PERCENT_FIELD
+from scripts.rollout.policy.policy import Target
 from scripts.rollout.state.actions import Warmed
 from scripts.rollout.state.observation import View
+from scripts.rollout.traffic import percent_field
+from scripts.rollout.traffic.port import Place
 
 REVISION = "serving.knative.dev/revision"
 ROLLOUT_DURATION = "serving.knative.dev/rollout-duration"
@@ -29,18 +35,23 @@ GATEWAYS = "kourier-system", {"app": "3scale-kourier-gateway"}
 ACTIVATOR = "knative-serving", {"app": "activator"}
 # Envoy's statistics in Kourier, queue-proxy's metrics, the activator's HTTP.
 GATEWAY_PORT, QUEUE_PORT, ACTIVATOR_PORT = 9000, 9091, 8012
-PERCENT = "canaryTrafficPercent"
 
 
 class KnativeTraffic:
     """One InferenceService of a cluster."""
+
+    @classmethod
+    def of(cls, place: Place, target: Target, counted_by: str) -> Self:
+        """The InferenceService of a policy. Raises RolloutError."""
+        cluster, container = Cluster.of(place.context), target.container or ""
+        return cls(cluster, target.namespace, target.name, counted_by, container)
 
     def __init__(
         self,
         cluster: Cluster,
         namespace: str,
         name: str,
-        counts: str,
+        counted_by: str,
         container: str = "",
     ) -> None:
         """Raises RolloutError in a state from which no rollout is safe."""
@@ -60,7 +71,8 @@ class KnativeTraffic:
             )
         if container:
             pods.check(self._pods(), container)
-        self.counts = "grpc" if self._is_grpc(document) else counts
+        self.counted_by = "grpc" if self._is_grpc(document) else counted_by
+        self.http = cluster.http
 
     def observe(self) -> View | None:
         """As KServe reports the revisions, as Knative routes, as the pods are."""
@@ -79,18 +91,19 @@ class KnativeTraffic:
         ready = predictor.get("latestReadyRevision", "")
         replicas = pods.replicas(mine, _revision, self._container)
         has_pods = created in replicas and replicas[created].ready > 0
-        return View(
+        view = View(
             created=created,
             ready=ready,
             rolledout=predictor.get("latestRolledoutRevision", ""),
             previous=predictor.get("previousRolledoutRevision", ""),
-            percent=document["spec"]["predictor"].get(PERCENT),
+            percent=document["spec"]["predictor"].get(PERCENT_FIELD),
             routed=_routed(service),
             replicas=replicas,
             failure="" if created == ready else self._failure(created),
             blocked=_blocked(service),
             is_idle=created == ready and not has_pods and self._is_idle(created),
         )
+        return percent_field.in_words(view)
 
     def _failure(self, revision: str) -> str:
         """Why a revision can never be ready, "" while it still may."""
@@ -106,10 +119,18 @@ class KnativeTraffic:
         status: Object = self._cluster.get(f"{path}/{revision}").get("status", {})
         return status
 
-    def set_percent(self, percent: int | None) -> None:
-        """Patch one field, on the version that was just read. Raises Unreachable."""
+    def set_weight(self, percent: int) -> None:
+        """Set the percent field. Raises Unreachable."""
+        self._patch(percent)
+
+    def promote(self) -> None:
+        """Remove the percent field. Raises Unreachable."""
+        self._patch(None)
+
+    def _patch(self, percent: int | None) -> None:
+        """Patch one field, on the resourceVersion that was just read."""
         read = self._cluster.get(self._service)
-        change = {"spec": {"predictor": {PERCENT: percent}}}
+        change = {"spec": {"predictor": {PERCENT_FIELD: percent}}}
         self._cluster.patch(self._service, read, change)
 
     def warm_up(self, requests: int) -> Warmed:
@@ -132,23 +153,27 @@ class KnativeTraffic:
         doors = pods.urls(self._cluster, activators, ACTIVATOR_PORT, "")
         return pods.warm_up(self._cluster, doors, model, requests, headers)
 
+    def metrics(self) -> Metrics:
+        """Counters read from the pages of gateways and pods."""
+        return Scrape(self._namespace, self.pages, http=self.http)
+
     def pages(self, revisions: Sequence[str]) -> Pages | None:
         """Pages of every gateway, and of each ready pod of these revisions."""
-        cluster, counts = self._cluster, self.counts
+        cluster, counted_by = self._cluster, self.counted_by
         try:
-            proxies = pods.of(cluster, *GATEWAYS) if counts == "gateway" else []
+            proxies = pods.of(cluster, *GATEWAYS) if counted_by == "gateway" else []
             mine = self._pods()
         except Unreachable:
             return None
-        if counts == "gateway" and not proxies:
+        if counted_by == "gateway" and not proxies:
             return None
         both = [pod for pod in mine if _revision(pod) in revisions]
-        queued = both if counts == "queue-proxy" else []
+        queued = both if counted_by == "queue-proxy" else []
         return Pages(
             gateways=pods.urls(cluster, proxies, GATEWAY_PORT, PROXY_PAGE),
             queues=pods.urls(cluster, queued, QUEUE_PORT),
             predictors=pods.urls(cluster, both),
-            with_http=counts == "predictor",
+            with_http=counted_by == "predictor",
         )
 
     def _serving(self, document: Object) -> Object:

@@ -5,8 +5,12 @@ Envoy's own configuration.
 """
 
 from collections.abc import Sequence
+from typing import Self
 
-from scripts.inference.clients import Target, connect, model_name
+import urllib3
+
+from scripts.inference import clients
+from scripts.inference.clients import connect, model_name
 from scripts.local import manifest, processes, status
 from scripts.local.envoy import ROLE, Admin
 from scripts.local.envoy_config import host_name
@@ -16,17 +20,29 @@ from scripts.local.store import Store
 from scripts.local.supervisor import is_running
 from scripts.rollout.errors import RolloutError, Unreachable
 from scripts.rollout.metrics.envoy import PROXY_PAGE
-from scripts.rollout.metrics.port import Pages
+from scripts.rollout.metrics.port import Metrics, Pages
+from scripts.rollout.metrics.scrape import Scrape
+from scripts.rollout.policy.policy import Target
 from scripts.rollout.state.actions import Warmed
 from scripts.rollout.state.observation import Replicas, View
+from scripts.rollout.traffic import percent_field
+from scripts.rollout.traffic.port import Place
 
+POOL_SIZE = 32
 WARM_UP_TEXTS = ("hello", "where is my order?", "never again", "thanks a lot")
 
 
 class LocalTraffic:
     """One InferenceService of a state folder."""
 
-    def __init__(self, store: Store, namespace: str, name: str, counts: str) -> None:
+    @classmethod
+    def of(cls, place: Place, target: Target, counted_by: str) -> Self:
+        """The InferenceService of a policy. Raises RolloutError."""
+        return cls(Store(place.folder), target.namespace, target.name, counted_by)
+
+    def __init__(
+        self, store: Store, namespace: str, name: str, counted_by: str
+    ) -> None:
         """Raises RolloutError where nothing of that name was applied."""
         self._store, self._namespace, self._name = store, namespace, name
         self._key = f"{namespace}.{name}"
@@ -38,7 +54,8 @@ class LocalTraffic:
                 "apply it first: python -m scripts.local apply -f FILE"
             )
         container = manifest.container(manifest.template(document))
-        self.counts = "grpc" if container.is_http2 else counts
+        self.counted_by = "grpc" if container.is_http2 else counted_by
+        self.http = urllib3.PoolManager(maxsize=POOL_SIZE, retries=False)
         self._model = model_name(container.args, name)
         self._has_tags = manifest.has_tag_routing(document)
 
@@ -52,7 +69,7 @@ class LocalTraffic:
             return None
         state, current = self._store.state(self._key), self._store.status(self._key)
         is_failed = status.is_ready(current) is False
-        return View(
+        view = View(
             created=state.latest_created,
             ready=state.latest_ready,
             rolledout=state.latest_rolledout,
@@ -65,9 +82,18 @@ class LocalTraffic:
             failure=status.message(current) if is_failed else "",
             previous=state.previous_rolledout,
         )
+        return percent_field.in_words(view)
 
-    def set_percent(self, percent: int | None) -> None:
-        """What `kubectl patch` does. Raises Unreachable."""
+    def set_weight(self, percent: int) -> None:
+        """Set the percent field. Raises Unreachable."""
+        self._patch(percent)
+
+    def promote(self) -> None:
+        """Remove the percent field. Raises Unreachable."""
+        self._patch(None)
+
+    def _patch(self, percent: int | None) -> None:
+        """Patch one field, as `kubectl patch` does."""
         try:
             self._store.patch_percent(self._key, percent)
         except (LocalError, OSError) as error:
@@ -79,11 +105,15 @@ class LocalTraffic:
             return Warmed(0, 0)
         host = f"{LATEST}-{host_name(self._name, self._namespace)}"
         url = f"127.0.0.1:{self._store.gateway_port()}"
-        protocol = "grpc" if self.counts == "grpc" else "v2"
-        ask = connect(protocol, Target(url, host, self._model))
+        protocol = "grpc" if self.counted_by == "grpc" else "v2"
+        ask = connect(protocol, clients.Target(url, host, self._model))
         answers = [ask(WARM_UP_TEXTS[i % len(WARM_UP_TEXTS)]) for i in range(requests)]
         failed = [each for each in answers if _is_failure(each.code)]
         return Warmed(len(answers), len(failed))
+
+    def metrics(self) -> Metrics:
+        """Counters read from the pages of Envoy and the predictors."""
+        return Scrape(self._namespace, self.pages, http=self.http)
 
     def pages(self, revisions: Sequence[str]) -> Pages | None:
         """Where the counters of these revisions are, None without a gateway."""
@@ -96,9 +126,9 @@ class LocalTraffic:
             if pod.revision in revisions and pod.is_ready and pod.metrics_url
         ]
         return Pages(
-            gateways=(admin.url + PROXY_PAGE,) if self.counts == "gateway" else (),
+            gateways=(admin.url + PROXY_PAGE,) if self.counted_by == "gateway" else (),
             predictors=tuple(urls),
-            with_http=self.counts == "predictor",
+            with_http=self.counted_by == "predictor",
         )
 
     def _routed(self) -> dict[str, int] | None:

@@ -9,8 +9,9 @@ from typing import Any
 import yaml
 
 from scripts.rollout.errors import RolloutError
+from scripts.rollout.policy.backends import PERCENT_FIELD as FIELD
 
-KIND, FIELD = "InferenceService", "canaryTrafficPercent"
+KIND = "InferenceService"
 
 
 def without_percent(text: str, name: str) -> str:

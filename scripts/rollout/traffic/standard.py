@@ -7,14 +7,19 @@ What is in force is read from the HTTPRoute that KServe makes, never from
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Self
 
 from scripts.rollout.cluster import pods
 from scripts.rollout.cluster.client import Cluster, Object, service_path
 from scripts.rollout.errors import RolloutError, Unreachable
-from scripts.rollout.metrics.port import Pages
+from scripts.rollout.metrics.port import Metrics, Pages
+from scripts.rollout.metrics.scrape import Scrape
+from scripts.rollout.policy.policy import Target
 from scripts.rollout.state.actions import Warmed
 from scripts.rollout.state.observation import View
+from scripts.rollout.state.state import FULL
 from scripts.rollout.traffic import httproute
+from scripts.rollout.traffic.port import Place
 
 # KServe writes the route a moment after the status; what lasts longer is its fault.
 PATIENCE_S = 10.0
@@ -27,16 +32,23 @@ UNROUTED = (
 class StandardTraffic:
     """One InferenceService of a cluster, with one canary."""
 
+    @classmethod
+    def of(cls, place: Place, target: Target, counted_by: str) -> Self:
+        """The InferenceService of a policy. Raises RolloutError."""
+        cluster, container = Cluster.of(place.context), target.container or ""
+        return cls(cluster, target.namespace, target.name, counted_by, container)
+
     def __init__(
         self,
         cluster: Cluster,
         namespace: str,
         name: str,
-        counts: str,
+        counted_by: str,
         container: str = "",
     ) -> None:
         """Raises RolloutError where there is no one canary to be rolled out."""
-        self.counts, self._container = counts, container
+        self.counted_by, self.http = counted_by, cluster.http
+        self._container = container
         self._cluster, self._namespace, self._name = cluster, namespace, name
         self._path = service_path(namespace, name)
         self._route = httproute.route_path(namespace, name)
@@ -75,6 +87,8 @@ class StandardTraffic:
             percent=percent,
             routed=shares if httproute.is_in_force(route) else {},
             replicas=replicas,
+            asked=f"trafficPercent {'absent' if percent is None else percent}",
+            danger=_danger(percent),
         )
         return replace(view, failure=self._failure(view))
 
@@ -91,8 +105,20 @@ class StandardTraffic:
         is_due = bool(view.percent) and view.ready == view.created != view.rolledout
         return is_due and bool(view.routed) and view.created not in view.routed
 
-    def set_percent(self, percent: int | None) -> None:
-        """The canary's trafficPercent; None makes it the predictor, in one patch."""
+    def set_weight(self, percent: int) -> None:
+        """Set the canary's trafficPercent. Raises Unreachable."""
+        document, canary = self._canary()
+        spec = {"canary": [{**canary, "trafficPercent": percent}]}
+        self._cluster.patch(self._path, document, {"spec": spec})
+
+    def promote(self) -> None:
+        """Make the canary the predictor, in one patch. Raises Unreachable."""
+        document, canary = self._canary()
+        spec = {"predictor": canary["predictor"], "canary": None}
+        self._cluster.patch(self._path, document, {"spec": spec})
+
+    def _canary(self) -> tuple[Object, Object]:
+        """The InferenceService and its one canary's entry. Raises RolloutError."""
         document = self._cluster.get(self._path)
         entries = document["spec"].get("canary") or []
         if not entries:
@@ -100,11 +126,7 @@ class StandardTraffic:
                 f"{self._name}: no canary in spec.canary; Standard mode forgets what "
                 "was before a promotion, so apply that manifest again"
             )
-        if percent is None:
-            spec = {"predictor": entries[0]["predictor"], "canary": None}
-        else:
-            spec = {"canary": [{**entries[0], "trafficPercent": percent}]}
-        self._cluster.patch(self._path, document, {"spec": spec})
+        return document, entries[0]
 
     def warm_up(self, requests: int) -> Warmed:
         """Ask the canary's pods, past the gateway."""
@@ -115,6 +137,10 @@ class StandardTraffic:
         model = pods.model_of(mine, self._name, self._container)
         doors = pods.urls(self._cluster, mine, path="")
         return pods.warm_up(self._cluster, doors, model, requests)
+
+    def metrics(self) -> Metrics:
+        """Counters read from the predictors' pages."""
+        return Scrape(self._namespace, self.pages, http=self.http)
 
     def pages(self, revisions: Sequence[str]) -> Pages | None:
         """Pages of every ready pod of these."""
@@ -137,6 +163,12 @@ class StandardTraffic:
 
     def _pods(self) -> list[Object]:
         return pods.of(self._cluster, self._namespace, {pods.OWNER: self._name})
+
+
+def _danger(percent: int | None) -> str:
+    if percent != FULL:
+        return ""
+    return "the canary's trafficPercent is 100 already; patch it to 0 first"
 
 
 def _service_of(pod: Object) -> str:

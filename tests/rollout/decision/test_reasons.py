@@ -69,7 +69,7 @@ def test_pauses_and_the_bake_are_said() -> None:
 
 
 def test_traffic_and_verdicts_in_a_line() -> None:
-    assert reasons.traffic(view(5)) == (
-        "canaryTrafficPercent 5, routed r-00002 5 %, r-00001 95 %"
-    )
+    seen = view(5, asked="weights 95/5")
+    assert reasons.traffic(seen) == "weights 95/5, routed r-00002 5 %, r-00001 95 %"
+    assert reasons.traffic(view(5)).startswith("percent 5, routed")
     assert text.verdict(Exit.ROLLED_BACK) == "verdict: rolled_back, exit code 10"

@@ -50,7 +50,7 @@ def _run_until(point: int, cluster: Cluster) -> None:
 
         return wrapped
 
-    for name in ("observe", "set_percent", "warm_up"):
+    for name in ("observe", "ask", "warm_up"):
         setattr(cluster, name, mortal(getattr(cluster, name), after=True))
     setattr(file, "_sync", mortal(file._sync, after=True))  # noqa: B010
     book = cluster.journal
@@ -88,9 +88,9 @@ def test_a_rollout_ends_promoted_and_says_so_again(tmp_path: Path) -> None:
 def test_state_is_written_before_the_act_and_the_act_read_back(tmp_path: Path) -> None:
     cluster = Cluster(tmp_path)
     acted: list[tuple[str, int | None]] = []
-    ask = cluster.set_percent
+    ask = cluster.ask
 
-    def set_percent(percent: int | None) -> None:
+    def ask_for(percent: int | None) -> None:
         saved = cluster.journal.load()
         assert saved is not None
         wanted = 100 if percent is None else percent
@@ -98,7 +98,7 @@ def test_state_is_written_before_the_act_and_the_act_read_back(tmp_path: Path) -
         acted.append((saved.kind, percent))
         ask(percent)
 
-    cluster.set_percent = set_percent  # type: ignore[method-assign]
+    cluster.ask = ask_for  # type: ignore[method-assign]
     cluster.runner().run()
     assert acted == [("look", p) for p in (5, 25, 50, 95, None)]
     acts = [each for each in cluster.lines() if each["kind"] == "act"]
@@ -107,16 +107,16 @@ def test_state_is_written_before_the_act_and_the_act_read_back(tmp_path: Path) -
 
 def test_an_api_that_fails_delays_and_does_not_end_it(tmp_path: Path) -> None:
     cluster = Cluster(tmp_path)
-    ask, failures = cluster.set_percent, iter([True, False, True, True])
+    ask, failures = cluster.ask, iter([True, False, True, True])
 
-    def set_percent(percent: int | None) -> None:
+    def ask_for(percent: int | None) -> None:
         if next(failures, False):
             raise Unreachable("the API is away")
         ask(percent)
 
-    cluster.set_percent = set_percent  # type: ignore[method-assign]
+    cluster.ask = ask_for  # type: ignore[method-assign]
     assert cluster.runner().run() is Exit.PROMOTED
-    assert "percent 5 could not be set: the API is away" in cluster.said
+    assert "5 % could not be asked for: the API is away" in cluster.said
 
 
 def test_a_changed_policy_is_refused_while_its_rollout_goes_on(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_percent_that_came_back_after_the_promotion_is_refused(
 ) -> None:
     cluster = Cluster(tmp_path)
     assert cluster.runner().run() is Exit.PROMOTED
-    cluster.set_percent(10)
+    cluster.set_weight(10)
     with pytest.raises(RolloutError, match="undone by hand"):
         cluster.runner().run()
 

@@ -52,7 +52,7 @@ def test_weights_are_written_together_and_count_once_the_gateway_has_them(
     api: Api,
 ) -> None:
     traffic = _traffic(api)
-    traffic.set_percent(25)
+    traffic.set_weight(25)
     assert _weights(api) == [75, 25]
     api.objects[ROUTE]["metadata"]["generation"] += 1
     view = traffic.observe()
@@ -68,11 +68,11 @@ def test_weights_are_written_together_and_count_once_the_gateway_has_them(
 
 def test_everything_is_a_promotion_and_0_takes_it_back(api: Api) -> None:
     traffic = _traffic(api)
-    traffic.set_percent(None)
+    traffic.promote()
     view = traffic.observe()
     assert view is not None
     assert (view.rolledout, view.percent, view.routed[CANARY]) == (CANARY, None, 100)
-    traffic.set_percent(0)
+    traffic.set_weight(0)
     assert _weights(api) == [100, 0]
 
 
@@ -100,7 +100,7 @@ def test_an_api_that_is_away_is_not_seen_and_not_written(api: Api) -> None:
     assert traffic.observe() is None
     assert traffic.pages([STABLE]) is None
     with pytest.raises(Unreachable):
-        traffic.set_percent(5)
+        traffic.set_weight(5)
 
 
 def _plain(api: Api, *ports: dict[str, Any]) -> dict[str, Any]:

@@ -203,7 +203,10 @@ def test_one_field_is_patched_on_the_version_that_was_read(
     api: Api, cluster: Cluster, percent: int | None
 ) -> None:
     traffic = _traffic(cluster)
-    traffic.set_percent(percent)
+    if percent is None:
+        traffic.promote()
+    else:
+        traffic.set_weight(percent)
     method, path, kind, body = api.sent[-1]
     assert (method, path) == ("PATCH", f"{SERVING}?fieldManager=intent-canary")
     assert kind == "application/merge-patch+json"
@@ -220,7 +223,7 @@ def test_a_conflict_is_told_and_tried_again_by_the_loop(
     traffic = _traffic(cluster)
     api.refuses["PATCH"] = 409
     with pytest.raises(Unreachable, match="is refused"):
-        traffic.set_percent(5)
+        traffic.set_weight(5)
 
 
 def test_an_api_that_is_away_is_not_seen(api: Api, cluster: Cluster) -> None:

@@ -59,7 +59,7 @@ def test_one_that_gets_no_part_at_its_first_step_has_failed_after_a_while(
 ) -> None:
     api.objects[OWNER]["spec"]["canary"][0]["trafficPercent"] = 0
     traffic = _traffic(api)
-    traffic.set_percent(10)
+    traffic.set_weight(10)
     view = traffic.observe()
     assert view is not None
     assert (view.percent, view.routed, view.failure) == (10, {STABLE: 100}, "")
@@ -76,7 +76,7 @@ def test_where_it_is_routed_its_percent_is_set_and_read_back(api: Api) -> None:
     assert view is not None
     assert (view.created, view.ready, view.rolledout) == (CANARY, CANARY, STABLE)
     assert (view.percent, view.routed) == (20, {STABLE: 80, CANARY: 20})
-    traffic.set_percent(50)
+    traffic.set_weight(50)
     (entry,) = api.objects[OWNER]["spec"]["canary"]
     assert (entry["trafficPercent"], entry["predictor"]["name"]) == (50, "v2")
 
@@ -84,7 +84,7 @@ def test_where_it_is_routed_its_percent_is_set_and_read_back(api: Api) -> None:
 def test_a_promotion_makes_the_canary_the_predictor_in_one_patch(api: Api) -> None:
     _routes(api, intent_predictor=50, intent_v2_predictor=50)
     traffic = _traffic(api)
-    traffic.set_percent(None)
+    traffic.promote()
     spec = api.objects[OWNER]["spec"]
     assert not spec["canary"]
     assert spec["predictor"]["name"] == "v2"
@@ -97,7 +97,7 @@ def test_a_promotion_makes_the_canary_the_predictor_in_one_patch(api: Api) -> No
     assert view is not None
     assert (view.rolledout, view.percent, view.routed) == (CANARY, None, {CANARY: 100})
     with pytest.raises(RolloutError, match="forgets what was before a promotion"):
-        traffic.set_percent(0)
+        traffic.set_weight(0)
 
 
 def test_pages_are_the_predictors_of_both(api: Api) -> None:
