@@ -34,12 +34,19 @@ def test_a_state_of_before_is_written_as_it_was() -> None:
     assert saved.state.verdict is Exit.PROMOTED
 
 
+def _without_newer_fields(now: Any, before: Any) -> Any:
+    if not isinstance(before, dict):
+        return now
+    return {key: _without_newer_fields(now[key], before[key]) for key in before}
+
+
 def test_every_observation_of_before_is_written_as_it_was() -> None:
     looks = [each for each in map(json.loads, LINES) if each["kind"] == "look"]
     assert len(looks) == 13
     for look in looks:
         again = codec.encode(codec.decode(Observation, look["seen"]))
-        assert json.dumps(again) == json.dumps(look["seen"])
+        kept = _without_newer_fields(again, look["seen"])
+        assert json.dumps(kept) == json.dumps(look["seen"])
 
 
 def test_a_journal_of_before_is_decided_again() -> None:
