@@ -4,7 +4,7 @@ import argparse
 import signal
 from contextlib import ExitStack
 
-from scripts.rollout import wiring
+from scripts.rollout import text, wiring
 from scripts.rollout.cli import job
 from scripts.rollout.cli.output import emit
 from scripts.rollout.errors import Exit, RolloutError
@@ -19,9 +19,9 @@ from scripts.rollout.traffic.port import Place
 
 def run(options: argparse.Namespace) -> Exit:
     """Until there is a verdict; once; or only in words."""
-    policy, text = reader.read(options.file), options.file.read_text(encoding="utf-8")
+    policy, written = reader.read(options.file), options.file.read_text("utf-8")
     if options.in_cluster:
-        return job.start(options, policy, text)
+        return job.start(options, policy, written)
     kept = wiring.journal_of(Place(options.dir), policy)
     quiet = bool(options.output)
     world = wiring.world(
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> Exit:
         copy=options.journal,
         has_pairs=not options.dry_run,
     )
-    runner = Runner(policy, text, world)
+    runner = Runner(policy, written, world)
     if options.dry_run:
         return _rehearse(options, runner)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -56,9 +56,9 @@ def _without_percent(options: argparse.Namespace, policy: Policy) -> str:
             f"--write-manifest: with target.backend {policy.target.backend} no field "
             f"is to be removed; {policy.backend.after_promotion}"
         )
-    text = options.write_manifest.read_text(encoding="utf-8")
+    written = options.write_manifest.read_text(encoding="utf-8")
     try:
-        return manifest.without_percent(text, policy.target.name)
+        return manifest.without_percent(written, policy.target.name)
     except RolloutError as error:
         raise RolloutError(f"{options.write_manifest}: {error}") from error
 
