@@ -7,11 +7,13 @@ import pytest
 
 from scripts.local.processes import ROOT
 from scripts.rollout import wiring
+from scripts.rollout.cluster.client import Cluster
 from scripts.rollout.errors import RolloutError, Unreachable
 from scripts.rollout.policy.reader import parse
 from scripts.rollout.state.observation import Replicas
 from scripts.rollout.traffic.gateway import GatewayTraffic
 from scripts.rollout.traffic.httproute import route_path
+from scripts.rollout.traffic.port import Place
 from tests.rollout.api import Api
 
 RECORDED = json.loads((ROOT / "tests" / "data" / "standard_objects.json").read_text())
@@ -140,10 +142,10 @@ def test_a_container_that_the_policy_names_is_the_only_one_that_counts(
 def test_a_container_that_no_pod_has_is_refused_with_those_that_are_there(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wiring, "_cluster", lambda: api)
+    monkeypatch.setattr(Cluster, "of", lambda _: api)
     text = "target: {route: intent, backend: gateway, container: sever}"
     with pytest.raises(RolloutError, match=r"of kserve-container, got sever"):
-        wiring.backend(ROOT, parse(text, "test"))
+        wiring.traffic(Place(ROOT), parse(text, "test"))
 
 
 def test_a_pods_metrics_are_at_its_port_of_that_name_and_answers_at_the_other(
