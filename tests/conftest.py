@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.servers import MODELS, Server, predictor
+from tests.support.predictors import MODELS, Predictor, predictor
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -21,7 +21,7 @@ def _trained() -> None:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Predictor]:
     """A predictor with v1, shared by all who only ask it."""
     with predictor(
         tmp_path_factory.mktemp("predictor"), "--revision=intent-predictor-00007"

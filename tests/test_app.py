@@ -9,7 +9,7 @@ import pytest
 import requests
 from requests import Response
 
-from tests.servers import Server
+from tests.support.predictors import Predictor
 
 V1, V2, PLAIN = "/v1/models/intent:predict", "/v2/models/intent/infer", "/predict"
 LABELS = ["complaint", "greeting", "praise", "question"]
@@ -22,12 +22,12 @@ def session() -> Iterator[requests.Session]:
         yield kept_alive
 
 
-def _post(session: requests.Session, server: Server, path: str, **body: Any) -> Any:
+def _post(session: requests.Session, server: Predictor, path: str, **body: Any) -> Any:
     return session.post(server.url + path, timeout=30, **body)
 
 
 def test_v1_answers_label_confidence_and_probabilities(
-    server: Server, session: requests.Session
+    server: Predictor, session: requests.Session
 ) -> None:
     answer = _post(session, server, V1, json={"instances": ["hi", {"text": "why?"}]})
     first, second = answer.json()["predictions"]
@@ -36,7 +36,7 @@ def test_v1_answers_label_confidence_and_probabilities(
     assert first["confidence"] == max(first["probabilities"].values())
 
 
-def test_v2_answers_three_tensors(server: Server, session: requests.Session) -> None:
+def test_v2_answers_three_tensors(server: Predictor, session: requests.Session) -> None:
     body = {"id": "a1", "inputs": [TENSOR]}
     answer = _post(session, server, V2, json=body).json()
     assert (answer["id"], answer["model_version"]) == ("a1", "v1")
@@ -46,14 +46,14 @@ def test_v2_answers_three_tensors(server: Server, session: requests.Session) -> 
 
 
 def test_an_answer_without_id_gets_one(
-    server: Server, session: requests.Session
+    server: Predictor, session: requests.Session
 ) -> None:
     answer = _post(session, server, V2, json={"inputs": [TENSOR]}).json()
     assert len(answer["id"]) == 36
 
 
 def test_plain_answers_as_the_tutorial(
-    server: Server, session: requests.Session
+    server: Predictor, session: requests.Session
 ) -> None:
     answer = _post(session, server, PLAIN, json={"text": "Hi, how are you?"}).json()
     assert answer["intent"] == "greeting"
@@ -61,7 +61,7 @@ def test_plain_answers_as_the_tutorial(
 
 
 def test_each_answer_says_who_gave_it(
-    server: Server, session: requests.Session
+    server: Predictor, session: requests.Session
 ) -> None:
     headers = {"x-request-id": "r-9"}
     for path in (V1, "/nowhere"):
@@ -86,7 +86,7 @@ def test_each_answer_says_who_gave_it(
 )
 @pytest.mark.parametrize("path", [V1, V2, PLAIN])
 def test_json_is_read_whatever_its_content_type(
-    server: Server, session: requests.Session, path: str, content_type: str | None
+    server: Predictor, session: requests.Session, path: str, content_type: str | None
 ) -> None:
     body = json.dumps({"instances": ["hi"], "inputs": [TENSOR], "text": "hi"})
     headers = {"content-type": content_type}
@@ -116,7 +116,7 @@ BAD = {
 @pytest.mark.parametrize("body", BAD.values(), ids=BAD.keys())
 @pytest.mark.parametrize("path", [V1, V2, PLAIN])
 def test_bad_input_is_400_and_the_connection_lives(
-    server: Server, path: str, body: bytes
+    server: Predictor, path: str, body: bytes
 ) -> None:
     with requests.Session() as own:
         answers = [_post(own, server, path, data=body) for _ in range(2)]
@@ -135,7 +135,7 @@ def _connections(session: requests.Session) -> int:
 
 
 @pytest.mark.parametrize("path", [V1, V2, PLAIN])
-def test_a_body_over_four_mebibytes_is_413(server: Server, path: str) -> None:
+def test_a_body_over_four_mebibytes_is_413(server: Predictor, path: str) -> None:
     with requests.Session() as own:
         answer = _post(own, server, path, data=b"x" * (4 * 1024 * 1024 + 1))
         assert answer.status_code == 413
@@ -144,7 +144,7 @@ def test_a_body_over_four_mebibytes_is_413(server: Server, path: str) -> None:
         assert _connections(own) == 1
 
 
-def test_a_long_batch_is_served(server: Server, session: requests.Session) -> None:
+def test_a_long_batch_is_served(server: Predictor, session: requests.Session) -> None:
     answer = _post(session, server, V1, json={"instances": ["a b c " * 600] * 1024})
     assert len(answer.json()["predictions"]) == 1024
 
@@ -153,7 +153,7 @@ def test_a_long_batch_is_served(server: Server, session: requests.Session) -> No
     ("path", "model"), [("/v1/models/other:predict", 1), ("/v2/models/other/infer", 2)]
 )
 def test_an_unknown_model_is_404(
-    server: Server, session: requests.Session, path: str, model: int
+    server: Predictor, session: requests.Session, path: str, model: int
 ) -> None:
     del model
     body = {"instances": ["hi"], "inputs": [TENSOR]}
@@ -162,12 +162,12 @@ def test_an_unknown_model_is_404(
     assert answer.json() == {"error": "Model with name other does not exist."}
 
 
-def test_other_methods_are_405_and_say_which_is_allowed(server: Server) -> None:
+def test_other_methods_are_405_and_say_which_is_allowed(server: Predictor) -> None:
     answer = requests.get(server.url + V1, timeout=5)
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
-def test_unknown_paths_are_404_in_the_same_shape(server: Server) -> None:
+def test_unknown_paths_are_404_in_the_same_shape(server: Predictor) -> None:
     answer = requests.get(server.url + "/nowhere", timeout=5)
     assert answer.status_code == 404
     assert answer.json() == {"error": "path: nothing is served at /nowhere"}
@@ -175,7 +175,7 @@ def test_unknown_paths_are_404_in_the_same_shape(server: Server) -> None:
 
 @pytest.mark.parametrize("verb", ["load", "unload"])
 def test_the_model_cannot_be_unloaded_by_strangers(
-    server: Server, session: requests.Session, verb: str
+    server: Predictor, session: requests.Session, verb: str
 ) -> None:
     path = f"/v2/repository/models/intent/{verb}"
     assert _post(session, server, path).status_code == 403
@@ -183,7 +183,7 @@ def test_the_model_cannot_be_unloaded_by_strangers(
 
 
 def test_a_binary_tensor_comes_and_goes(
-    server: Server, session: requests.Session
+    server: Predictor, session: requests.Session
 ) -> None:
     raw = b"\x05\x00\x00\x00hello"
     tensor = {
@@ -206,7 +206,7 @@ def test_a_binary_tensor_comes_and_goes(
 
 
 def test_cloud_events_are_answered_as_the_sdk_does(
-    server: Server, session: requests.Session
+    server: Predictor, session: requests.Session
 ) -> None:
     headers = {
         "ce-specversion": "1.0",
@@ -220,7 +220,7 @@ def test_cloud_events_are_answered_as_the_sdk_does(
     assert json.loads(answer.content)["predictions"][0]["label"] == "greeting"
 
 
-def test_metadata_names_tensors_and_class_order(server: Server) -> None:
+def test_metadata_names_tensors_and_class_order(server: Predictor) -> None:
     metadata = requests.get(server.url + "/v2/models/intent", timeout=5).json()
     assert (metadata["versions"], metadata["platform"]) == (["v1"], "scikit-learn")
     assert metadata["inputs"] == [{"name": "text", "datatype": "BYTES", "shape": [-1]}]
@@ -245,11 +245,11 @@ def test_metadata_names_tensors_and_class_order(server: Server) -> None:
         "/v1/models/intent",
     ],
 )
-def test_the_sdks_own_routes_still_answer(server: Server, path: str) -> None:
+def test_the_sdks_own_routes_still_answer(server: Predictor, path: str) -> None:
     assert requests.get(server.url + path, timeout=5).ok
 
 
-def _counted(server: Server, protocol: str, code: str) -> float:
+def _counted(server: Predictor, protocol: str, code: str) -> float:
     page = requests.get(server.url + "/metrics", timeout=5).text
     wanted = (f'protocol="{protocol}"', f'code="{code}"')
     lines = [
@@ -271,14 +271,14 @@ def _counted(server: Server, protocol: str, code: str) -> float:
     ],
 )
 def test_what_never_reaches_the_model_is_counted_too(
-    server: Server, path: str, protocol: str, body: bytes, code: str
+    server: Predictor, path: str, protocol: str, body: bytes, code: str
 ) -> None:
     before = _counted(server, protocol, code)
     requests.post(server.url + path, data=body, timeout=10)
     assert _counted(server, protocol, code) == before + 1
 
 
-def test_a_caller_who_hangs_up_halfway_harms_nobody(server: Server) -> None:
+def test_a_caller_who_hangs_up_halfway_harms_nobody(server: Predictor) -> None:
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as line:
         line.sendall(
@@ -288,7 +288,7 @@ def test_a_caller_who_hangs_up_halfway_harms_nobody(server: Server) -> None:
     assert answer.ok
 
 
-def test_neither_texts_nor_tracebacks_are_logged(server: Server) -> None:
+def test_neither_texts_nor_tracebacks_are_logged(server: Predictor) -> None:
     secret = "my account number is 4711"
     requests.post(server.url + PLAIN, json={"text": secret}, timeout=5)
     requests.post(server.url + V1, json={"instances": [secret, 1]}, timeout=5)

@@ -11,7 +11,7 @@ import pytest
 
 from predictor import artifact
 from predictor.errors import ArtifactError
-from tests.servers import MODELS
+from tests.support.predictors import MODELS
 
 
 @pytest.fixture

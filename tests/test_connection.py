@@ -14,7 +14,7 @@ from predictor import connection
 from predictor.hotpath import HotPath
 from predictor.model import IntentModel
 from predictor.observer import Observed
-from tests.servers import MODELS
+from tests.support.predictors import MODELS
 
 REQUEST = connection.PROBE.replace(b"x-intent-traffic: probe\r\n", b"")
 

@@ -14,7 +14,7 @@ import requests
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import GRPCInferenceServiceStub
 
-from tests.servers import Server
+from tests.support.predictors import Predictor
 
 REQUESTS = 10_000
 V1, V2, PLAIN = "/v1/models/intent:predict", "/v2/models/intent/infer", "/predict"
@@ -30,7 +30,7 @@ Answer = tuple[int, list[tuple[str, str]], bytes]
 class Asker:
     """One connection that lives on, whatever it is answered."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Predictor) -> None:
         """Ask `server`."""
         self._connection = http.client.HTTPConnection(urlsplit(server.url).netloc)
 
@@ -46,13 +46,13 @@ class Asker:
 
 
 @pytest.fixture(scope="module")
-def asker(server: Server) -> Iterator[Asker]:
+def asker(server: Predictor) -> Iterator[Asker]:
     asker = Asker(server)
     yield asker
     asker.close()
 
 
-def _by_the_sdk(server: Server) -> int:
+def _by_the_sdk(server: Predictor) -> int:
     """How many requests the SDK's data plane has seen."""
     page = requests.get(f"{server.url}/metrics", timeout=5).text
     lines = [line for line in page.splitlines() if line.startswith(ASKED)]
@@ -104,7 +104,9 @@ def _generated() -> Iterator[tuple[str, bytes, dict[str, str]]]:
 
 
 @pytest.mark.timeout(300)
-def test_ten_thousand_requests_are_answered_alike(server: Server, asker: Asker) -> None:
+def test_ten_thousand_requests_are_answered_alike(
+    server: Predictor, asker: Asker
+) -> None:
     before = _by_the_sdk(server)
     short = [asker.ask(path, body, JSON | more) for path, body, more in _generated()]
     seen, good = _by_the_sdk(server) - before, sum(each[0] == 200 for each in short)
@@ -123,7 +125,7 @@ BODIES = {
 
 @pytest.mark.parametrize("path", BODIES)
 def test_a_plain_request_never_meets_the_sdk(
-    server: Server, asker: Asker, path: str
+    server: Predictor, asker: Asker, path: str
 ) -> None:
     before = _by_the_sdk(server)
     for kind in ("application/json", "application/json; charset=utf-8"):
@@ -133,7 +135,7 @@ def test_a_plain_request_never_meets_the_sdk(
     assert _by_the_sdk(server) == before + 1
 
 
-def test_a_plain_grpc_request_never_meets_the_sdk(server: Server) -> None:
+def test_a_plain_grpc_request_never_meets_the_sdk(server: Predictor) -> None:
     tensor = {"name": "text", "datatype": "BYTES", "shape": [1]}
     plain = pb.ModelInferRequest(
         model_name="intent",
@@ -150,7 +152,7 @@ def test_a_plain_grpc_request_never_meets_the_sdk(server: Server) -> None:
     assert _by_the_sdk(server) == before + 1
 
 
-def _infer(server: Server, request: object) -> object:
+def _infer(server: Predictor, request: object) -> object:
     with grpc.insecure_channel(server.grpc) as channel:
         return GRPCInferenceServiceStub(channel).ModelInfer(request)
 
@@ -164,12 +166,12 @@ def _length(body: bytes) -> str:
     return f"content-length: {len(body)}"
 
 
-def _wire(server: Server) -> socket.socket:
+def _wire(server: Predictor) -> socket.socket:
     host, port = urlsplit(server.url).netloc.split(":")
     return socket.create_connection((host, int(port)), timeout=10)
 
 
-def _talk(server: Server, *parts: bytes, answers: int) -> list[bytes]:
+def _talk(server: Predictor, *parts: bytes, answers: int) -> list[bytes]:
     """Send parts one by one on one connection; the bodies of so many answers."""
     with _wire(server) as wire:
         for part in parts:
@@ -185,12 +187,12 @@ def _talk(server: Server, *parts: bytes, answers: int) -> list[bytes]:
 SHORT = _head(PLAIN, _length(BODIES[PLAIN])) + b"\r\n" + BODIES[PLAIN]
 
 
-def test_a_request_may_come_byte_by_byte(server: Server) -> None:
+def test_a_request_may_come_byte_by_byte(server: Predictor) -> None:
     bytewise = [SHORT[at : at + 1] for at in range(len(SHORT))]
     assert b'"intent":"greeting"' in _talk(server, *bytewise, answers=1)[0]
 
 
-def test_a_body_may_come_in_chunks(server: Server) -> None:
+def test_a_body_may_come_in_chunks(server: Predictor) -> None:
     chunks = b'5\r\n{"tex\r\nb\r\nt":"hello"}\r\n0\r\n\r\n'
     head = _head(PLAIN, "transfer-encoding: chunked") + b"\r\n"
     assert b"greeting" in _talk(server, head, chunks, answers=1)[0]
@@ -198,7 +200,7 @@ def test_a_body_may_come_in_chunks(server: Server) -> None:
 
 @pytest.mark.parametrize("order", ["short first", "ordinary first"])
 def test_requests_in_one_breath_are_answered_in_their_order(
-    server: Server, order: str
+    server: Predictor, order: str
 ) -> None:
     bad = b'{"text":1}'
     ordinary = _head(PLAIN, _length(bad)) + b"\r\n" + bad
@@ -213,7 +215,7 @@ def test_requests_in_one_breath_are_answered_in_their_order(
     assert codes == expected * 3
 
 
-def test_a_caller_who_has_said_all_is_answered(server: Server) -> None:
+def test_a_caller_who_has_said_all_is_answered(server: Predictor) -> None:
     with _wire(server) as wire:
         wire.sendall(SHORT * 3)
         wire.shutdown(socket.SHUT_WR)
@@ -221,7 +223,7 @@ def test_a_caller_who_has_said_all_is_answered(server: Server) -> None:
     assert said.count(b"HTTP/1.1 200 OK") == 3
 
 
-def test_a_caller_may_wait_for_100_continue(server: Server) -> None:
+def test_a_caller_may_wait_for_100_continue(server: Predictor) -> None:
     head = _head(PLAIN, _length(BODIES[PLAIN]), "expect: 100-continue") + b"\r\n"
     with _wire(server) as wire:
         wire.sendall(head)
@@ -231,7 +233,7 @@ def test_a_caller_may_wait_for_100_continue(server: Server) -> None:
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
-def test_a_connection_that_ends_is_closed(server: Server, version: str) -> None:
+def test_a_connection_that_ends_is_closed(server: Predictor, version: str) -> None:
     more = [] if version == "1.0" else ["connection: close"]
     head = _head(PLAIN, _length(BODIES[PLAIN]), *more, version=version) + b"\r\n"
     with _wire(server) as wire:
@@ -242,7 +244,7 @@ def test_a_connection_that_ends_is_closed(server: Server, version: str) -> None:
 
 
 def test_a_long_batch_is_answered_by_the_ordinary_way(
-    server: Server, asker: Asker
+    server: Predictor, asker: Asker
 ) -> None:
     before = _by_the_sdk(server)
     for size in (9_000, 200_000):
@@ -252,7 +254,7 @@ def test_a_long_batch_is_answered_by_the_ordinary_way(
 
 
 def test_only_users_are_counted_whichever_way_they_come(
-    server: Server, asker: Asker
+    server: Predictor, asker: Asker
 ) -> None:
     counts = []
     for kind in (JSON, ORDINARY):
@@ -263,7 +265,7 @@ def test_only_users_are_counted_whichever_way_they_come(
     assert counts == [2, 0, 2, 0]
 
 
-def _counted(server: Server) -> float:
+def _counted(server: Predictor) -> float:
     """Requests and predictions so far."""
     page = requests.get(f"{server.url}/metrics", timeout=5).text
     names = ("intent_requests_total", "intent_predictions_total")

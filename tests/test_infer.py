@@ -21,14 +21,15 @@ from scripts.inference.load import (
     wilson_interval,
 )
 from scripts.local.processes import ROOT
-from tests.servers import Server, run
+from tests.support.commands import run
+from tests.support.predictors import Predictor
 
 
 def _answer(revision: str = "r1", error: str = "", code: str = "200") -> Answer:
     return Answer("hi", "greeting", 0.9, "v1", revision, code, 2.0, error)
 
 
-def _ask(server: Server, *args: str) -> tuple[int, Any]:
+def _ask(server: Predictor, *args: str) -> tuple[int, Any]:
     code, printed = run("scripts.infer", "--url", server.url, "-o", "json", *args)
     return code, json.loads(printed)
 
@@ -103,7 +104,7 @@ def test_load_does_not_hide_what_a_worker_raises() -> None:
         )
 
 
-def test_ctrl_c_ends_a_long_run_at_once(server: Server) -> None:
+def test_ctrl_c_ends_a_long_run_at_once(server: Predictor) -> None:
     command = [sys.executable, "-m", "scripts.infer", "hi", "--url", server.url]
     running = subprocess.Popen(
         [*command, "--count", "100000", "--rps", "20"],
@@ -119,7 +120,7 @@ def test_ctrl_c_ends_a_long_run_at_once(server: Server) -> None:
 
 
 @pytest.mark.parametrize("protocol", ["v1", "v2", "predict", "grpc"])
-def test_each_protocol_gives_the_same_answer(server: Server, protocol: str) -> None:
+def test_each_protocol_gives_the_same_answer(server: Predictor, protocol: str) -> None:
     url = server.grpc if protocol == "grpc" else server.url
     code, content = _ask(server, "good morning", "--protocol", protocol, "--url", url)
     (answer,) = content["answers"]
@@ -129,7 +130,7 @@ def test_each_protocol_gives_the_same_answer(server: Server, protocol: str) -> N
     assert answer["confidence"] == pytest.approx(0.9, abs=0.1)
 
 
-def test_a_count_gives_split_latency_and_codes(server: Server) -> None:
+def test_a_count_gives_split_latency_and_codes(server: Predictor) -> None:
     code, content = _ask(server, "hi", "--count", "50", "--concurrency", "4")
     assert code == 0
     assert content["codes"] == {"200": 50}
@@ -147,7 +148,7 @@ def test_texts_come_from_arguments_files_and_standard_input(
     assert infer._texts(options) == ["one", "two", "three"]
 
 
-def test_a_failed_answer_is_exit_1_and_says_why(server: Server) -> None:
+def test_a_failed_answer_is_exit_1_and_says_why(server: Predictor) -> None:
     code, printed = run("scripts.infer", "hi", "--url", server.url, "--model", "other")
     assert code == 1
     assert "error: Model with name other does not exist." in printed
@@ -179,12 +180,12 @@ def test_wrong_arguments_are_exit_2(args: tuple[str, ...], message: str) -> None
     assert message in printed
 
 
-def test_an_answer_that_is_none_is_an_error(server: Server) -> None:
+def test_an_answer_that_is_none_is_an_error(server: Predictor) -> None:
     ask = connect("v1", Target(f"{server.url}/v2?", None, "intent"))
     assert ask("hi").error
 
 
-def test_the_table_names_label_and_revision(server: Server) -> None:
+def test_the_table_names_label_and_revision(server: Predictor) -> None:
     code, printed = run("scripts.infer", "hello there", "--url", server.url)
     assert code == 0
     assert printed.splitlines()[1].split()[:3] == ["hello", "there", "greeting"]

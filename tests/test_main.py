@@ -10,7 +10,8 @@ import pytest
 import requests
 
 from predictor.artifact import METADATA_FILE, MODEL_FILE
-from tests.servers import MODELS, predictor, run
+from tests.support.commands import run
+from tests.support.predictors import MODELS, predictor
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 
 from predictor import artifact, scorer
 from predictor.model import IntentModel
-from tests.servers import MODELS
+from tests.support.predictors import MODELS
 
 
 def _loaded(folder: Path) -> IntentModel:

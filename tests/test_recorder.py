@@ -10,7 +10,7 @@ import requests
 
 from predictor import recorder
 from predictor.recorder import Recorder
-from tests.servers import Server, predictor
+from tests.support.predictors import Predictor, predictor
 
 TOKEN = {"x-recording-token": "secret"}
 MARK = {"x-intent-traffic": "shadow"}
@@ -18,13 +18,13 @@ TENSOR = {"name": "text", "datatype": "BYTES"}
 
 
 @pytest.fixture(scope="module")
-def lender(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def lender(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Predictor]:
     folder = tmp_path_factory.mktemp("lender")
     with predictor(folder, env={"RECORDING_TOKEN": "secret"}) as server:
         yield server
 
 
-def _texts(server: Server, share: float = 1.0) -> list[list[str]]:
+def _texts(server: Predictor, share: float = 1.0) -> list[list[str]]:
     answer = requests.post(
         f"{server.url}/shadow/texts", json={"share": share}, headers=TOKEN, timeout=10
     )
@@ -33,12 +33,12 @@ def _texts(server: Server, share: float = 1.0) -> list[list[str]]:
     return found
 
 
-def _ask(server: Server, path: str, body: Any, **headers: str) -> None:
+def _ask(server: Predictor, path: str, body: Any, **headers: str) -> None:
     answer = requests.post(server.url + path, json=body, headers=headers, timeout=10)
     assert answer.status_code == 200, answer.text
 
 
-def test_each_protocols_texts_are_lent_once_with_their_ids(lender: Server) -> None:
+def test_each_protocols_texts_are_lent_once_with_their_ids(lender: Predictor) -> None:
     _texts(lender)
     named = {"x-request-id": "a"}
     _ask(lender, "/v1/models/intent:predict", {"instances": ["one", "two"]}, **named)
@@ -54,7 +54,7 @@ def test_each_protocols_texts_are_lent_once_with_their_ids(lender: Server) -> No
 
 
 @pytest.mark.parametrize("headers", [{}, {"x-recording-token": "guess"}])
-def test_a_stranger_gets_none(lender: Server, headers: dict[str, str]) -> None:
+def test_a_stranger_gets_none(lender: Predictor, headers: dict[str, str]) -> None:
     url = f"{lender.url}/shadow/texts"
     answer = requests.post(url, json={"share": 1}, headers=headers, timeout=10)
     expected = {"error": "x-recording-token: expected the recording token"}
@@ -62,7 +62,7 @@ def test_a_stranger_gets_none(lender: Server, headers: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("body", ['{"share": 2}', '{"share": "1"}', "[]", "{}"])
-def test_a_wrong_share_is_said(lender: Server, body: str) -> None:
+def test_a_wrong_share_is_said(lender: Predictor, body: str) -> None:
     url = f"{lender.url}/shadow/texts"
     answer = requests.post(url, data=body, headers=TOKEN, timeout=10)
     assert (answer.status_code, answer.json()["error"]) == (
@@ -71,13 +71,13 @@ def test_a_wrong_share_is_said(lender: Server, body: str) -> None:
     )
 
 
-def test_without_a_token_there_is_no_such_path(server: Server) -> None:
+def test_without_a_token_there_is_no_such_path(server: Predictor) -> None:
     url = f"{server.url}/shadow/texts"
     answer = requests.post(url, json={"share": 1}, headers=TOKEN, timeout=10)
     assert answer.status_code == 404
 
 
-def test_the_promoters_own_requests_are_not_counted(lender: Server) -> None:
+def test_the_promoters_own_requests_are_not_counted(lender: Predictor) -> None:
     def counted() -> list[str]:
         page = requests.get(f"{lender.url}/metrics", timeout=10).text.splitlines()
         names = ("intent_requests_total", "intent_predictions_total", "intent_conf")
@@ -90,7 +90,7 @@ def test_the_promoters_own_requests_are_not_counted(lender: Server) -> None:
     assert counted() != before
 
 
-def test_texts_are_in_no_log(lender: Server) -> None:
+def test_texts_are_in_no_log(lender: Predictor) -> None:
     _texts(lender)
     _ask(lender, "/predict", {"text": "a secret sentence"})
     _texts(lender)

@@ -17,13 +17,13 @@ from prometheus_client import CollectorRegistry
 from predictor import rpc
 from predictor.model import IntentModel
 from scripts.local.processes import free_ports
-from tests.servers import MODELS, Server
+from tests.support.predictors import MODELS, Predictor
 
 RAW = b"\x05\x00\x00\x00hello"
 
 
 @pytest.fixture(scope="module")
-def stub(server: Server) -> Iterator[GRPCInferenceServiceStub]:
+def stub(server: Predictor) -> Iterator[GRPCInferenceServiceStub]:
     with grpc.insecure_channel(server.grpc) as channel:
         yield GRPCInferenceServiceStub(channel)
 
@@ -129,7 +129,7 @@ def test_metadata_names_the_tensors(stub: Any) -> None:
     [(_request(_tensor()), "OK"), (BAD["wrong name"], "INVALID_ARGUMENT")],
 )
 def test_calls_are_counted_by_status(
-    server: Server, stub: Any, request_: Any, code: str
+    server: Predictor, stub: Any, request_: Any, code: str
 ) -> None:
     before = _counted(server, code)
     try:
@@ -143,7 +143,7 @@ def test_calls_are_counted_by_status(
         time.sleep(0.05)
 
 
-def _counted(server: Server, code: str) -> float:
+def _counted(server: Predictor, code: str) -> float:
     page = requests.get(server.url + "/metrics", timeout=5).text
     start = f'intent_requests_total{{code="{code}"'
     lines = [line for line in page.splitlines() if line.startswith(start)]

@@ -17,7 +17,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from predictor import artifact, scorer
 from predictor.model import PROBES
 from scripts.local.processes import ROOT
-from tests.servers import MODELS
+from tests.support.predictors import MODELS
 from training import dataset
 
 STRINGS = 50_000

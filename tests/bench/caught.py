@@ -19,7 +19,7 @@ from rich.table import Table
 from scripts import console
 from tests.faults import models
 from tests.faults.pipelines import Failing
-from tests.rollout.live import LocalStage, stage
+from tests.support.stage import LocalStage, stage
 
 RPS, RUNS = 50.0, 3
 POLICY = """

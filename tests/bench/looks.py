@@ -38,7 +38,7 @@ from scripts.rollout.policy.reader import parse
 from scripts.rollout.state.actions import Warmed
 from scripts.rollout.state.observation import View
 from tests.rollout.metrics.test_scrape import served
-from tests.rollout.worlds import CANARY, STABLE, view
+from tests.support.worlds import CANARY, STABLE, view
 
 LABELS, TARGETS, LOOKS, DAY = 151, 300, 300, 8640
 GATEWAY, PAGES = "http://gateway", {CANARY: "http://canary", STABLE: "http://stable"}

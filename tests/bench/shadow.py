@@ -13,7 +13,7 @@ from rich.table import Table
 from scripts import console
 from tests.faults import models
 from tests.faults.pipelines import Failing, Healthy, OneClass, Slow
-from tests.rollout.live import POLICY, LocalStage, Verdict, stage
+from tests.support.stage import POLICY, LocalStage, Verdict, stage
 
 SHADOWS = ("none", "20%", "100%")
 CANARIES = {

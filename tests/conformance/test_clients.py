@@ -2,11 +2,12 @@
 
 import pytest
 
-from tests.servers import Server, run
+from tests.support.commands import run
+from tests.support.predictors import Predictor
 
 
 @pytest.mark.parametrize("script", ["triton_http", "triton_grpc", "kserve_client"])
-def test_client(server: Server, script: str) -> None:
+def test_client(server: Predictor, script: str) -> None:
     rest = server.url.removeprefix("http://")
     urls = {
         "triton_http": (rest,),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.backends import (
+from tests.support.backends import (
     Backend,
     answered,
     broken,
@@ -15,7 +15,7 @@ from tests.contract.backends import (
     predictor,
     settles,
 )
-from tests.e2e.site import site
+from tests.support.site import site
 
 Place = Callable[[Path], AbstractContextManager[Backend]]
 BACKENDS: dict[str, Place] = {"local": local, "cluster": site}

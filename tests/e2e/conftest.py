@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.stage import RESULTS, ClusterStage, stage
+from tests.support.cluster_stage import RESULTS, ClusterStage, stage
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

@@ -9,9 +9,9 @@ import pytest
 
 from scripts.inference.load import Share
 from scripts.local.processes import ROOT
-from tests.contract.backends import intent
-from tests.e2e.site import DOMAIN, REGISTRY
-from tests.e2e.stage import ClusterStage
+from tests.support.backends import intent
+from tests.support.cluster_stage import ClusterStage
+from tests.support.site import DOMAIN, REGISTRY
 
 SIGMAS = 4.0
 COPY = ["cp", "-r", "models/v2/.", "/mnt/models"]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.e2e.stage import RPS, ClusterStage
-from tests.rollout.live import POLICY, STABLE
+from tests.support.cluster_stage import RPS, ClusterStage
+from tests.support.stage import POLICY, STABLE
 
 COLD = POLICY.replace("warmup: 5", "warmup: 0")
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.stage import RPS, ClusterStage
-from tests.rollout.live import POLICY, STABLE, Verdict
+from tests.support.cluster_stage import RPS, ClusterStage
+from tests.support.stage import POLICY, STABLE, Verdict
 
 SLOWLY = (
     POLICY.replace("dwell: 1s", "dwell: 4s")

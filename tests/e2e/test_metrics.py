@@ -9,10 +9,10 @@ from scripts.rollout.cluster.client import Cluster
 from scripts.rollout.metrics.prometheus import Prometheus
 from scripts.rollout.metrics.scrape import Scrape
 from scripts.rollout.traffic.knative import KnativeTraffic
-from tests.contract.backends import answered
-from tests.e2e.stage import ClusterStage
-from tests.rollout.live import STABLE
-from tests.rollout.prom import scraping
+from tests.support.backends import answered
+from tests.support.cluster_stage import ClusterStage
+from tests.support.prometheus import scraping
+from tests.support.stage import STABLE
 
 
 def _sums(reading: Any) -> dict[str, dict[str, float]]:

@@ -10,10 +10,10 @@ import pytest
 from scripts.inference.clients import Target, connect
 from scripts.inference.load import steady
 from scripts.local.processes import ROOT
-from tests.contract.backends import intent
-from tests.e2e.site import DOMAIN
-from tests.e2e.stage import RPS, ClusterStage
-from tests.rollout.live import POLICY, SLO_MS, STABLE, Verdict, texts
+from tests.support.backends import intent
+from tests.support.cluster_stage import RPS, ClusterStage
+from tests.support.site import DOMAIN
+from tests.support.stage import POLICY, SLO_MS, STABLE, Verdict, texts
 
 APPROVED = POLICY + "pauseAt: [10]\n"
 ASLEEP_S = 120

@@ -4,12 +4,12 @@ import subprocess
 
 import pytest
 
-from tests import browser
-from tests.e2e.stage import RPS, ClusterStage
 from tests.rollout.cli.test_live_steering import ACCURACY, PATIENT, SHADOW, TOKEN
 from tests.rollout.integrations.test_webhook import Receiver
-from tests.rollout.live import POLICY
-from tests.servers import serving
+from tests.support import browser
+from tests.support.cluster_stage import RPS, ClusterStage
+from tests.support.predictors import serving
+from tests.support.stage import POLICY
 
 REFUSES = "[sh, -c, 'test $ROLLOUT_WEIGHT -lt 50 || { echo not today; exit 1; }']"
 

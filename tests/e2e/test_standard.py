@@ -11,9 +11,9 @@ import yaml
 from scripts.local.processes import ROOT
 from scripts.rollout.traffic.httproute import route_path
 from tests.e2e.images import FAULTS
-from tests.e2e.site import REGISTRY, Site, site
-from tests.e2e.stage import RPS, ClusterStage
-from tests.rollout.live import POLICY
+from tests.support.cluster_stage import RPS, ClusterStage
+from tests.support.site import REGISTRY, Site, site
+from tests.support.stage import POLICY
 
 GATEWAY_API = os.environ.get("GATEWAY_API", "")
 STANDARD = ROOT / "manifests" / "standard-mode"

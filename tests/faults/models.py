@@ -8,7 +8,7 @@ import joblib
 
 from predictor import artifact
 from tests.faults.pipelines import PROBE, Failing
-from tests.servers import MODELS
+from tests.support.predictors import MODELS
 
 
 def inner() -> Any:

@@ -15,7 +15,7 @@ import requests
 from scripts.local import processes
 from scripts.local.processes import ROOT
 from scripts.local.supervisor import SUPERVISOR
-from tests.servers import MODELS
+from tests.support.predictors import MODELS
 
 V1 = str(ROOT / "manifests" / "isvc-v1.yaml")
 

@@ -20,7 +20,7 @@ from scripts.inference.clients import Answer, Target, connect
 from scripts.inference.load import steady
 from scripts.local import processes
 from scripts.local.processes import ROOT
-from tests.contract.backends import (
+from tests.support.backends import (
     HOST,
     Local,
     answered,
@@ -29,7 +29,7 @@ from tests.contract.backends import (
     local,
     settles,
 )
-from tests.servers import run
+from tests.support.commands import run
 
 CANARY = [("2", 10), ("1", 90)]
 IN_FLIGHT = 8

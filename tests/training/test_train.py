@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from predictor import artifact
-from tests.servers import MODELS, run
+from tests.support.commands import run
+from tests.support.predictors import MODELS
 from training import dataset, evaluate, select
 from training.pipelines import vader_valences
 

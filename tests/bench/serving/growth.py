@@ -28,7 +28,7 @@ from tests.bench.serving.load import wrk
 from tests.bench.serving.peers import V1_WAY
 from tests.bench.serving.servers import Running, running
 from tests.bench.serving.tables import markdown
-from tests.contract.backends import intent, local, settles
+from tests.support.backends import intent, local, settles
 from training import dataset
 
 HERE = Path(__file__).parent.parent

@@ -11,9 +11,9 @@ import yaml
 from scripts.canary import main
 from scripts.local.processes import ROOT
 from scripts.rollout.errors import Exit
-from tests.rollout.fakes import Cluster
 from tests.rollout.journal.test_replay import HEADER
-from tests.rollout.worlds import ERRORS, LATENCY, POLICY
+from tests.support.folder_world import FolderWorld
+from tests.support.worlds import ERRORS, LATENCY, POLICY
 
 SHIPPED = ROOT / "manifests" / "rollout.yaml"
 VERBS = (
@@ -169,7 +169,7 @@ def test_plan_refuses_impossible_budgets_and_names_possible_ones(
 def test_replay_ends_with_the_code_of_the_run(
     bad: float, code: int, tmp_path: Path, capsys: Captured
 ) -> None:
-    cluster = Cluster(tmp_path, bad)
+    cluster = FolderWorld(tmp_path, bad)
     cluster.runner().run()
     assert _main("replay", str(cluster.journal.path)) == code
     said = capsys.readouterr().out
@@ -203,7 +203,7 @@ def test_csv_without_a_policy_is_usage(tmp_path: Path, capsys: Captured) -> None
 def test_status_and_explain_read_a_rollout_that_nobody_runs(
     tmp_path: Path, capsys: Captured
 ) -> None:
-    cluster = Cluster(tmp_path)
+    cluster = FolderWorld(tmp_path)
     for _ in range(4):
         cluster.runner().run(once=True)
     cluster.journal.folder.parent.joinpath("rollouts").mkdir()

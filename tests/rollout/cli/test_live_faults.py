@@ -13,7 +13,7 @@ from tests.faults.pipelines import (
     OneClass,
     Slow,
 )
-from tests.rollout.live import POLICY, STABLE, LocalStage, stage
+from tests.support.stage import POLICY, STABLE, LocalStage, stage
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -10,8 +10,8 @@ from scripts.local.store import Store
 from scripts.rollout.traffic.local import LocalTraffic
 from tests.faults import models
 from tests.faults.pipelines import Failing, Healthy
-from tests.rollout.live import POLICY, STABLE, LocalStage, stage
-from tests.rollout.prom import scraping
+from tests.support.prometheus import scraping
+from tests.support.stage import POLICY, STABLE, LocalStage, stage
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -21,8 +21,8 @@ from scripts.rollout.policy.reader import parse
 from scripts.rollout.traffic.local import LocalTraffic
 from tests.faults import models
 from tests.faults.pipelines import FAIL, Healthy
-from tests.rollout.live import POLICY, STABLE, LocalStage, incidental, stage
-from tests.servers import run
+from tests.support.commands import run
+from tests.support.stage import POLICY, STABLE, LocalStage, incidental, stage
 
 pytestmark = pytest.mark.timeout(240)
 

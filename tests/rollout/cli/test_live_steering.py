@@ -7,7 +7,7 @@ import pytest
 
 from tests.faults import models
 from tests.faults.pipelines import Healthy, Mistaken, OneClass, Unsure
-from tests.rollout.live import POLICY, LocalStage, stage
+from tests.support.stage import POLICY, LocalStage, stage
 
 pytestmark = pytest.mark.timeout(240)
 

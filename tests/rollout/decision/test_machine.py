@@ -18,7 +18,7 @@ from scripts.rollout.errors import Exit, RolloutError
 from scripts.rollout.state.actions import SetPercent, Warmed, WarmUp
 from scripts.rollout.state.observation import Replicas, View
 from scripts.rollout.state.state import TERMINAL, Pause, Phase, State
-from tests.rollout.worlds import CANARY, STABLE, Rollout, delta, policy, view
+from tests.support.worlds import CANARY, STABLE, Rollout, delta, policy, view
 
 
 def _at(phase: Phase, weight: int | None = None, **changes: str) -> Rollout:

@@ -9,7 +9,7 @@ from scripts.rollout.decision import reasons
 from scripts.rollout.errors import Exit
 from scripts.rollout.state.observation import Observation
 from scripts.rollout.state.state import Phase
-from tests.rollout.worlds import CANARY, STABLE, Rollout, policy, view
+from tests.support.worlds import CANARY, STABLE, Rollout, policy, view
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from scripts.rollout.decision import measurement
 from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.evidence.drift import Labels
 from scripts.rollout.state.observation import Delta
-from tests.rollout.worlds import ERRORS, LABELS, policy
+from tests.support.worlds import ERRORS, LABELS, policy
 
 ONLY = policy(metrics=f"[{ERRORS}, {LABELS}]")
 

@@ -8,7 +8,7 @@ from scripts.rollout.decision.measurement import phi_of
 from scripts.rollout.evidence.evidence import Design, Evidence
 from scripts.rollout.evidence.two_sample import Counts
 from scripts.rollout.state.observation import Delta
-from tests.rollout.worlds import ERRORS, LABELS, LATENCY, policy
+from tests.support.worlds import ERRORS, LABELS, LATENCY, policy
 
 
 def _design(**changes: str) -> Design:

@@ -11,7 +11,7 @@ from scripts.rollout.errors import PolicyError
 from scripts.rollout.evidence import ladder
 from scripts.rollout.evidence.evidence import Evidence
 from scripts.rollout.evidence.ladder import Traffic
-from tests.rollout.worlds import policy
+from tests.support.worlds import policy
 
 TWO = "[{name: errors, budget: 0.5%, weight: 3}, {name: latency, slo: 1s, budget: 1%}]"
 AUTO = policy(metrics=TWO, steps="auto", dwell="10s")

@@ -21,7 +21,7 @@ from scripts.rollout.evidence.two_sample import (
     log_e,
 )
 from scripts.rollout.journal import codec
-from tests.rollout.worlds import design, evidence
+from tests.support.worlds import design, evidence
 
 ORACLE: dict[str, Any] = json.loads(
     (ROOT / "tests" / "data" / "evidence_oracle.json").read_text()

@@ -11,11 +11,15 @@ import pytest
 from scripts.rollout.errors import Exit
 from scripts.rollout.integrations import hooks
 from scripts.rollout.integrations.hooks import PolicyHooks
+from scripts.rollout.journal.broadcast import Broadcast
+from scripts.rollout.loop.runner import Runner
+from scripts.rollout.loop.world import World
 from scripts.rollout.policy.integrations import Hook
 from scripts.rollout.state.actions import Answer, Consult, Says
 from scripts.rollout.state.state import Phase
-from tests.rollout.worlds import Rollout, policy
-from tests.servers import serving
+from tests.support.folder_world import FolderWorld
+from tests.support.predictors import serving
+from tests.support.worlds import POLICY, Rollout, policy
 
 BOTH = "{pre: {command: [x]}, confirm: {command: [x]}}"
 
@@ -173,14 +177,8 @@ def test_an_answer_to_another_question_counts_for_nothing() -> None:
 
 
 def test_the_end_is_told_to_post_once(tmp_path: Path, server: Server) -> None:
-    from scripts.rollout.journal.broadcast import Broadcast
-    from scripts.rollout.loop.runner import Runner
-    from scripts.rollout.loop.world import World
-    from tests.rollout.fakes import Cluster
-    from tests.rollout.worlds import POLICY
-
     chosen = policy(hooks=f'{{post: {{url: "{server.url}/200"}}}}')
-    cluster = Cluster(tmp_path)
+    cluster = FolderWorld(tmp_path)
     asked = PolicyHooks(chosen, cluster.said.append)
     heard, before = Broadcast(cluster.journal, None, [asked]), len(server.heard)
     idle: list[float] = []

@@ -19,9 +19,9 @@ from scripts.rollout.journal.broadcast import Broadcast
 from scripts.rollout.loop.runner import Runner
 from scripts.rollout.loop.world import World
 from scripts.rollout.policy.integrations import Webhook
-from tests.rollout.fakes import Cluster
-from tests.rollout.worlds import POLICY, policy
-from tests.servers import serving
+from tests.support.folder_world import FolderWorld
+from tests.support.predictors import serving
+from tests.support.worlds import POLICY, policy
 
 
 class Receiver(ThreadingHTTPServer):
@@ -64,7 +64,7 @@ def receiver() -> Iterator[Receiver]:
 
 def _promoted(folder: Path, webhook: Webhook) -> float:
     """Take a good canary through; seconds that the loop took."""
-    cluster = Cluster(folder)
+    cluster = FolderWorld(folder)
     told = Notify(webhook, "default.intent")
     heard = Broadcast(cluster.journal, None, [told])
     world = World(cluster, cluster, heard, cluster.now, lambda _: None, print)

@@ -17,9 +17,9 @@ from scripts.rollout.journal.saved import Saved
 from scripts.rollout.loop.runner import Runner
 from scripts.rollout.loop.world import World
 from scripts.rollout.state.actions import Request
-from tests.rollout import fakes
-from tests.rollout.api import OWNER, Api
-from tests.rollout.worlds import POLICY, Rollout, policy
+from tests.support.api_server import OWNER, Api
+from tests.support.folder_world import FolderWorld
+from tests.support.worlds import POLICY, Rollout, policy
 
 MAP = "/api/v1/namespaces/default/configmaps/intent-rollout"
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/default/leases/intent-rollout"
@@ -169,7 +169,7 @@ def test_the_same_holder_goes_on_at_once(api: Api) -> None:
 def test_a_rollout_is_told_in_events_and_its_chain_is_copied(
     api: Api, tmp_path: Path
 ) -> None:
-    world = fakes.Cluster(tmp_path)
+    world = FolderWorld(tmp_path)
     chain_file = tmp_path / "copy" / "journal.jsonl"
     kept = _journal(api)
     events = Events(api, "default", OWNER)
@@ -213,7 +213,7 @@ def test_an_event_that_only_counts_on_is_not_told_again(api: Api) -> None:
 def test_a_copy_that_missed_what_others_did_is_replayed_from_its_last_beginning(
     tmp_path: Path,
 ) -> None:
-    world = fakes.Cluster(tmp_path)
+    world = FolderWorld(tmp_path)
     world.runner().run(once=True)
     world.runner().run()
     lines = world.journal.path.read_text().splitlines()
@@ -228,7 +228,7 @@ def test_a_copy_that_missed_what_others_did_is_replayed_from_its_last_beginning(
 
 
 def test_a_part_that_a_restart_begins_is_replayed_from_there(tmp_path: Path) -> None:
-    world = fakes.Cluster(tmp_path)
+    world = FolderWorld(tmp_path)
     world.runner().run(once=True)
     before = len(world.journal.path.read_text().splitlines())
     world.runner().run()

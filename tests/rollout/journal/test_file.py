@@ -12,12 +12,12 @@ from scripts.rollout.journal.file import FileJournal
 from scripts.rollout.journal.saved import Saved
 from scripts.rollout.state.actions import Request
 from scripts.rollout.state.state import Phase, State
-from tests.rollout.fakes import Cluster
-from tests.rollout.worlds import Rollout
+from tests.support.folder_world import FolderWorld
+from tests.support.worlds import Rollout
 
 
 def _whole(folder: Path) -> FileJournal:
-    cluster = Cluster(folder)
+    cluster = FolderWorld(folder)
     cluster.runner().run()
     return cluster.journal
 

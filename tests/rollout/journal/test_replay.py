@@ -7,8 +7,8 @@ import pytest
 
 from scripts.rollout.errors import Exit, JournalError, RolloutError
 from scripts.rollout.journal import replay
-from tests.rollout.fakes import Cluster
-from tests.rollout.worlds import ERRORS, LATENCY, policy
+from tests.support.folder_world import FolderWorld
+from tests.support.worlds import ERRORS, LATENCY, policy
 
 HEADER = "time_s,arm,requests,errors,slow"
 TWO = policy(metrics=f"[{ERRORS}, {LATENCY}]")
@@ -37,7 +37,7 @@ def _csv(canary: tuple[int, int, int], scrapes: int = 60, before: int = 0) -> li
 
 
 def _journal(folder: Path, bad: float = 0.0) -> list[str]:
-    cluster = Cluster(folder, bad)
+    cluster = FolderWorld(folder, bad)
     cluster.runner().run()
     return cluster.journal.path.read_text().splitlines()
 
@@ -61,7 +61,7 @@ def test_a_journal_under_another_policy_decides_by_that(tmp_path: Path) -> None:
 
 
 def test_a_journal_of_another_mind_is_refused_by_its_line(tmp_path: Path) -> None:
-    cluster = Cluster(tmp_path)
+    cluster = FolderWorld(tmp_path)
     runner = cluster.runner()
     runner.run(once=True)
     journal, saved = cluster.journal, runner.saved

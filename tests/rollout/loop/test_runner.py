@@ -20,8 +20,8 @@ from scripts.rollout.journal import file
 from scripts.rollout.state.actions import Request, Warmed
 from scripts.rollout.state.observation import View
 from scripts.rollout.state.state import Phase
-from tests.rollout.fakes import Cluster
-from tests.rollout.worlds import view
+from tests.support.folder_world import FolderWorld
+from tests.support.worlds import view
 
 
 def _killed_at(point: int, folder: Path, bad: float) -> bool:
@@ -29,14 +29,14 @@ def _killed_at(point: int, folder: Path, bad: float) -> bool:
     child = os.fork()
     if child == 0:
         try:
-            _run_until(point, Cluster(folder, bad))
+            _run_until(point, FolderWorld(folder, bad))
         finally:
             os._exit(0)
     _, status = os.waitpid(child, 0)
     return os.WIFSIGNALED(status)
 
 
-def _run_until(point: int, cluster: Cluster) -> None:
+def _run_until(point: int, cluster: FolderWorld) -> None:
     points = count()
 
     def mortal(call: Callable[..., Any], *, after: bool = False) -> Callable[..., Any]:
@@ -58,13 +58,14 @@ def _run_until(point: int, cluster: Cluster) -> None:
     cluster.runner().run()
 
 
+@pytest.mark.timeout(400)  # fsync, some thousand times
 @pytest.mark.parametrize("bad", [0.0, 0.3], ids=["promoted", "rolled back"])
 def test_killed_at_every_point_it_decides_and_does_the_same(
     bad: float, tmp_path: Path
 ) -> None:
     """Before and after each read, write, sync and act; then once more to the end."""
     (tmp_path / "whole").mkdir()
-    whole = Cluster(tmp_path / "whole", bad)
+    whole = FolderWorld(tmp_path / "whole", bad)
     code = whole.runner().run()
     expected = whole.lines()
     for point in count():
@@ -72,21 +73,21 @@ def test_killed_at_every_point_it_decides_and_does_the_same(
         folder.mkdir()
         if not _killed_at(point, folder, bad):
             break
-        again = Cluster(folder, bad)
+        again = FolderWorld(folder, bad)
         assert again.runner().run() is code
         assert again.lines() == expected, f"killed at point {point}"
     assert point > 60
 
 
 def test_a_rollout_ends_promoted_and_says_so_again(tmp_path: Path) -> None:
-    cluster = Cluster(tmp_path)
+    cluster = FolderWorld(tmp_path)
     assert cluster.runner().run() is Exit.PROMOTED
     assert cluster.runner().run() is Exit.PROMOTED
     assert "Promoted before" in cluster.said[-1]
 
 
 def test_state_is_written_before_the_act_and_the_act_read_back(tmp_path: Path) -> None:
-    cluster = Cluster(tmp_path)
+    cluster = FolderWorld(tmp_path)
     acted: list[tuple[str, int | None]] = []
     ask = cluster.ask
 
@@ -106,7 +107,7 @@ def test_state_is_written_before_the_act_and_the_act_read_back(tmp_path: Path) -
 
 
 def test_an_api_that_fails_delays_and_does_not_end_it(tmp_path: Path) -> None:
-    cluster = Cluster(tmp_path)
+    cluster = FolderWorld(tmp_path)
     ask, failures = cluster.ask, iter([True, False, True, True])
 
     def ask_for(percent: int | None) -> None:
@@ -120,7 +121,7 @@ def test_an_api_that_fails_delays_and_does_not_end_it(tmp_path: Path) -> None:
 
 
 def test_a_changed_policy_is_refused_while_its_rollout_goes_on(tmp_path: Path) -> None:
-    cluster = Cluster(tmp_path)
+    cluster = FolderWorld(tmp_path)
     assert cluster.runner().run(once=True) is Exit.HELD
     other = cluster.runner()
     other._text = "target: {inferenceservice: intent}"
@@ -129,7 +130,7 @@ def test_a_changed_policy_is_refused_while_its_rollout_goes_on(tmp_path: Path) -
 
 
 def test_a_state_of_another_version_is_refused_with_its_number(tmp_path: Path) -> None:
-    cluster = Cluster(tmp_path)
+    cluster = FolderWorld(tmp_path)
     cluster.runner().run(once=True)
     path = cluster.journal.folder / "state.json"
     path.write_text(path.read_text().replace('"schema": 1', '"schema": 7'))
@@ -138,7 +139,7 @@ def test_a_state_of_another_version_is_refused_with_its_number(tmp_path: Path) -
 
 
 def test_requests_reach_a_running_rollout_once(tmp_path: Path) -> None:
-    cluster = Cluster(tmp_path)
+    cluster = FolderWorld(tmp_path)
     cluster.runner().run(once=True)
     cluster.journal.ask(Request("pause", "lunch"))
     cluster.runner().run(once=True)
@@ -151,13 +152,13 @@ def test_requests_reach_a_running_rollout_once(tmp_path: Path) -> None:
 def test_requests_of_an_earlier_rollout_are_not_read_by_the_next(
     tmp_path: Path,
 ) -> None:
-    cluster = Cluster(tmp_path)
+    cluster = FolderWorld(tmp_path)
     cluster.journal.ask(Request("abort", "somebody, some day"))
     assert cluster.runner().run() is Exit.PROMOTED
 
 
 def test_a_newer_canary_begins_a_new_rollout_in_the_same_chain(tmp_path: Path) -> None:
-    cluster = Cluster(tmp_path, bad=0.3)
+    cluster = FolderWorld(tmp_path, bad=0.3)
     assert cluster.runner().run() is Exit.ROLLED_BACK
 
     def observe() -> View:
@@ -172,19 +173,19 @@ def test_a_newer_canary_begins_a_new_rollout_in_the_same_chain(tmp_path: Path) -
 
 
 def test_once_says_when_nothing_could_be_seen(tmp_path: Path) -> None:
-    cluster = Cluster(tmp_path)
+    cluster = FolderWorld(tmp_path)
     cluster.read = lambda _: None  # type: ignore[assignment,method-assign]
     assert cluster.runner().run(once=True) is Exit.UNREACHABLE
     cluster.observe = lambda: None  # type: ignore[method-assign]
     (tmp_path / "new").mkdir()
-    blind = Cluster(tmp_path / "new")
+    blind = FolderWorld(tmp_path / "new")
     blind.observe = lambda: None  # type: ignore[method-assign]
     with pytest.raises(Unreachable, match="cannot be read"):
         blind.runner().run()
 
 
 def test_a_rehearsal_writes_and_does_nothing(tmp_path: Path) -> None:
-    cluster = Cluster(tmp_path)
+    cluster = FolderWorld(tmp_path)
     decision = cluster.runner().rehearse()
     assert decision.state.phase is Phase.PREFLIGHT
     assert not cluster.journal.folder.exists()
@@ -194,7 +195,7 @@ def test_a_rehearsal_writes_and_does_nothing(tmp_path: Path) -> None:
 def test_a_percent_that_came_back_after_the_promotion_is_refused(
     tmp_path: Path,
 ) -> None:
-    cluster = Cluster(tmp_path)
+    cluster = FolderWorld(tmp_path)
     assert cluster.runner().run() is Exit.PROMOTED
     cluster.set_weight(10)
     with pytest.raises(RolloutError, match="undone by hand"):
@@ -202,7 +203,7 @@ def test_a_percent_that_came_back_after_the_promotion_is_refused(
 
 
 def test_a_warm_up_that_could_not_be_sent_is_sent_again(tmp_path: Path) -> None:
-    class Away(Cluster):
+    class Away(FolderWorld):
         times = 0
 
         def warm_up(self, requests: int) -> Warmed:

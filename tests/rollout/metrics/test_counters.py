@@ -12,7 +12,7 @@ from scripts.rollout.metrics.port import Reading, merged
 from scripts.rollout.metrics.predictor import PREDICTOR_FAMILIES, from_predictor
 from scripts.rollout.metrics.queue_proxy import from_queue
 from scripts.rollout.state.observation import Delta
-from tests.rollout.worlds import policy
+from tests.support.worlds import policy
 
 ARMS = ("canary", "stable")
 PAGE = """# HELP intent_requests_total Requests answered.

@@ -14,7 +14,7 @@ from scripts.rollout.metrics.port import Pages, Reading
 from scripts.rollout.metrics.prometheus import Prometheus
 from scripts.rollout.metrics.scrape import Scrape
 from tests.rollout.metrics.test_scrape import served
-from tests.rollout.prom import scraping
+from tests.support.prometheus import scraping
 
 RECORDED = json.loads((ROOT / "tests" / "data" / "prometheus_answers.json").read_text())
 ARMS = ("r-1", "r-2")

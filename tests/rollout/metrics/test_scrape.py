@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from scripts.local.processes import free_ports
 from scripts.rollout.metrics.port import Pages
 from scripts.rollout.metrics.scrape import Scrape
-from tests.servers import serving
+from tests.support.predictors import serving
 
 GATEWAY = 'envoy_cluster_upstream_rq_completed{envoy_cluster_name="default/r-1"} 5\n'
 

@@ -8,7 +8,7 @@ import pytest
 from scripts.rollout.errors import Exit
 from scripts.rollout.policy.window import Window
 from scripts.rollout.state.state import Phase
-from tests.rollout.worlds import Rollout, policy
+from tests.support.worlds import Rollout, policy
 
 OFFICE = Window(days=("mon", "fri"), hours="09:00-17:00", timezone="Europe/Berlin")
 NIGHT = Window(days=("mon",), hours="22:00-06:00")

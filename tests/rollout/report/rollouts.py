@@ -10,13 +10,13 @@ from scripts.rollout.journal.broadcast import Broadcast
 from scripts.rollout.loop.runner import Runner
 from scripts.rollout.loop.world import World
 from scripts.rollout.report.writer import Report
-from tests.rollout.fakes import Cluster
-from tests.rollout.worlds import POLICY, policy
+from tests.support.folder_world import FolderWorld
+from tests.support.worlds import POLICY, policy
 
 
-def run(folder: Path, looks: int = 60, bad: float = 0.0) -> Cluster:
+def run(folder: Path, looks: int = 60, bad: float = 0.0) -> FolderWorld:
     """A canary that fails a share `bad`, after some looks, each by a new promoter."""
-    cluster = Cluster(folder, bad)
+    cluster = FolderWorld(folder, bad)
     heard = Broadcast(cluster.journal, None, [Report(cluster.journal.path, print)])
     world = World(
         cluster, cluster, heard, cluster.now, lambda _: None, cluster.said.append
@@ -26,12 +26,12 @@ def run(folder: Path, looks: int = 60, bad: float = 0.0) -> Cluster:
     return cluster
 
 
-def lines(cluster: Cluster) -> list[str]:
+def lines(cluster: FolderWorld) -> list[str]:
     """Its journal."""
     return cluster.journal.path.read_text().splitlines()
 
 
-def entries(cluster: Cluster) -> list[dict[str, Any]]:
+def entries(cluster: FolderWorld) -> list[dict[str, Any]]:
     """What its journal's lines hold."""
     return [json.loads(line) for line in lines(cluster)]
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from scripts.rollout.report.writer import write_report
-from tests import browser
 from tests.rollout.report.rollouts import chained, entries, run
+from tests.support import browser
 
 RUN = "document.documentElement.dataset.ran = 'yes'"
 HOSTILE = {

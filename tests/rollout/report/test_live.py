@@ -13,12 +13,12 @@ import pytest
 
 from scripts.local.processes import ROOT
 from scripts.rollout.report import live
-from tests.rollout.fakes import Cluster
+from tests.support.folder_world import FolderWorld
 
 
-def _journal(folder: Path, looks: int, bad: float = 0.0) -> Cluster:
+def _journal(folder: Path, looks: int, bad: float = 0.0) -> FolderWorld:
     """A rollout where the command line finds it."""
-    cluster = Cluster(folder, bad)
+    cluster = FolderWorld(folder, bad)
     for _ in range(looks):
         cluster.runner().run(once=True)
     (folder / "rollouts").mkdir()

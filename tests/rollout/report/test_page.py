@@ -10,9 +10,9 @@ from scripts.rollout.errors import Exit
 from scripts.rollout.report import page
 from scripts.rollout.report.story import Story
 from scripts.rollout.report.writer import tell
-from tests import browser
 from tests.rollout.report.rollouts import entries, run
-from tests.rollout.worlds import policy
+from tests.support import browser
+from tests.support.worlds import policy
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from scripts.rollout.metrics.port import Pages
 from scripts.rollout.shadow.asker import PairAsker
 from scripts.rollout.shadow.pairs import Pair
 from scripts.rollout.shadow.sources import Shadow, Synthetic
-from tests.servers import serving
+from tests.support.predictors import serving
 
 
 class Arm(ThreadingHTTPServer):

@@ -16,9 +16,9 @@ from scripts.rollout.shadow.pairs import Outcome, Pair
 from scripts.rollout.state.actions import Request
 from scripts.rollout.state.observation import Delta, PairedDelta
 from scripts.rollout.state.state import Phase
-from tests.rollout.fakes import Cluster
-from tests.rollout.worlds import ERRORS, LABELS, LATENCY, Rollout, policy
-from tests.servers import run
+from tests.support.commands import run
+from tests.support.folder_world import FolderWorld
+from tests.support.worlds import ERRORS, LABELS, LATENCY, Rollout, policy
 
 LOW = "{name: low, bad: confidence<0.5, budget: 2%, mode: observe}"
 APART = "{name: apart, shadow: predicted_label, tolerance: 10%}"
@@ -170,7 +170,7 @@ def test_a_wrong_row_is_said_with_its_line(
 
 
 def test_feedback_without_its_metric_is_refused(tmp_path: Path) -> None:
-    cluster = Cluster(tmp_path)
+    cluster = FolderWorld(tmp_path)
     cluster.runner().run(once=True)
     (tmp_path / "rollouts").mkdir()
     cluster.journal.folder.rename(tmp_path / "rollouts" / "default.intent")

@@ -14,7 +14,7 @@ from scripts.rollout.state.observation import Replicas
 from scripts.rollout.traffic.gateway import GatewayTraffic
 from scripts.rollout.traffic.httproute import route_path
 from scripts.rollout.traffic.port import Place
-from tests.rollout.api import Api
+from tests.support.api_server import Api
 
 RECORDED = json.loads((ROOT / "tests" / "data" / "standard_objects.json").read_text())
 ROUTE = route_path("default", "intent")

@@ -20,7 +20,7 @@ from scripts.rollout.errors import RolloutError, Unreachable
 from scripts.rollout.state.actions import Warmed
 from scripts.rollout.state.observation import Replicas
 from scripts.rollout.traffic.knative import GATEWAYS, KnativeTraffic
-from tests.servers import serving
+from tests.support.predictors import serving
 
 RECORDED = json.loads((ROOT / "tests" / "data" / "kserve_objects.json").read_text())
 SERVING = "/apis/serving.kserve.io/v1beta1/namespaces/default/inferenceservices/intent"
@@ -35,7 +35,7 @@ def _gateway(name: str) -> dict[str, Any]:
     return {"metadata": {"name": name, "namespace": "kourier-system"}, "status": ready}
 
 
-class Api(ThreadingHTTPServer):
+class Recorded(ThreadingHTTPServer):
     """An API server of a few objects; it keeps what it was sent."""
 
     daemon_threads = True
@@ -60,7 +60,7 @@ class Api(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     """Answers as an API server does."""
 
-    server: Api
+    server: Recorded
 
     def _answer(self) -> None:
         size = int(self.headers.get("Content-Length", 0))
@@ -86,14 +86,14 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def api() -> Iterator[Api]:
+def api() -> Iterator[Recorded]:
     """A running server."""
-    with serving(Api()) as server:
+    with serving(Recorded()) as server:
         yield server
 
 
 @pytest.fixture
-def cluster(api: Api) -> Cluster:
+def cluster(api: Recorded) -> Cluster:
     """The API server as a client sees it."""
     return Cluster(api.url, urllib3.PoolManager(retries=False))
 
@@ -112,7 +112,7 @@ def test_a_view_is_what_routes_and_what_the_pods_are(cluster: Cluster) -> None:
 
 
 def test_traffic_that_knative_has_not_seen_yet_is_not_in_force(
-    api: Api, cluster: Cluster
+    api: Recorded, cluster: Cluster
 ) -> None:
     api.objects[f"{KNATIVE}/services/intent-predictor"]["metadata"]["generation"] += 1
     view = _traffic(cluster).observe()
@@ -121,7 +121,7 @@ def test_traffic_that_knative_has_not_seen_yet_is_not_in_force(
 
 
 def test_a_route_that_knative_leaves_as_it_is_says_why(
-    api: Api, cluster: Cluster
+    api: Recorded, cluster: Cluster
 ) -> None:
     service = api.objects[f"{KNATIVE}/services/intent-predictor"]
     why = f'Revision "{NEWEST}" failed to become ready.'
@@ -133,7 +133,7 @@ def test_a_route_that_knative_leaves_as_it_is_says_why(
     assert reasons.traffic(view).endswith(f"100 %: {why}")
 
 
-def test_two_targets_of_one_revision_add_up(api: Api, cluster: Cluster) -> None:
+def test_two_targets_of_one_revision_add_up(api: Recorded, cluster: Cluster) -> None:
     service = api.objects[f"{KNATIVE}/services/intent-predictor"]
     for target, percent in zip(service["status"]["traffic"], (10, 90), strict=True):
         target |= {"revisionName": FIRST, "percent": percent}
@@ -143,7 +143,7 @@ def test_two_targets_of_one_revision_add_up(api: Api, cluster: Cluster) -> None:
 
 
 def test_only_the_models_own_container_counts_as_a_restart(
-    api: Api, cluster: Cluster
+    api: Recorded, cluster: Cluster
 ) -> None:
     own, proxy = api.objects[PODS]["items"][2]["status"]["containerStatuses"]
     own["restartCount"], proxy["restartCount"] = 2, 7
@@ -154,7 +154,7 @@ def test_only_the_models_own_container_counts_as_a_restart(
 
 
 def test_a_container_of_another_name_counts_as_a_restart_too(
-    api: Api, cluster: Cluster
+    api: Recorded, cluster: Cluster
 ) -> None:
     own, _ = api.objects[PODS]["items"][2]["status"]["containerStatuses"]
     own |= {"name": "classifier", "restartCount": 2}
@@ -164,7 +164,7 @@ def test_a_container_of_another_name_counts_as_a_restart_too(
 
 
 def test_a_predictor_of_a_runtime_has_no_containers_of_its_own(
-    api: Api, cluster: Cluster
+    api: Recorded, cluster: Cluster
 ) -> None:
     predictor = api.objects[SERVING]["spec"]["predictor"]
     del predictor["containers"]
@@ -174,7 +174,7 @@ def test_a_predictor_of_a_runtime_has_no_containers_of_its_own(
 
 
 def test_the_model_is_that_of_kserves_container_wherever_it_stands(
-    api: Api, cluster: Cluster
+    api: Recorded, cluster: Cluster
 ) -> None:
     containers = api.objects[SERVING]["spec"]["predictor"]["containers"]
     containers[0] |= {"name": "kserve-container", "args": ["--model_name=mood"]}
@@ -183,7 +183,7 @@ def test_the_model_is_that_of_kserves_container_wherever_it_stands(
     assert api.sent[-1][1].endswith("/v2/models/mood/infer")
 
 
-def test_a_revision_that_failed_says_why(api: Api, cluster: Cluster) -> None:
+def test_a_revision_that_failed_says_why(api: Recorded, cluster: Cluster) -> None:
     status = api.objects[SERVING]["status"]["components"]["predictor"]
     status["latestReadyRevision"] = FIRST
     condition = {"type": "Ready", "status": "False", "message": "no such image"}
@@ -200,7 +200,7 @@ def test_a_revision_that_failed_says_why(api: Api, cluster: Cluster) -> None:
 
 @pytest.mark.parametrize("percent", [25, 0, None])
 def test_one_field_is_patched_on_the_version_that_was_read(
-    api: Api, cluster: Cluster, percent: int | None
+    api: Recorded, cluster: Cluster, percent: int | None
 ) -> None:
     traffic = _traffic(cluster)
     if percent is None:
@@ -218,7 +218,7 @@ def test_one_field_is_patched_on_the_version_that_was_read(
 
 
 def test_a_conflict_is_told_and_tried_again_by_the_loop(
-    api: Api, cluster: Cluster
+    api: Recorded, cluster: Cluster
 ) -> None:
     traffic = _traffic(cluster)
     api.refuses["PATCH"] = 409
@@ -226,14 +226,14 @@ def test_a_conflict_is_told_and_tried_again_by_the_loop(
         traffic.set_weight(5)
 
 
-def test_an_api_that_is_away_is_not_seen(api: Api, cluster: Cluster) -> None:
+def test_an_api_that_is_away_is_not_seen(api: Recorded, cluster: Cluster) -> None:
     traffic = _traffic(cluster)
     api.refuses["GET"] = 503
     assert traffic.observe() is None
     assert traffic.pages([FIRST]) is None
 
 
-def test_traffic_that_moves_by_time_is_refused(api: Api, cluster: Cluster) -> None:
+def test_traffic_that_moves_by_time_is_refused(api: Recorded, cluster: Cluster) -> None:
     annotations = api.objects[SERVING]["metadata"]["annotations"]
     annotations["serving.knative.dev/rollout-duration"] = "10m"
     with pytest.raises(RolloutError, match="moves traffic by time; remove it first"):
@@ -241,7 +241,7 @@ def test_traffic_that_moves_by_time_is_refused(api: Api, cluster: Cluster) -> No
 
 
 def test_pages_are_those_of_all_gateways_and_of_ready_pods(
-    api: Api, cluster: Cluster
+    api: Recorded, cluster: Cluster
 ) -> None:
     traffic = _traffic(cluster)
     pages = traffic.pages([FIRST, NEWEST])
@@ -259,7 +259,7 @@ def test_pages_are_those_of_all_gateways_and_of_ready_pods(
     assert traffic.pages([FIRST]) is None
 
 
-def test_grpc_is_not_counted_at_the_gateway(api: Api, cluster: Cluster) -> None:
+def test_grpc_is_not_counted_at_the_gateway(api: Recorded, cluster: Cluster) -> None:
     container = api.objects[SERVING]["spec"]["predictor"]["containers"][0]
     container["ports"][0]["name"] = "h2c"
     pages = _traffic(cluster).pages([FIRST])
@@ -281,7 +281,7 @@ def test_where_no_gateway_counts_the_queue_proxies_or_the_predictors_do(
 
 
 def test_inside_the_cluster_pods_are_asked_directly_and_without_the_token(
-    api: Api,
+    api: Recorded,
     cluster: Cluster,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -301,21 +301,21 @@ def test_inside_the_cluster_pods_are_asked_directly_and_without_the_token(
 
 @pytest.mark.parametrize("mode", ["Standard", "RawDeployment"])
 def test_another_deployment_mode_is_refused_with_the_way_out(
-    api: Api, cluster: Cluster, mode: str
+    api: Recorded, cluster: Cluster, mode: str
 ) -> None:
     api.objects[SERVING]["status"]["deploymentMode"] = mode
     with pytest.raises(RolloutError, match="standard or gateway"):
         _traffic(cluster)
 
 
-def test_what_was_never_applied_is_named(api: Api, cluster: Cluster) -> None:
+def test_what_was_never_applied_is_named(api: Recorded, cluster: Cluster) -> None:
     del api.objects[SERVING]
     with pytest.raises(RolloutError, match="intent not found; apply it first"):
         _traffic(cluster)
 
 
 def test_warm_up_goes_to_the_canarys_pods_past_the_gateway(
-    api: Api, cluster: Cluster
+    api: Recorded, cluster: Cluster
 ) -> None:
     traffic = _traffic(cluster)
     assert traffic.warm_up(3) == Warmed(3, 0)
@@ -328,7 +328,7 @@ def test_warm_up_goes_to_the_canarys_pods_past_the_gateway(
 
 
 def test_a_canary_that_is_scaled_to_zero_is_idle_and_woken_by_the_activator(
-    api: Api, cluster: Cluster
+    api: Recorded, cluster: Cluster
 ) -> None:
     pods = api.objects[PODS]["items"]
     pods[:] = [pod for pod in pods if NEWEST not in pod["metadata"]["name"]]
@@ -362,7 +362,7 @@ def _config(path: Path, url: str, user: dict[str, str]) -> None:
 
 
 def test_the_cluster_is_found_as_kubectl_finds_it(
-    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    api: Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
     _config(tmp_path / "config", api.url, {"token": "secret"})

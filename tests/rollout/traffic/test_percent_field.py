@@ -4,7 +4,7 @@ import pytest
 
 from scripts.rollout.state.observation import View
 from scripts.rollout.traffic.percent_field import in_words
-from tests.rollout.worlds import STABLE, view
+from tests.support.worlds import STABLE, view
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from scripts.rollout.errors import RolloutError
 from scripts.rollout.traffic import standard
 from scripts.rollout.traffic.httproute import route_path
 from scripts.rollout.traffic.standard import StandardTraffic
-from tests.rollout.api import OWNER, Api
+from tests.support.api_server import OWNER, Api
 
 RECORDED = json.loads((ROOT / "tests" / "data" / "standard_objects.json").read_text())
 ROUTE = route_path("default", "intent")

@@ -1,4 +1,4 @@
-"""Servers for tests, started, awaited, ended: real predictors, and small fakes."""
+"""A real predictor, started, awaited and ended."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ Served = TypeVar("Served", bound=ThreadingHTTPServer)
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class Predictor:
     """A running predictor."""
 
     url: str
@@ -34,7 +34,7 @@ class Server:
 @contextmanager
 def predictor(
     folder: Path, *args: str, env: Mapping[str, str] | None = None
-) -> Iterator[Server]:
+) -> Iterator[Predictor]:
     """Serve models/v1 on free ports until the block ends."""
     port, grpc_port = free_ports(2)
     log = folder / "predictor.log"
@@ -48,7 +48,9 @@ def predictor(
             stderr=subprocess.STDOUT,
             env={**os.environ, **(env or {})},
         )
-    server = Server(f"http://127.0.0.1:{port}", f"127.0.0.1:{grpc_port}", log, process)
+    server = Predictor(
+        f"http://127.0.0.1:{port}", f"127.0.0.1:{grpc_port}", log, process
+    )
     try:
         _await(server)
         yield server
@@ -57,7 +59,7 @@ def predictor(
         process.wait(timeout=30)
 
 
-def _await(server: Server) -> None:
+def _await(server: Predictor) -> None:
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         assert server.process.poll() is None, server.log.read_text()
@@ -67,19 +69,6 @@ def _await(server: Server) -> None:
         except requests.ConnectionError:
             time.sleep(0.1)
     raise AssertionError(server.log.read_text())
-
-
-def run(*args: str, env: Mapping[str, str] | None = None) -> tuple[int, str]:
-    """Run a module of ours to its end: exit code, and what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", *args],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=110,
-        env={**os.environ, **(env or {})},
-    )
-    return done.returncode, done.stdout + done.stderr
 
 
 @contextmanager

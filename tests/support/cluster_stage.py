@@ -10,10 +10,10 @@ import yaml
 
 from scripts.local.manifest import PROGRESS_DEADLINE
 from scripts.local.processes import ROOT
-from tests.contract.backends import intent, settles
 from tests.e2e.images import FAULTS
-from tests.e2e.site import REGISTRY, Object, Site, site
-from tests.rollout.live import POLICY, Stage, Verdict
+from tests.support.backends import intent, settles
+from tests.support.site import REGISTRY, Object, Site, site
+from tests.support.stage import POLICY, Stage, Verdict
 
 RPS = 40.0
 RESULTS: list[tuple[str, Verdict]] = []

@@ -1,4 +1,4 @@
-"""Where the scenarios run: on this machine, or on a cluster (tests/e2e/site.py)."""
+"""Where the scenarios run: on this machine, or on a cluster (tests/support/site.py)."""
 
 import io
 import json

@@ -21,8 +21,8 @@ from scripts.inference.clients import Answer, Target, connect
 from scripts.inference.load import steady
 from scripts.local.manifest import PROGRESS_DEADLINE
 from scripts.local.processes import ROOT
-from tests.contract.backends import Backend, Local, intent, local, settles
 from tests.faults import models, pipelines
+from tests.support.backends import Backend, Local, intent, local, settles
 
 RPS = 60.0
 SLO_MS = 250.0

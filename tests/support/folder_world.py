@@ -15,12 +15,12 @@ from scripts.rollout.loop.world import World
 from scripts.rollout.metrics.port import Reading
 from scripts.rollout.state.actions import Warmed
 from scripts.rollout.state.observation import View
-from tests.rollout.worlds import CANARY, POLICY, STABLE, view
+from tests.support.worlds import CANARY, POLICY, STABLE, policy, view
 
 INTERVAL_S, RPS = 10, 100
 
 
-class Cluster:
+class FolderWorld:
     """Traffic, metrics and clock below one folder."""
 
     def __init__(self, folder: Path, bad: float = 0.0) -> None:
@@ -83,8 +83,6 @@ class Cluster:
 
     def runner(self, sleep: Callable[[float], None] = lambda _: None) -> Runner:
         """A promoter of the test policy."""
-        from tests.rollout.worlds import policy
-
         world = World(self, self, self.journal, self.now, sleep, self.said.append)
         return Runner(policy(), POLICY, world)
 

@@ -1,0 +1,1 @@
+"""What tests share and what is itself no test: one module a thing, one name each."""
