@@ -11,7 +11,7 @@ from scripts.rollout.evidence.two_sample import Counts
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.policy.reader import parse
 from scripts.rollout.state.actions import Request, SetPercent, Warmed, WarmUp
-from scripts.rollout.state.observation import Delta, Observation, Replicas, View
+from scripts.rollout.state.observation import Delta, Observation, View
 from scripts.rollout.state.state import Decision, Phase, State
 
 STABLE, CANARY = "r-00001", "r-00002"
@@ -39,15 +39,7 @@ def policy(**changes: str) -> Policy:
 
 def view(percent: int | None = 0, **changes: object) -> View:
     """The canary is ready and has what was asked for."""
-    share = 100 if percent is None else percent
-    found = View(
-        created=CANARY,
-        ready=CANARY,
-        rolledout=CANARY if percent is None else STABLE,
-        percent=percent,
-        routed={CANARY: share, STABLE: 100 - share},
-        replicas={CANARY: Replicas(1), STABLE: Replicas(1)},
-    )
+    found = View.in_force(CANARY, STABLE, percent)
     return replace(found, **changes)  # type: ignore[arg-type]
 
 

@@ -21,8 +21,8 @@ from scripts.rollout.metrics.port import ERRORS, REQUESTS, TIMED, UP_TO, Reading
 from scripts.rollout.policy import reader
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.actions import Answer, Consult, Says, Warmed, WarmUp
-from scripts.rollout.state.observation import Delta, Observation, Replicas, View
-from scripts.rollout.state.state import FULL, Decision, Phase, State
+from scripts.rollout.state.observation import Delta, Observation, View
+from scripts.rollout.state.state import Decision, Phase, State
 
 COLUMNS = ["time_s", "arm", "requests", "errors", "slow"]
 CANARY, STABLE = "canary", "stable"
@@ -166,15 +166,8 @@ def _follow(
 
 
 def _view(state: State) -> View:
-    is_promoted = state.phase is Phase.PROMOTING
-    return View(
-        created=state.canary,
-        ready=state.canary,
-        rolledout=state.canary if is_promoted else state.stable,
-        percent=None if is_promoted else state.weight,
-        routed={state.canary: state.weight, state.stable: FULL - state.weight},
-        replicas={state.canary: Replicas(1), state.stable: Replicas(1)},
-    )
+    percent = None if state.phase is Phase.PROMOTING else state.weight
+    return View.in_force(state.canary, state.stable, percent)
 
 
 def _ended(

@@ -26,7 +26,7 @@ def read(path: Path) -> Policy:
     return parse(text, str(path))
 
 
-def parse(text: str, name: str) -> Policy:
+def parse(text: str, name: str = "policy") -> Policy:
     """The policy in a text that `name` stands for. Raises PolicyError."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)

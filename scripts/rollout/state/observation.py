@@ -42,6 +42,19 @@ class View:
     asked: str = ""
     danger: str = ""
 
+    @classmethod
+    def in_force(cls, canary: str, stable: str, percent: int | None) -> "View":
+        """Traffic that is as it was asked for, with both arms ready; None: promoted."""
+        weight = 100 if percent is None else percent
+        return cls(
+            created=canary,
+            ready=canary,
+            rolledout=canary if percent is None else stable,
+            percent=percent,
+            routed={canary: weight, stable: 100 - weight},
+            replicas={canary: Replicas(1), stable: Replicas(1)},
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Delta:

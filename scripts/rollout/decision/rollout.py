@@ -1,0 +1,35 @@
+"""One rollout, decided look by look by whoever observes and acts."""
+
+from dataclasses import dataclass, field
+
+from scripts.rollout.decision.machine import Machine, begin
+from scripts.rollout.policy.policy import Policy
+from scripts.rollout.state.observation import Observation, View
+from scripts.rollout.state.state import Decision, State
+
+
+@dataclass(slots=True)
+class Rollout:
+    """A policy and the state of its rollout; observing and acting are the caller's.
+
+    `state` is all that is to be kept to go on with the same evidence.
+    """
+
+    policy: Policy
+    state: State
+    _machine: Machine = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Prepare the policy's tests once."""
+        self._machine = Machine(self.policy)
+
+    @classmethod
+    def begin(cls, policy: Policy, view: View, time_s: float) -> "Rollout":
+        """Pin canary and stable. Raises RolloutError where no rollout is safe."""
+        return cls(policy, begin(policy, view, time_s))
+
+    def look(self, observation: Observation) -> Decision:
+        """Take one observation into the evidence and decide what is to be done."""
+        decision = self._machine.step(self.state, observation)
+        self.state = decision.state
+        return decision
