@@ -74,6 +74,7 @@ def _run(gateway: str, *, wanted: int) -> int:
     )
     for line in JOURNAL.read_text(encoding="utf-8").splitlines()[-LAST_LINES:]:
         record = json.loads(line)
+        record["notes"] = [note["text"] for note in record.get("notes", ())]
         kept = {
             name: record[name]
             for name in ("seq", "kind", "phase", "weight", "notes", "action", "verdict")

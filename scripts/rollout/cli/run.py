@@ -74,7 +74,7 @@ def _close_the_trap(options: argparse.Namespace, policy: Policy) -> str:
 
 def _rehearse(options: argparse.Namespace, runner: Runner) -> Exit:
     decision = runner.rehearse()
-    would = [*decision.notes]
+    would = [note.text for note in decision.notes]
     for action in decision.actions:
         match action:
             case SetPercent(percent):

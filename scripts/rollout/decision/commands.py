@@ -3,6 +3,7 @@
 from scripts.rollout.decision.draft import Draft
 from scripts.rollout.errors import Exit
 from scripts.rollout.state.actions import Request
+from scripts.rollout.state.notes import NoteKind
 from scripts.rollout.state.state import Pause, Phase
 
 PROMOTE, PROMOTE_FULL = "promote", "promote-full"
@@ -16,14 +17,16 @@ def answer(draft: Draft, request: Request) -> None:
             reason = f"aborted by a person{why}"
             draft.roll_back(Phase.ABORTED, reason, Exit.ABORTED)
         case "pause" if draft.state.pause in (Pause.NONE, Pause.APPROVAL):
-            draft.change(f"paused by a person{why}", pause=Pause.PERSON)
+            draft.change(pause=Pause.PERSON)
+            draft.say(NoteKind.PAUSED, f"paused by a person{why}")
         case "resume":
             _resume(draft)
         case "approve":
             _approve(draft, why)
         case verb if verb in (PROMOTE, PROMOTE_FULL):
             note = f"{verb} asked by a person, whatever the evidence{why}"
-            draft.change(note, forced=verb)
+            draft.change(forced=verb)
+            draft.say(NoteKind.ORDERED, note)
             if draft.state.phase is Phase.HELD:
                 _resume(draft)
 
@@ -40,9 +43,11 @@ def is_promoted_by_order(draft: Draft) -> bool:
 def _approve(draft: Draft, why: str) -> None:
     weight, approved = draft.state.weight, draft.state.approved
     if weight not in draft.policy.pause_at or weight in approved:
-        draft.notes.append(f"nothing waits for an approval at {weight} %")
+        nothing = f"nothing waits for an approval at {weight} %"
+        draft.say(NoteKind.NOTHING_TO_APPROVE, nothing)
         return
-    draft.change(f"{weight} % approved{why}", approved=(*approved, weight))
+    draft.change(approved=(*approved, weight))
+    draft.say(NoteKind.APPROVED, f"{weight} % approved{why}")
     if draft.state.pause is Pause.APPROVAL:
         draft.change(pause=Pause.NONE)
 
@@ -52,11 +57,13 @@ def _resume(draft: Draft) -> None:
     if state.phase is Phase.HELD:
         now = state.now
         draft.change(phase=state.held_from, entered=now, began=now, heard=now)
-        draft.change("resumed", reason="")
+        draft.change(reason="")
+        draft.say(NoteKind.RESUMED, "resumed")
     if state.pause is Pause.HAND:
         _resume_from_hand(draft)
     elif state.pause is Pause.PERSON:
-        draft.change("resumed", pause=Pause.NONE)
+        draft.change(pause=Pause.NONE)
+        draft.say(NoteKind.RESUMED, "resumed")
 
 
 def _resume_from_hand(draft: Draft) -> None:
@@ -64,14 +71,15 @@ def _resume_from_hand(draft: Draft) -> None:
     state = draft.state
     below = [i for i, percent in enumerate(state.steps) if percent <= state.weight]
     draft.change(pause=Pause.NONE, entered=state.now)
+    weight, where = 0, "at 0 %"
     if state.phase is Phase.BAKE and state.weight >= draft.policy.bake.percent:
-        draft.ask_for(draft.policy.bake.percent, "resumed in the bake")
+        weight, where = draft.policy.bake.percent, "in the bake"
     elif state.phase in (Phase.STEP, Phase.BAKE) and below:
         step = min(max(below), state.step)
         draft.change(phase=Phase.STEP, step=step)
-        draft.ask_for(state.steps[step], f"resumed at {state.steps[step]} %")
+        weight, where = state.steps[step], f"at {state.steps[step]} %"
     elif state.phase in (Phase.STEP, Phase.BAKE):
         draft.change(phase=Phase.WARMUP, step=0)
-        draft.ask_for(0, "resumed before the first step")
-    else:
-        draft.ask_for(0, "resumed at 0 %")
+        where = "before the first step"
+    draft.ask_for(weight)
+    draft.say(NoteKind.RESUMED, f"resumed {where}")

@@ -6,8 +6,16 @@ from scripts.rollout.decision.measurement import Rules
 from scripts.rollout.errors import Exit
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.actions import Action
+from scripts.rollout.state.notes import Note, NoteKind
 from scripts.rollout.state.observation import Observation, Replicas, View
 from scripts.rollout.state.state import FULL, Pause, Phase, State
+
+ROLLBACKS = {
+    Exit.ROLLED_BACK: NoteKind.WORSE,
+    Exit.GUARD: NoteKind.GUARD,
+    Exit.ABORTED: NoteKind.ABORTED,
+    Exit.SUPERSEDED: NoteKind.SUPERSEDED,
+}
 
 
 @dataclass(slots=True)
@@ -18,7 +26,7 @@ class Draft:
     state: State
     seen: Observation
     actions: list[Action] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
     @property
     def policy(self) -> Policy:
@@ -60,15 +68,17 @@ class Draft:
         is_free = state.pause is Pause.NONE and is_in_time and is_open
         return self.can_rise and is_free and self.seen.delta is not None
 
-    def change(self, note: str = "", /, **changes: object) -> None:
-        """Change the state, and say why."""
+    def change(self, **changes: object) -> None:
+        """Change the state."""
         self.state = self.state.changed(**changes)
-        if note:
-            self.notes.append(note)
 
-    def ask_for(self, percent: int, note: str = "") -> None:
+    def say(self, kind: NoteKind, text: str) -> None:
+        """Add a note."""
+        self.notes.append(Note(kind, text))
+
+    def ask_for(self, percent: int) -> None:
         """Want another weight from now on."""
-        self.change(note, weight=percent, is_verified=False)
+        self.change(weight=percent, is_verified=False)
 
     def roll_back(self, ending: Phase, reason: str, code: Exit) -> None:
         """Take all traffic from the canary; a person's abort overrides the rest."""
@@ -76,7 +86,8 @@ class Draft:
             return
         now = self.state.now
         self.change(phase=Phase.ROLLING_BACK, ending=ending, code=code, entered=now)
-        self.change(reason, reason=reason, pause=Pause.NONE)
+        self.change(reason=reason, pause=Pause.NONE)
+        self.say(ROLLBACKS[code], reason)
         self.ask_for(0)
 
     def guard(self, reason: str) -> None:
@@ -86,9 +97,11 @@ class Draft:
     def promote(self) -> None:
         """Give the canary everything, for good."""
         self.change(phase=Phase.PROMOTING, entered=self.state.now, forced="")
-        self.ask_for(FULL, f"promoting {self.state.canary}")
+        self.say(NoteKind.PROMOTING, f"promoting {self.state.canary}")
+        self.ask_for(FULL)
 
-    def end(self, phase: Phase, code: Exit, note: str) -> None:
+    def end(self, phase: Phase, code: Exit, note: Note) -> None:
         """Be done."""
-        reason = self.state.reason or note
-        self.change(note, phase=phase, verdict=code, reason=reason, is_verified=True)
+        self.notes.append(note)
+        reason = self.state.reason or note.text
+        self.change(phase=phase, verdict=code, reason=reason, is_verified=True)

@@ -4,6 +4,7 @@ from scripts.rollout import text
 from scripts.rollout.decision import reasons
 from scripts.rollout.decision.draft import Draft
 from scripts.rollout.errors import Exit
+from scripts.rollout.state.notes import Note, NoteKind
 from scripts.rollout.state.state import FULL, JUDGED, Pause, Phase
 
 OUR_OWN_WAY = (Phase.ROLLING_BACK, Phase.PROMOTING)
@@ -19,8 +20,11 @@ def revisions(draft: Draft) -> None:
         view.rolledout == state.canary and view.routed.get(state.canary) == FULL
     )
     if is_promoted and state.phase is not Phase.ROLLING_BACK:
-        how = "" if state.phase is Phase.PROMOTING else " by a person's patch"
-        draft.end(Phase.PROMOTED, Exit.PROMOTED, f"{state.canary} promoted{how}")
+        note = Note(NoteKind.PROMOTED, f"{state.canary} promoted")
+        if state.phase is not Phase.PROMOTING:
+            by_hand = f"{note.text} by a person's patch"
+            note = Note(NoteKind.PROMOTED_BY_HAND, by_hand)
+        draft.end(Phase.PROMOTED, Exit.PROMOTED, note)
     elif view.created != state.canary and state.phase is not Phase.ROLLING_BACK:
         newer = f"superseded: {view.created} is newer than {state.canary}"
         draft.roll_back(Phase.SUPERSEDED, newer, Exit.SUPERSEDED)
@@ -35,8 +39,12 @@ def revisions(draft: Draft) -> None:
 
 def _by_hand(draft: Draft, percent: int) -> None:
     before = draft.state.weight
-    note = f"the percent was changed by hand from {before} to {percent}: "
-    draft.ask_for(percent, f"{note}it stays there until resume, evidence goes on")
+    draft.say(
+        NoteKind.CHANGED_BY_HAND,
+        f"the percent was changed by hand from {before} to {percent}: it stays there "
+        "until resume, evidence goes on",
+    )
+    draft.ask_for(percent)
     draft.change(pause=Pause.HAND, entered=draft.state.now)
 
 
@@ -67,7 +75,8 @@ def deadlines(draft: Draft) -> None:
     is_silent = silent_s > limits.metrics_silence
     if is_silent:
         silence = f"no metrics for {text.duration(silent_s)}"
-        draft.notes.append(f"{silence}: traffic is held at {state.weight} %")
+        held = f"{silence}: traffic is held at {state.weight} %"
+        draft.say(NoteKind.NO_METRICS, held)
     patience = limits.step
     if state.phase is Phase.BAKE:
         patience += draft.policy.bake.duration
@@ -85,4 +94,5 @@ def deadlines(draft: Draft) -> None:
     if state.pause is Pause.APPROVAL:
         code = Exit.PAUSED
     draft.change(phase=Phase.HELD, held_from=state.phase, code=code)
-    draft.change(reason, reason=reason, verdict=code)
+    draft.change(reason=reason, verdict=code)
+    draft.say(NoteKind.DEADLINE, reason)

@@ -11,6 +11,7 @@ from scripts.rollout.decision import measurement, reasons
 from scripts.rollout.decision.draft import Draft
 from scripts.rollout.errors import Exit
 from scripts.rollout.state.actions import Consult, Says, WarmUp
+from scripts.rollout.state.notes import Note, NoteKind
 from scripts.rollout.state.state import FULL, Pause, Phase
 
 
@@ -24,8 +25,9 @@ def preflight(draft: Draft) -> None:
     steps = measurement.steps(policy, expected)
     if policy.is_auto:
         chosen = f"for {expected.rps:.1f} requests/s: {text.percents(steps)}"
-        draft.notes.append(f"steps chosen {chosen}")
-    draft.notes += reasons.dispersions(policy, phi, sources)
+        draft.say(NoteKind.STEPS_CHOSEN, f"steps chosen {chosen}")
+    for each in reasons.dispersions(policy, phi, sources):
+        draft.say(NoteKind.CLUSTER_SIZE, each)
     design = draft.rules.design(steps)
     known = state.known
     judged = measurement.begin(policy, design, known, (phi, sources), state.now)
@@ -54,8 +56,9 @@ def warmup(draft: Draft) -> None:
     """Until the canary is ready and has answered the warm-up requests."""
     warmed = draft.seen.warmed
     if warmed is not None:
+        draft.change(is_warm=True)
         note = f"{warmed.sent} warm-up requests, {warmed.failed} failed"
-        draft.change(note, is_warm=True)
+        draft.say(NoteKind.WARMED_UP, note)
         if warmed.sent and warmed.failed == warmed.sent:
             draft.guard(f"all {warmed.sent} warm-up requests failed")
             return
@@ -70,7 +73,8 @@ def warmup(draft: Draft) -> None:
     assert state.judged is not None
     judged = replace(state.judged, began=state.now)
     draft.change(phase=Phase.STEP, step=0, entered=state.now, judged=judged)
-    draft.ask_for(state.steps[0], f"first step: {state.steps[0]} %")
+    draft.ask_for(state.steps[0])
+    draft.say(NoteKind.RAISED, f"first step: {state.steps[0]} %")
 
 
 def step(draft: Draft) -> None:
@@ -104,9 +108,10 @@ def _agrees(draft: Draft, hook: str, weight: int) -> bool:
         if answer.says is Says.NO:
             draft.guard(said)
             return False
-        draft.notes.append(said)
         if answer.says is Says.YES:
+            draft.say(NoteKind.HOOK_AGREED, said)
             return True
+        draft.say(NoteKind.HOOK_WAITS, said)
     draft.actions.append(Consult(hook, weight))
     return False
 
@@ -117,7 +122,8 @@ def _rise(draft: Draft, following: int, how: str) -> None:
     draft.change(phase=Phase.BAKE if is_last else Phase.STEP, entered=state.now)
     draft.change(step=min(following, len(state.steps) - 1), forced="")
     weight = _weight(draft, following)
-    draft.ask_for(weight, f"{state.weight} % -> {weight} % {how}")
+    draft.ask_for(weight)
+    draft.say(NoteKind.RAISED, f"{state.weight} % -> {weight} % {how}")
 
 
 def _weight(draft: Draft, step: int) -> int:
@@ -150,7 +156,8 @@ def _wait_for_approval(draft: Draft) -> None:
     is_asked = state.weight in draft.policy.pause_at
     if is_asked and state.weight not in state.approved and state.pause is Pause.NONE:
         note = f"waits for an approval at {state.weight} %"
-        draft.change(note, pause=Pause.APPROVAL)
+        draft.change(pause=Pause.APPROVAL)
+        draft.say(NoteKind.APPROVAL_NEEDED, note)
 
 
 def _is_enough(draft: Draft, weight: int) -> bool:
@@ -161,9 +168,10 @@ def _is_enough(draft: Draft, weight: int) -> bool:
     needed = math.ceil(state.rps * weight / FULL / limit - 1e-9) if limit else 1
     if needed <= ready:
         return True
-    draft.notes.append(
+    draft.say(
+        NoteKind.TOO_FEW_REPLICAS,
         f"held at {state.weight} %: {weight} % of {state.rps:.0f} requests/s needs "
-        f"{needed} ready replicas of the canary, there are {ready}"
+        f"{needed} ready replicas of the canary, there are {ready}",
     )
     return False
 
@@ -183,7 +191,8 @@ def promoting(draft: Draft) -> None:
     state = draft.state
     if state.now - state.entered > draft.policy.deadlines.rollback:
         note = f"the promotion is not in force, last seen: {state.last_seen}"
-        draft.change(note, verdict=Exit.UNREACHABLE, entered=state.now)
+        draft.change(verdict=Exit.UNREACHABLE, entered=state.now)
+        draft.say(NoteKind.PROMOTION_UNVERIFIED, note)
 
 
 def rolling_back(draft: Draft) -> None:
@@ -191,12 +200,13 @@ def rolling_back(draft: Draft) -> None:
     state, view = draft.state, draft.view
     if view is not None and view.percent == 0 and view.routed.get(state.stable) == FULL:
         note = f"{state.stable} has all traffic: {state.reason}"
-        draft.end(state.ending, state.code, note)
+        draft.end(state.ending, state.code, Note(NoteKind.ROLLED_BACK, note))
     elif state.now - state.entered > draft.policy.deadlines.rollback:
         note = f"ROLLBACK NOT VERIFIED, last seen: {state.last_seen}"
         if view is None:
             note += "; now the API does not answer"
-        draft.change(note, verdict=Exit.UNVERIFIED, entered=state.now)
+        draft.change(verdict=Exit.UNVERIFIED, entered=state.now)
+        draft.say(NoteKind.ROLLBACK_UNVERIFIED, note)
 
 
 def held(draft: Draft) -> None:

@@ -1,17 +1,17 @@
 """Kubernetes Events on the InferenceService: decisions where kubectl shows them."""
 
 import json
-import re
 import sys
 from datetime import UTC, datetime
 
 from scripts.rollout.cluster.client import MANAGER, Cluster, reference
 from scripts.rollout.errors import Unreachable
+from scripts.rollout.journal import entries
 from scripts.rollout.journal.saved import Saved
+from scripts.rollout.state.notes import NoteKind, news
 from scripts.rollout.state.state import Phase
 
 NORMAL = (Phase.PREFLIGHT, Phase.WARMUP, Phase.STEP, Phase.BAKE, Phase.PROMOTING)
-DIGITS = re.compile(r"\d+")
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -23,25 +23,27 @@ class Events:
         self._cluster, self._namespace, self._subject = cluster, namespace, subject
         self._path = f"/api/v1/namespaces/{namespace}/events"
         self._object: dict[str, str] = {}
-        self._told: tuple[str, int, str] | None = None
+        self._told: frozenset[NoteKind] = frozenset()
 
     def __call__(self, saved: Saved) -> None:
-        """One Event for the notes of a look; none for one that only counts on."""
-        state, entry = saved.state, json.loads(saved.line)
-        notes = entry.get("notes", [])
-        if saved.kind == "begin":
-            notes = [f"canary {state.canary} beside stable {state.stable}"]
-        if saved.kind == "undo":
-            notes = [entry["reason"]]
-        told = state.phase, state.weight, DIGITS.sub("", "; ".join(notes))
-        if not notes or told == self._told:
+        """One Event for what a look says that is new; none where nothing is."""
+        state, message = saved.state, self._news(saved)
+        if not message:
             return
-        self._told = told
         is_normal = state.phase in (*NORMAL, Phase.PROMOTED)
         try:
-            self._tell(state.phase, "; ".join(notes), is_normal=is_normal)
+            self._tell(state.phase, message, is_normal=is_normal)
         except Unreachable as error:
             print(f"no Event: {error}", file=sys.stderr)
+
+    def _news(self, saved: Saved) -> str:
+        state, entry = saved.state, json.loads(saved.line)
+        if saved.kind == "begin":
+            return f"canary {state.canary} beside stable {state.stable}"
+        if saved.kind == "undo":
+            return str(entry["reason"])
+        notes, self._told = news(entries.notes(entry), self._told)
+        return "; ".join(note.text for note in notes)
 
     def _tell(self, reason: str, message: str, *, is_normal: bool) -> None:
         now = datetime.now(UTC).strftime(TIME)

@@ -14,6 +14,7 @@ from typing import Any
 
 import urllib3
 
+from scripts.rollout.journal import entries
 from scripts.rollout.journal.saved import Saved
 from scripts.rollout.policy.integrations import Webhook
 
@@ -53,7 +54,7 @@ class Notify:
             "paused": state.pause.value,
             "verdict": None if state.verdict is None else state.verdict.name,
             "reason": state.reason,
-            "notes": entry.get("notes", []),
+            "notes": [note.text for note in entries.notes(entry)],
             "seq": saved.seq,
         }
         self._waiting.put(json.dumps(self._formed(message)).encode())
@@ -76,6 +77,8 @@ class Notify:
             if not self._is_received(message):
                 print(f"no receipt from {self._webhook.url}", file=sys.stderr)
 
+    # urllib3's Retry waits in time.sleep, which `close` cannot end. A subclass that
+    # waits for `_ended` instead takes more lines than the loop here.
     def _is_received(self, message: bytes) -> bool:
         for number in range(TRIES):
             if self._is_sent(message):

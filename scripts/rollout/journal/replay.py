@@ -15,7 +15,7 @@ from scripts.rollout.decision.machine import Machine
 from scripts.rollout.errors import Exit, JournalError, RolloutError
 from scripts.rollout.journal import chain, codec
 from scripts.rollout.journal.batch import Batch
-from scripts.rollout.journal.entries import encoded, so_far
+from scripts.rollout.journal.entries import encoded, notes, so_far
 from scripts.rollout.metrics import counters
 from scripts.rollout.metrics.port import ERRORS, REQUESTS, TIMED, UP_TO, Reading
 from scripts.rollout.policy import reader
@@ -85,11 +85,13 @@ def _again(
     for i, (number, record) in enumerate(looks):
         decision = machine.step(state, seen[i], ahead.after(state, i))
         state = decision.state
-        made = (list(decision.notes), [encoded(each) for each in decision.actions])
-        if made != (record["notes"], record["actions"]):
+        says = [note.text for note in decision.notes]
+        said = [note.text for note in notes(record)]
+        does = [encoded(each) for each in decision.actions]
+        if (says, does) != (said, record["actions"]):
             raise JournalError(
-                f"line {number}: this version decides: {made[0] or 'nothing'} "
-                f"instead of {record['notes'] or 'nothing'}"
+                f"line {number}: this version decides: {says or 'nothing'} "
+                f"instead of {said or 'nothing'}"
             )
         yield decision
 
@@ -173,12 +175,12 @@ def _view(state: State) -> View:
 def _ended(
     decisions: Iterable[Decision], state: State, span: tuple[int, int]
 ) -> Replay:
-    notes: list[tuple[float, str]] = []
+    said: list[tuple[float, str]] = []
     for decision in decisions:
         state = decision.state
-        notes += [(state.now, note) for note in decision.notes]
+        said += [(state.now, note.text) for note in decision.notes]
     code = so_far(state) if state.verdict is None else state.verdict
-    return Replay(tuple(notes), code, span)
+    return Replay(tuple(said), code, span)
 
 
 def _has_canary(delta: Delta) -> bool:

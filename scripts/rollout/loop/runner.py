@@ -138,7 +138,7 @@ class Runner:
         body = entries.look(self._machine.rules, seen, decision)
         self._commit(saved, "look", body)
         for note in decision.notes:
-            self._world.say(note)
+            self._world.say(note.text)
         for action in decision.actions:
             self._act(action)
         return decision

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scripts.rollout import text
+from scripts.rollout.journal import entries
 from scripts.rollout.report import tables
 
 BAR, WEIGHT_BAR = 24, 50  # characters
@@ -30,13 +31,13 @@ def _filled(share: float, width: int) -> str:
     return FILLED * full + EMPTY * (width - full)
 
 
-def decisions(entries: Iterable[str]) -> list[str]:
+def decisions(lines: Iterable[str]) -> list[str]:
     """What the last entries of a journal say, with their time."""
     found = []
-    for entry in map(json.loads, entries):
+    for entry in map(json.loads, lines):
         at = entry.get("seen", {}).get("time")
         clock = time.strftime("%H:%M:%S", time.localtime(at)) if at else " " * 8
-        found += [f"{clock} {note}" for note in entry.get("notes", ())]
+        found += [f"{clock} {note.text}" for note in entries.notes(entry)]
     return found[-DECISIONS:]
 
 

@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scripts.rollout.errors import Exit
+from scripts.rollout.journal import entries
+from scripts.rollout.state.notes import NoteKind, news
 
 MOST_POINTS = 600  # more than a plot shows apart
 MOST_DECISIONS = 300  # a long rollout says the same often; the middle goes first
+ORDERS = frozenset({NoteKind.ORDERED, NoteKind.PROMOTED_BY_HAND})
 
 
 @dataclass
@@ -34,6 +37,7 @@ class Story:
     is_ordered: bool = False
     points: list[dict[str, Any]] = field(default_factory=list)
     decisions: list[tuple[float, str]] = field(default_factory=list)
+    told: frozenset[NoteKind] = frozenset()
     labels: dict[str, list[float]] = field(default_factory=dict)
     durations: dict[str, list[float]] = field(default_factory=dict)
     beside: dict[str, float] = field(default_factory=dict)
@@ -60,8 +64,10 @@ class Story:
         is_turn = entry["weight"] != self.weight or entry["verdict"] is not None
         self.phase, self.weight = entry["phase"], entry["weight"]
         self.verdict, self.against = entry["verdict"], entry.get("against")
-        for note in entry["notes"]:
-            self._decide(at, note)
+        notes, self.told = news(entries.notes(entry), self.told)
+        self.is_ordered |= any(note.kind in ORDERS for note in notes)
+        for note in notes:
+            self._decide(at, note.text)
         self._count(seen, is_judged="evidence" in entry)
         self.looks += 1
         if is_turn or self.looks % self.every == 0:
@@ -88,12 +94,8 @@ class Story:
             asked = max((row[1] for row in rows), default=0)
             self.beside[kind] = self.beside.get(kind, 0) + asked
 
-    def _decide(self, at: float, note: str) -> None:
-        """Write a note down; one that repeats itself look after look only once."""
-        self.is_ordered |= "asked by a person, whatever the evidence" in note
-        head = note.partition(":")[0]
-        if not self.decisions or self.decisions[-1][1].partition(":")[0] != head:
-            self.decisions.append((at, note))
+    def _decide(self, at: float, said: str) -> None:
+        self.decisions.append((at, said))
         if len(self.decisions) > MOST_DECISIONS:
             del self.decisions[MOST_DECISIONS // 2]
 

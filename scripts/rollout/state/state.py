@@ -10,10 +10,13 @@ from scripts.rollout.evidence.drift import Labels
 from scripts.rollout.evidence.evidence import Evidence
 from scripts.rollout.evidence.interval import Interval
 from scripts.rollout.state.actions import Action
+from scripts.rollout.state.notes import Note
 from scripts.rollout.state.observation import Delta
 
-# Raised where a journal of before would be decided otherwise; see `journal.codec`.
-SCHEMA = 1
+# Raised where a journal of before would be decided otherwise, see `journal.codec`, or
+# where it takes another form. 2: a note has a kind beside its text.
+SCHEMA = 2
+READABLE = (1, SCHEMA)
 FULL = 100  # percent of all traffic
 
 
@@ -121,7 +124,7 @@ class Decision:
 
     state: State
     actions: tuple[Action, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 @dataclass(frozen=True, slots=True)

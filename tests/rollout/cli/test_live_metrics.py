@@ -49,7 +49,7 @@ def test_prometheus_gone_for_a_minute_holds_traffic_and_then_it_goes_on(
         while time.monotonic() < began + GONE_S:
             assert on.percent(canary) == 10
             time.sleep(1)
-        notes = [note for look in on.records() for note in look["notes"]]
+        notes = [note["text"] for look in on.records() for note in look["notes"]]
         assert "traffic is held at 10 %" in notes[-1]
         assert on.records()[-1]["seen"]["delta"] is None
         with scraping(tmp_path / "prometheus", _pages(on, canary), port):

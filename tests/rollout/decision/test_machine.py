@@ -16,6 +16,7 @@ from hypothesis.stateful import (
 from scripts.rollout.decision.machine import begin
 from scripts.rollout.errors import Exit, RolloutError
 from scripts.rollout.state.actions import SetPercent, Warmed, WarmUp
+from scripts.rollout.state.notes import Note, NoteKind
 from scripts.rollout.state.observation import Replicas, View
 from scripts.rollout.state.state import TERMINAL, Pause, Phase, State
 from tests.support.worlds import CANARY, STABLE, Rollout, delta, policy, view
@@ -174,7 +175,8 @@ def test_warm_up_comes_before_the_first_percent_and_is_no_evidence() -> None:
     assert rollout.look().actions == (WarmUp(3),)
     decision = rollout.look()
     assert decision.actions == (SetPercent(5),)
-    assert "3 warm-up requests, 0 failed" in decision.notes
+    warmed = Note(NoteKind.WARMED_UP, "3 warm-up requests, 0 failed")
+    assert warmed in decision.notes
     judged = decision.state.judged
     assert judged is not None
     assert float(judged.evidence.gates.canary_n.sum()) == 0
@@ -192,7 +194,7 @@ def test_a_bad_canary_goes_to_zero_and_says_why() -> None:
     rollout = _at(Phase.STEP, 5)
     decision = rollout.look(bad=0.5)
     assert decision.actions == (SetPercent(0),)
-    assert decision.notes[0].startswith("errors: 50.00% against 0.00%")
+    assert decision.notes[0].text.startswith("errors: 50.00% against 0.00%")
     assert rollout.look().state.phase is Phase.ROLLED_BACK
     assert rollout.state.verdict is Exit.ROLLED_BACK
 
@@ -212,7 +214,9 @@ def test_a_rollback_that_never_takes_ends_with_50_and_what_was_seen() -> None:
     lagging = view(0, routed={CANARY: 5, STABLE: 95})
     decision = rollout.look(view=lagging, seconds=100)
     assert decision.state.verdict is Exit.UNVERIFIED
-    assert "r-00002 5 %" in decision.notes[-1]
+    note = decision.notes[-1]
+    assert note.kind is NoteKind.ROLLBACK_UNVERIFIED
+    assert "r-00002 5 %" in note.text
     assert rollout.look(view=lagging).state.verdict is None
 
 
@@ -277,7 +281,9 @@ def test_silence_holds_traffic_and_is_said() -> None:
     rollout = _at(Phase.STEP, 5)
     rollout.look(seconds=100, delta=None)
     decision = rollout.look(seconds=100, delta=None)
-    assert any("traffic is held at 5 %" in note for note in decision.notes)
+    (note,) = decision.notes
+    assert note.kind is NoteKind.NO_METRICS
+    assert "traffic is held at 5 %" in note.text
     assert rollout.look(seconds=500, delta=None).state.verdict is Exit.UNREACHABLE
 
 
@@ -308,7 +314,8 @@ def test_a_percent_by_hand_is_held_and_resumed_not_fought() -> None:
     rollout.look()
     rollout.percent = 80
     decision = rollout.look()
-    assert "changed by hand from 25 to 80" in decision.notes[0]
+    assert decision.notes[0].kind is NoteKind.CHANGED_BY_HAND
+    assert "changed by hand from 25 to 80" in decision.notes[0].text
     for _ in range(10):
         assert rollout.look().actions == ()
     assert rollout.percent == 80
@@ -329,7 +336,9 @@ def test_a_hand_that_removes_the_field_has_promoted() -> None:
     rollout = _at(Phase.STEP, 25)
     rollout.look()
     rollout.percent = None
-    assert rollout.look().state.verdict is Exit.PROMOTED
+    decision = rollout.look()
+    assert decision.state.verdict is Exit.PROMOTED
+    assert [note.kind for note in decision.notes] == [NoteKind.PROMOTED_BY_HAND]
     assert "by a person's patch" in rollout.state.reason
 
 
@@ -388,7 +397,9 @@ def test_too_few_replicas_hold_the_raise() -> None:
     for _ in range(10):
         decision = rollout.look()
     assert rollout.state.weight == 5
-    assert "needs 2 ready replicas of the canary, there are 1" in decision.notes[-1]
+    note = decision.notes[-1]
+    assert note.kind is NoteKind.TOO_FEW_REPLICAS
+    assert "needs 2 ready replicas of the canary, there are 1" in note.text
 
 
 def test_automatic_steps_are_chosen_from_the_traffic_and_may_be_skipped() -> None:
@@ -405,7 +416,7 @@ def test_dispersion_is_learned_before_the_first_step_or_said_to_be_assumed() -> 
     rollout = Rollout.begun(policy(dependence="{scrapes: 5}"))
     for _ in range(4):
         assert rollout.look().state.phase is Phase.PREFLIGHT
-    notes = rollout.look().notes
+    notes = [note.text for note in rollout.look().notes]
     assert "errors: outcomes in clusters of 4 (assumed, only 0 outcomes" in notes[0]
     assert "labels: outcomes in clusters of 1 (5 scrapes" in notes[2]
 

@@ -16,6 +16,7 @@ from scripts.rollout.loop.runner import Runner
 from scripts.rollout.loop.world import World
 from scripts.rollout.policy.integrations import Hook
 from scripts.rollout.state.actions import Answer, Consult, Says
+from scripts.rollout.state.notes import NoteKind
 from scripts.rollout.state.state import Phase
 from tests.support.folder_world import FolderWorld
 from tests.support.predictors import serving
@@ -165,6 +166,8 @@ def test_no_answer_yet_is_asked_again_and_no_user_meets_the_canary() -> None:
     rollout = Rollout.begun(policy(hooks=BOTH))
     assert set(_answered(rollout, Says.NOT_YET, looks=20)) == {"pre 5"}
     assert (rollout.state.phase, rollout.percent) == (Phase.WARMUP, 0)
+    said = rollout.look(answer=Answer("pre", 5, Says.NOT_YET)).notes
+    assert [note.kind for note in said] == [NoteKind.HOOK_WAITS]
 
 
 def test_an_answer_to_another_question_counts_for_nothing() -> None:

@@ -27,9 +27,10 @@ def _restored(change: Callable[[dict[str, Any]], object]) -> State:
     return restore(json.dumps(content).encode(), "state.json").state
 
 
-def test_a_state_of_before_is_written_as_it_was() -> None:
+def test_a_state_of_before_is_written_as_it_was_but_for_its_schema() -> None:
     saved = restore(STATE, "state.json")
-    assert json.dumps(codec.encode(saved)).encode() == STATE
+    now = STATE.replace(b'"schema": 1}', b'"schema": 2}')
+    assert json.dumps(codec.encode(saved)).encode() == now
     assert saved.state.phase is Phase.PROMOTED
     assert saved.state.verdict is Exit.PROMOTED
 
@@ -62,7 +63,8 @@ def test_what_an_older_journal_lacks_takes_its_default() -> None:
 
 def test_what_only_a_newer_version_knows_is_ignored() -> None:
     state = _restored(lambda state: state.update(moon="full"))
-    assert json.dumps(codec.encode(state)) == json.dumps(json.loads(STATE)["state"])
+    known = {**json.loads(STATE)["state"], "schema": 2}
+    assert json.dumps(codec.encode(state)) == json.dumps(known)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,10 @@ def test_what_only_a_newer_version_knows_is_ignored() -> None:
         (lambda s: s.update(phase="Lunch"), r"'Lunch' - at `\$.state.phase`"),
         (lambda s: s["judged"].update(phi="one"), r"'one' - at `\$.state.judged.phi`"),
         (lambda s: s["judged"].update(phi=[None]), r"finite .* `\$.state.judged.phi`"),
-        (lambda s: s.update(schema=9), "another version .schema 9, this one knows 1"),
+        (
+            lambda s: s.update(schema=9),
+            "schema 9, this one knows 1 to 2",
+        ),
         (lambda s: s.clear(), "holds no state of a rollout with its schema"),
     ],
 )

@@ -2,7 +2,6 @@
 
 import json
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -187,27 +186,6 @@ def test_a_rollout_is_told_in_events_and_its_chain_is_copied(
     assert told[-1]["reason"] == "Promoted"
     assert told[-1]["involvedObject"]["uid"] == "u-1"
     assert {each["type"] for each in told} == {"Normal"}
-
-
-def test_an_event_that_only_counts_on_is_not_told_again(api: Api) -> None:
-    events = Events(api, "default", OWNER)
-    saved = Saved(Rollout.begun().state, "policy")
-    for seconds in (10, 20, 30):
-        saved = saved.extended("look", {"notes": [f"no metrics for {seconds}s"]})
-        events(saved)
-    events(saved.extended("look", {"notes": []}))
-    for weight in (25, 28):
-        risen = saved.state.changed(weight=weight)
-        note = f"-> {weight} % on evidence"
-        events(replace(saved, state=risen).extended("look", {"notes": [note]}))
-    events(saved.extended("undo", {"reason": "undone by a person"}))
-    told = [each for path, each in api.objects.items() if path.startswith(EVENTS)]
-    assert [each["message"] for each in told] == [
-        "no metrics for 10s",
-        "-> 25 % on evidence",
-        "-> 28 % on evidence",
-        "undone by a person",
-    ]
 
 
 def test_a_copy_that_missed_what_others_did_is_replayed_from_its_last_beginning(

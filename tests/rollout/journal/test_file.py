@@ -11,7 +11,7 @@ from scripts.rollout.journal import chain, codec
 from scripts.rollout.journal.file import FileJournal
 from scripts.rollout.journal.saved import Saved
 from scripts.rollout.state.actions import Request
-from scripts.rollout.state.state import Phase, State
+from scripts.rollout.state.state import SCHEMA, Phase, State
 from tests.support.folder_world import FolderWorld
 from tests.support.worlds import Rollout
 
@@ -42,14 +42,14 @@ def test_every_line_is_chained_and_can_be_checked(tmp_path: Path) -> None:
     lines = _whole(tmp_path).path.read_text().splitlines()
     records = list(chain.verified(lines))
     assert [each["seq"] for each in records] == list(range(1, len(lines) + 1))
-    assert {each["schema"] for each in records} == {1}
+    assert {each["schema"] for each in records} == {SCHEMA}
 
 
 @pytest.mark.parametrize("number", [1, 4, 9])
 def test_a_changed_line_is_refused_by_its_number(tmp_path: Path, number: int) -> None:
     journal = _whole(tmp_path)
     lines = journal.path.read_text().splitlines()
-    lines[number - 1] = lines[number - 1].replace('"schema":1', '"schema":2')
+    lines[number - 1] = lines[number - 1].replace('"schema":2', '"schema":1')
     journal.path.write_text("\n".join(lines) + "\n")
     with pytest.raises(JournalError, match=f"line {number}: the chain is broken"):
         journal.load(repair=True)

@@ -69,7 +69,7 @@ def test_a_journal_of_another_mind_is_refused_by_its_line(tmp_path: Path) -> Non
     import json
 
     body = json.loads(seen)
-    invented = {**body, "notes": ["5 % -> 100 % on evidence"]}
+    invented = {**body, "notes": [{"kind": "raised", "text": "5 % -> 100 %"}]}
     keep = {
         k: v for k, v in invented.items() if k not in ("hash", "seq", "kind", "schema")
     }

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from scripts.rollout.report.writer import write_report
-from tests.rollout.report.rollouts import chained, entries, run
 from tests.support import browser
+from tests.support.reported import chained, entries, run
 
 RUN = "document.documentElement.dataset.ran = 'yes'"
 HOSTILE = {

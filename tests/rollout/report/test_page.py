@@ -10,8 +10,8 @@ from scripts.rollout.errors import Exit
 from scripts.rollout.report import page
 from scripts.rollout.report.story import Story
 from scripts.rollout.report.writer import tell
-from tests.rollout.report.rollouts import entries, run
 from tests.support import browser
+from tests.support.reported import entries, run
 from tests.support.worlds import policy
 
 

@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
+from scripts.rollout.journal import codec
 from scripts.rollout.report import page
 from scripts.rollout.report.story import MOST_POINTS, Story
 from scripts.rollout.report.writer import tell
-from tests.rollout.report.rollouts import entries, run
+from scripts.rollout.state.notes import Note, NoteKind
+from tests.support.reported import entries, run
 
 
 def test_a_promoter_that_goes_on_keeps_what_was_before(tmp_path: Path) -> None:
@@ -16,13 +20,31 @@ def test_a_promoter_that_goes_on_keeps_what_was_before(tmp_path: Path) -> None:
     assert once.decisions[0][1].startswith("errors: outcomes in clusters")
 
 
-def test_a_repeated_note_stands_there_once() -> None:
+def _told(*notes: Note) -> Story:
+    """Looks that say one note each."""
     story = Story(policy="target: {inferenceservice: intent}")
     look = {"kind": "look", "weight": 5, "phase": "Step", "verdict": None}
-    for tick in range(2000):
+    for tick, note in enumerate(notes):
         seen = {"time": float(tick), "delta": None}
-        story.add({**look, "seen": seen, "notes": ["no metrics for 1m: held"]})
-    assert len(story.decisions) == 1
+        story.add({**look, "seen": seen, "notes": codec.encode([note])})
+    return story
+
+
+def test_what_lasts_stands_there_once_in_whatever_words() -> None:
+    notes = [Note(NoteKind.NO_METRICS, f"silent {'x' * i}") for i in range(2000)]
+    assert [said for _, said in _told(*notes).decisions] == ["silent "]
+
+
+def test_what_happens_twice_stands_there_twice() -> None:
+    again = Note(NoteKind.HOOK_AGREED, "hook confirm: yes")
+    assert len(_told(again, again).decisions) == 2
+
+
+@pytest.mark.parametrize("kind", [NoteKind.ORDERED, NoteKind.PROMOTED_BY_HAND])
+def test_what_a_person_ordered_is_known_by_its_kind(kind: NoteKind) -> None:
+    assert _told(Note(kind, "in whatever words")).is_ordered
+    words = "promote asked by a person, whatever the evidence"
+    assert not _told(Note(NoteKind.PAUSED, words)).is_ordered
 
 
 def test_eight_hours_stay_below_a_megabyte(tmp_path: Path) -> None:
@@ -34,7 +56,8 @@ def test_eight_hours_stay_below_a_megabyte(tmp_path: Path) -> None:
     story = tell(records)
     for tick in range(8 * 360):
         last["seen"]["time"] = began + 10.0 * tick
-        last["notes"] = [f"note {tick}: something happened at {tick}"]
+        note = f"note {tick}: something happened at {tick}"
+        last["notes"] = [{"kind": "raised", "text": note}]
         story.add(last)
     html = page.page(story)
     assert len(html.encode()) < 1_000_000

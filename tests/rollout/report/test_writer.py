@@ -11,7 +11,7 @@ from scripts.local.processes import ROOT
 from scripts.rollout.errors import JournalError
 from scripts.rollout.journal import broadcast
 from scripts.rollout.report.writer import Report, write_report
-from tests.rollout.report.rollouts import chained, entries, lines, run
+from tests.support.reported import chained, entries, lines, run
 
 
 def test_a_copy_without_a_beginning_becomes_no_page(tmp_path: Path) -> None:

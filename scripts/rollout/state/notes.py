@@ -1,0 +1,82 @@
+"""What a look says: a kind for programs, a text for people.
+
+Nothing reads a text but people, so it may be put in other words at any time.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class NoteKind(StrEnum):
+    """What a note is about. Journals hold these words: add to them, rename none."""
+
+    STEPS_CHOSEN = "stepsChosen"
+    CLUSTER_SIZE = "clusterSize"
+    WARMED_UP = "warmedUp"
+    RAISED = "raised"
+    HOOK_AGREED = "hookAgreed"
+    HOOK_WAITS = "hookWaits"
+    APPROVAL_NEEDED = "approvalNeeded"
+    TOO_FEW_REPLICAS = "tooFewReplicas"
+    NO_METRICS = "noMetrics"
+    DEADLINE = "deadline"
+    PROMOTING = "promoting"
+    PROMOTED = "promoted"
+    PROMOTED_BY_HAND = "promotedByHand"
+    PROMOTION_UNVERIFIED = "promotionUnverified"
+    WORSE = "worse"
+    GUARD = "guard"
+    SUPERSEDED = "superseded"
+    ROLLED_BACK = "rolledBack"
+    ROLLBACK_UNVERIFIED = "rollbackUnverified"
+    CHANGED_BY_HAND = "changedByHand"
+    ABORTED = "aborted"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    APPROVED = "approved"
+    NOTHING_TO_APPROVE = "nothingToApprove"
+    ORDERED = "ordered"
+    UNKNOWN = "unknown"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "NoteKind":
+        """A kind that only a newer version writes."""
+        del value
+        return cls.UNKNOWN
+
+
+# These are said at every look, or again and again, for as long as they hold.
+LASTING = frozenset(
+    {
+        NoteKind.HOOK_WAITS,
+        NoteKind.TOO_FEW_REPLICAS,
+        NoteKind.NO_METRICS,
+        NoteKind.PROMOTION_UNVERIFIED,
+        NoteKind.ROLLBACK_UNVERIFIED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One thing that a look says."""
+
+    kind: NoteKind
+    text: str
+
+
+def news(
+    notes: Iterable[Note], told: frozenset[NoteKind]
+) -> tuple[list[Note], frozenset[NoteKind]]:
+    """Leave out what lasts and was told already; the second is what is told now.
+
+    Anything that does not last makes a condition that goes on after it news again.
+    """
+    found = []
+    for note in notes:
+        if note.kind in told:
+            continue
+        found.append(note)
+        told = told | {note.kind} if note.kind in LASTING else frozenset()
+    return found, told

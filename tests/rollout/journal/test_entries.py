@@ -1,0 +1,103 @@
+"""Notes with their kinds, as this version writes them and as schema 1 did.
+
+`schema1_midway` is what commit 728b857 left of a rollout that is not over: no metrics
+for a while, a pause, then the order to promote. `said.txt` is what its replay printed.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from scripts.rollout.errors import Exit
+from scripts.rollout.journal import codec, entries, replay
+from scripts.rollout.policy.reader import parse
+from scripts.rollout.report.page import sentence
+from scripts.rollout.report.writer import tell
+from scripts.rollout.state.notes import LASTING, Note, NoteKind
+from scripts.rollout.state.state import SCHEMA
+from tests.support.folder_world import FolderWorld
+
+MIDWAY = Path(__file__).with_name("schema1_midway")
+JOURNAL = (MIDWAY / "rollout" / "journal.jsonl").read_text(encoding="utf-8")
+ASKED_FOR = {*LASTING, NoteKind.ORDERED, NoteKind.PROMOTED_BY_HAND}
+
+
+def _gone_on(folder: Path) -> FolderWorld:
+    """This version takes the rollout over, and ends it."""
+    shutil.copytree(MIDWAY, folder, dirs_exist_ok=True)
+    cluster = FolderWorld(folder)
+    assert cluster.runner().run() is Exit.PROMOTED
+    return cluster
+
+
+def test_a_note_comes_back_with_its_kind() -> None:
+    note = Note(NoteKind.RAISED, "5 % -> 25 %")
+    entry = json.loads(json.dumps({"notes": codec.encode([note])}))
+    assert entry == {"notes": [{"kind": "raised", "text": "5 % -> 25 %"}]}
+    assert entries.notes(entry) == [note]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("promote asked by a person, whatever the evidence: so", NoteKind.ORDERED),
+        ("promote-full asked by a person, whatever the evidence", NoteKind.ORDERED),
+        ("r-2 promoted by a person's patch", NoteKind.PROMOTED_BY_HAND),
+        ("r-2 promoted", NoteKind.UNKNOWN),
+        ("no metrics for 1m10s: traffic is held at 5 %", NoteKind.NO_METRICS),
+        (
+            "held at 5 %: 25 % of 90 requests/s needs 2 ready replicas of the canary, "
+            "there are 1",
+            NoteKind.TOO_FEW_REPLICAS,
+        ),
+        ("hook confirm says not yet to 25 %: tests run", NoteKind.HOOK_WAITS),
+        ("hook confirm says yes to 25 %", NoteKind.UNKNOWN),
+        (
+            "the promotion is not in force, last seen: nothing",
+            NoteKind.PROMOTION_UNVERIFIED,
+        ),
+        (
+            "ROLLBACK NOT VERIFIED, last seen: nothing; now the API does not answer",
+            NoteKind.ROLLBACK_UNVERIFIED,
+        ),
+        ("paused by a person: no metrics for an hour", NoteKind.UNKNOWN),
+    ],
+)
+def test_what_schema_1_said_has_the_kind_that_is_asked_for(
+    text: str, kind: NoteKind
+) -> None:
+    assert entries.notes({"notes": [text]}) == [Note(kind, text)]
+
+
+def test_a_journal_of_schema_1_is_decided_again_in_the_same_words() -> None:
+    found = replay.journal(JOURNAL.splitlines(), None)
+    said = [f"{at:.1f} {text}" for at, text in found.notes]
+    *wanted, ended = (MIDWAY / "said.txt").read_text(encoding="utf-8").splitlines()
+    assert said == wanted
+    assert (found.code, found.lines) == (Exit.HELD, (1, 20))
+    assert ended == "verdict: held, exit code 20; lines 1 to 20 verified"
+
+
+def test_a_rollout_of_schema_1_goes_on_and_its_journal_is_decided_again(
+    tmp_path: Path,
+) -> None:
+    cluster = _gone_on(tmp_path)
+    saved = cluster.journal.load()
+    assert saved is not None
+    assert saved.state.schema == SCHEMA
+    text = cluster.journal.path.read_text(encoding="utf-8")
+    assert text.startswith(JOURNAL)
+    found = replay.journal(text.splitlines(), None)
+    assert (found.code, found.lines[1]) == (Exit.PROMOTED, saved.seq)
+
+
+def test_its_report_tells_what_lasted_once_and_who_ordered_it(tmp_path: Path) -> None:
+    text = _gone_on(tmp_path).journal.path.read_text(encoding="utf-8")
+    story = tell(map(json.loads, text.splitlines()))
+    assert [said for _, said in story.decisions if said.startswith("no metrics")] == [
+        "no metrics for 1m10s: traffic is held at 5 %"
+    ]
+    ended = "r-00002 was promoted because a person ordered it."
+    assert sentence(story, parse(story.policy, "test")) == ended
