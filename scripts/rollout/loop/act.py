@@ -8,7 +8,7 @@ from scripts.rollout.loop.world import World
 from scripts.rollout.state.actions import Action, Consult, SetPercent, Warmed, WarmUp
 from scripts.rollout.state.state import FULL, State
 
-POLL_S = 0.1
+POLL_S = 0.1  # how often it is read back until it is in force
 
 
 def do(

@@ -37,6 +37,7 @@ _PERCENT_IS_STALE = (
     f"remove {PERCENT_FIELD} from its manifest before that is applied again: after a "
     "promotion it means back (run --write-manifest FILE does it)"
 )
+# `settles_s` of 5: a route takes about two; what takes longer the next look sees.
 BACKENDS: MutableMapping[str, Backend] = {
     "local": Backend(
         adapter="scripts.rollout.traffic.local:LocalTraffic",

@@ -16,7 +16,7 @@ from scripts.rollout.state.observation import Delta
 # Raised where a journal of before would be decided otherwise, see `journal.codec`, or
 # where it takes another form. 2: a note has a kind beside its text.
 SCHEMA = 2
-READABLE = (1, SCHEMA)
+READABLE = (1, SCHEMA)  # older ones, whose rollouts may go on
 FULL = 100  # percent of all traffic
 
 

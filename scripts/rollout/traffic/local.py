@@ -28,7 +28,7 @@ from scripts.rollout.state.observation import Replicas, View
 from scripts.rollout.traffic import percent_field
 from scripts.rollout.traffic.port import Place
 
-POOL_SIZE = 32
+POOL_SIZE = 32  # connections: as many as pages are asked for at once
 WARM_UP_TEXTS = ("hello", "where is my order?", "never again", "thanks a lot")
 
 
