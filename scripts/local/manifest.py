@@ -1,29 +1,31 @@
 """Reads InferenceServices from YAML and says what of them makes a revision.
 
-Refuses whatever cannot run here; knows nothing of processes or files besides YAML.
+Refuses whatever cannot run here (for the container: `scripts.local.container`); knows
+nothing of processes or files besides YAML.
 """
 
 import copy
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from scripts.local import container
+from scripts.local.container import Object
 from scripts.local.errors import ManifestError
-
-Object = dict[str, Any]
 
 API_VERSION = "serving.kserve.io/v1beta1"
 KIND = "InferenceService"
 PERCENT = "canaryTrafficPercent"
 TAG_ROUTING = "serving.kserve.io/enable-tag-routing"
 PROGRESS_DEADLINE = "serving.knative.dev/progress-deadline"
+DEPLOYMENT_MODE = "serving.kserve.io/deploymentMode"
+# Serverless is an older name for Knative; absent is Knative here.
+KNATIVE_MODES = (None, "Knative", "Serverless")
 DEFAULT_DEADLINE_S = 600.0
-DEFAULT_TIMEOUT_S = 300
 NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 # KServe copies every other annotation into the revision's template.
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -31,22 +33,6 @@ NOT_IN_TEMPLATE = {
     LAST_APPLIED,
     "serving.knative.dev/rollout-duration",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Container:
-    """What of a revision's template becomes a process."""
-
-    args: tuple[str, ...]
-    env: Mapping[str, str]
-    port_name: str
-    probe_path: str | None
-    timeout_s: int
-
-    @property
-    def is_http2(self) -> bool:
-        """Whether the gateway speaks HTTP/2 to it (gRPC)."""
-        return self.port_name == "h2c"
 
 
 def read(paths: Sequence[Path]) -> list[Object]:
@@ -78,17 +64,28 @@ def check(document: Any) -> None:
     except TypeError as error:
         raise ManifestError(f"a value has no JSON form ({error}); quote it") from error
     for field, expected in (("apiVersion", API_VERSION), ("kind", KIND)):
-        if _get(document, field) != expected:
+        if container.dig(document, field) != expected:
             raise ManifestError(
-                f"{field}: expected {expected}, got {_get(document, field)!r}"
+                f"{field}: expected {expected}, got {container.dig(document, field)!r}"
             )
-    name = _get(document, "metadata", "name")
+    name = container.dig(document, "metadata", "name")
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise ManifestError(f"metadata.name: expected a DNS label, got {name!r}")
-    if not isinstance(_get(document, "spec", "predictor"), dict):
+    if not isinstance(container.dig(document, "spec", "predictor"), dict):
         raise ManifestError("spec.predictor: missing, expected a container to run")
+    for other in document["spec"]:
+        if other != "predictor":
+            raise ManifestError(
+                f"spec.{other}: local mode runs the predictor alone; remove it"
+            )
+    mode = container.dig(document, "metadata", "annotations", DEPLOYMENT_MODE)
+    if mode not in KNATIVE_MODES:
+        raise ManifestError(
+            f"metadata.annotations.{DEPLOYMENT_MODE}: local mode follows Knative's "
+            f"rules, got {mode!r}; remove it, or use a cluster"
+        )
     check_percent(percent(document))
-    container(template(document))
+    container.read(template(document))
 
 
 def check_percent(value: Any) -> None:
@@ -112,7 +109,7 @@ def namespace(document: Object) -> str:
 
 def percent(document: Object) -> Any:
     """The canary's percent, None where the field is absent."""
-    return _get(document, "spec", "predictor", PERCENT)
+    return container.dig(document, "spec", "predictor", PERCENT)
 
 
 def with_last_applied(document: Object) -> Object:
@@ -131,7 +128,8 @@ def last_applied_percent(document: Object) -> Any:
 
 def has_tag_routing(document: Object) -> bool:
     """Whether `latest-` and `prev-` hosts are wanted."""
-    return bool(_get(document, "metadata", "annotations", TAG_ROUTING) == "true")
+    value = container.dig(document, "metadata", "annotations", TAG_ROUTING)
+    return bool(value == "true")
 
 
 def template(document: Object) -> Object:
@@ -157,46 +155,3 @@ def deadline_s(template: Object) -> float:
     if match is None:
         return DEFAULT_DEADLINE_S
     return float(match[1]) * (60 if match[2] == "m" else 1)
-
-
-def container(template: Object) -> Container:
-    """The one container of a template. Raises ManifestError."""
-    field = "spec.predictor.containers"
-    containers = template["spec"].get("containers")
-    if not isinstance(containers, list) or len(containers) != 1:
-        raise ManifestError(f"{field}: expected exactly one container")
-    only = containers[0]
-    if _get(only, "command") is not None:
-        raise ManifestError(
-            f"{field}[0].command: local mode runs the image's own, python -m predictor"
-        )
-    ports = _get(only, "ports") or [{"containerPort": 8080}]
-    if len(ports) != 1:
-        raise ManifestError(f"{field}[0].ports: Knative allows exactly one port")
-    return Container(
-        args=tuple(str(arg) for arg in _get(only, "args") or ()),
-        env=_environment(_get(only, "env") or [], f"{field}[0].env"),
-        port_name=str(ports[0].get("name", "http1")),
-        probe_path=_get(only, "readinessProbe", "httpGet", "path"),
-        timeout_s=int(template["spec"].get("timeout", DEFAULT_TIMEOUT_S)),
-    )
-
-
-def _environment(entries: list[Any], field: str) -> dict[str, str]:
-    values = {}
-    for entry in entries:
-        name, value = _get(entry, "name"), _get(entry, "value")
-        if not isinstance(name, str) or not isinstance(value, str):
-            raise ManifestError(
-                f"{field}: expected name and a string value, got {entry!r}"
-            )
-        values[name] = value
-    return values
-
-
-def _get(value: Any, *fields: str) -> Any:
-    for field in fields:
-        if not isinstance(value, dict):
-            return None
-        value = value.get(field)
-    return value

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import psutil
 
+from scripts.local.container import Container
 from scripts.local.errors import LocalError
-from scripts.local.manifest import Container
 
 MARK = "INTENT_LOCAL_FOLDER"
 ROLE = "INTENT_LOCAL_ROLE"

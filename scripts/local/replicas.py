@@ -10,8 +10,8 @@ from pathlib import Path
 import requests
 
 from scripts.local import processes
+from scripts.local.container import Container
 from scripts.local.errors import LocalError
-from scripts.local.manifest import Container
 from scripts.local.processes import Child
 
 PROBE_TIMEOUT_S = 1.0

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from scripts.local import manifest
+from scripts.local.container import Object
 from scripts.local.envoy_config import host_name
-from scripts.local.manifest import Object
 from scripts.local.rules import State, Target
 
 

@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from scripts.local import manifest
+from scripts.local import container, manifest
+from scripts.local.container import Object
 from scripts.local.errors import NotRunning
-from scripts.local.manifest import Object
 from scripts.local.rules import Revision, State, Target
 
 
@@ -92,10 +92,14 @@ class Store:
         """Create or configure an object as kubectl apply does; say which.
 
         A percent that was set by patch and stands in neither the last applied nor the
-        new manifest stays, as in kubectl's three-way merge.
+        new manifest stays, as in kubectl's three-way merge. Raises ManifestError where
+        the new revision would be an earlier one's process again.
         """
         with self.editing():
             live = self.object(manifest.key(document))
+            container.check_is_new(
+                manifest.template(document), self._templates(document, live)
+            )
             wanted = manifest.with_last_applied(document)
             if live is None:
                 self._put(wanted, created=_now(), generation=1)
@@ -104,6 +108,11 @@ class Store:
             if before is None and now is None:
                 _set_percent(wanted, manifest.percent(live))
             return self._replace(live, wanted, "configured")
+
+    def _templates(self, document: Object, live: Object | None) -> list[Object]:
+        """Of every revision, and of the one that the supervisor has yet to make."""
+        found = [each.template for each in self.state(manifest.key(document)).revisions]
+        return found if live is None else [*found, manifest.template(live)]
 
     def patch_percent(self, key: str, percent: int | None) -> str:
         """Set the canary's percent, None removes the field. Raises NotRunning."""

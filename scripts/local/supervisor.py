@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from scripts.local import envoy, envoy_config, manifest, processes, status
+from scripts.local import container, envoy, envoy_config, manifest, processes, status
+from scripts.local.container import Object
 from scripts.local.envoy import Gateway
 from scripts.local.envoy_config import Backend, Host
-from scripts.local.manifest import Object
 from scripts.local.replicas import Replicas
 from scripts.local.rules import State, Wish, settle
 from scripts.local.store import Pod, Store
@@ -121,8 +121,7 @@ class Supervisor:
         for revision in state.revisions:
             if revision.name in names:
                 name = f"{namespace}/{revision.name}"
-                container = manifest.container(revision.template)
-                self._replicas.want(name, service, container)
+                self._replicas.want(name, service, container.read(revision.template))
                 wanted.add(name)
         return wanted
 
@@ -157,7 +156,7 @@ class Supervisor:
             for target in state.routed
             if target.tag
         }
-        container = manifest.container(state.revisions[-1].template)
+        newest = container.read(state.revisions[-1].template)
         weights = [
             (f"{namespace}/{name}", state.routed_percent(name)) for name in names
         ]
@@ -166,7 +165,7 @@ class Supervisor:
             namespace=namespace,
             weights=tuple(weights),
             tags=tags,
-            timeout_s=container.timeout_s,
+            timeout_s=newest.timeout_s,
             absent=frozenset(name for name, _ in weights if not self._ports([name])),
         )
 

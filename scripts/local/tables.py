@@ -3,7 +3,7 @@
 from rich.table import Table
 
 from scripts.local import manifest, processes, status
-from scripts.local.manifest import Object
+from scripts.local.container import Object
 from scripts.local.store import Store
 
 

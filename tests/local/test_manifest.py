@@ -25,6 +25,7 @@ def _with(path: str, value: Any) -> Any:
 
 
 CONTAINER = "spec.predictor.containers.0"
+STANDARD = {manifest.DEPLOYMENT_MODE: "Standard"}
 
 
 @pytest.mark.parametrize(
@@ -39,10 +40,9 @@ CONTAINER = "spec.predictor.containers.0"
         ("spec.predictor.canaryTrafficPercent", -1, "from 0 to 100, got -1"),
         ("spec.predictor.canaryTrafficPercent", "10", "from 0 to 100, got '10'"),
         ("spec.predictor.canaryTrafficPercent", True, "from 0 to 100, got True"),
-        ("spec.predictor.containers", [], "expected exactly one container"),
+        ("spec.transformer", {}, r"spec\.transformer: local mode runs the predictor"),
+        ("metadata.annotations", STANDARD, r"deploymentMode: local mode follows"),
         (f"{CONTAINER}.command", ["sh"], r"containers\[0\]\.command: local mode"),
-        (f"{CONTAINER}.ports", [{}, {}], "Knative allows exactly one port"),
-        (f"{CONTAINER}.env", [{"name": "A", "valueFrom": {}}], "a string value"),
     ],
 )
 def test_a_bad_field_is_named(path: str, value: Any, message: str) -> None:
@@ -111,11 +111,3 @@ def test_the_progress_deadline(value: str, seconds: float) -> None:
     annotations = {manifest.PROGRESS_DEADLINE: value}
     document = _with("metadata.annotations", annotations)
     assert manifest.deadline_s(manifest.template(document)) == seconds
-
-
-def test_the_container_of_a_template() -> None:
-    container = manifest.container(manifest.template(V1))
-    assert container.args == ("--model_name=intent", "--model_dir=models/v1")
-    assert container.env["GRPC_PORT"] == "8081"
-    assert container.probe_path == "/v2/models/intent/ready"
-    assert (container.timeout_s, container.is_http2) == (60, False)

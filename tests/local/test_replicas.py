@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts.local import processes, replicas
-from scripts.local.manifest import Container
+from scripts.local.container import Container
 from scripts.local.processes import Child
 from scripts.local.replicas import Replicas
 

@@ -11,7 +11,7 @@ import urllib3
 
 from scripts.inference import clients
 from scripts.inference.clients import connect, model_name
-from scripts.local import manifest, processes, status
+from scripts.local import container, manifest, processes, status
 from scripts.local.envoy import ROLE, Admin
 from scripts.local.envoy_config import host_name
 from scripts.local.errors import LocalError
@@ -53,10 +53,10 @@ class LocalTraffic:
                 f"InferenceService {self._key} not found in {store.folder}; "
                 "apply it first: python -m scripts.local apply -f FILE"
             )
-        container = manifest.container(manifest.template(document))
-        self.counted_by = "grpc" if container.is_http2 else counted_by
+        served = container.read(manifest.template(document))
+        self.counted_by = "grpc" if served.is_http2 else counted_by
         self.http = urllib3.PoolManager(maxsize=POOL_SIZE, retries=False)
-        self._model = model_name(container.args, name)
+        self._model = model_name(served.args, name)
         self._has_tags = manifest.has_tag_routing(document)
 
     def observe(self) -> View | None:
