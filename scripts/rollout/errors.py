@@ -4,8 +4,13 @@ RolloutError         2   usage: a line that says what to do
 ├── PolicyError      2   the policy file is refused, every fault with its line
 ├── JournalError     2   a journal that cannot be trusted or understood
 ├── LockHeld        31   somebody else promotes this InferenceService
-└── Unreachable     40   metrics or the API do not answer; traffic is as it was
-    └── Refused     40   the API answers, and refuses
+├── Gone            12   what is rolled out was deleted, and its journal with it
+└── RemoteError     40   what is outside did not do it; traffic is as it was
+    ├── Unreachable      no answer: no connection, a timeout, HTTP 5xx, 429
+    └── ApiError         an answer that says no, in the API's own words
+        ├── Forbidden    HTTP 401, 403: an admin may mend it
+        ├── NotFound     HTTP 404
+        └── Conflict     HTTP 409: somebody else has written meanwhile
 """
 
 from enum import IntEnum
@@ -47,16 +52,38 @@ class LockHeld(RolloutError):
     code = Exit.LOCKED
 
 
-class Unreachable(RolloutError):
-    """Something outside did not answer."""
+class Gone(RolloutError):
+    """What is rolled out was deleted, and its journal with it."""
+
+    code = Exit.ABORTED
+
+
+class RemoteError(RolloutError):
+    """Something outside this process did not do what it was asked."""
 
     code = Exit.UNREACHABLE
 
 
-class Refused(Unreachable):
-    """An API answered with an error; `status` is HTTP's."""
+class Unreachable(RemoteError):
+    """Something outside did not answer, or only that it cannot now."""
 
-    def __init__(self, said: str, status: int) -> None:
-        """Say what it said."""
-        super().__init__(said)
+
+class ApiError(RemoteError):
+    """An API answered, and said no."""
+
+    def __init__(self, status: int, message: str) -> None:
+        """`status` is HTTP's, `message` the API's own sentence."""
+        super().__init__(message)
         self.status = status
+
+
+class Forbidden(ApiError):
+    """This account may not do it, or the API does not know the account."""
+
+
+class NotFound(ApiError):
+    """There is no such object."""
+
+
+class Conflict(ApiError):
+    """The object is not, or no longer, as the writer read it."""

@@ -130,7 +130,7 @@ class Cluster:
         del method, options
         return Page(self.pages[url])
 
-    def observe(self) -> View | None:
+    def observe(self) -> View:
         """What was asked for is in force."""
         return view(self._percent)
 

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import urllib3
 
 from scripts.rollout.cluster.client import Cluster, Object, service_path
-from scripts.rollout.errors import Refused, Unreachable
+from scripts.rollout.errors import Conflict, NotFound, Unreachable
 
 OWNER = service_path("default", "intent")
 
@@ -36,7 +36,7 @@ class Api(Cluster):
         if query:
             return {"items": self._chosen(address, unquote(query))}
         if path not in self.objects:
-            raise Refused(f"GET {path}: not found", 404)
+            raise NotFound(404, f"GET {path}: not found")
         return copy.deepcopy(self.objects[path])
 
     def _chosen(self, address: str, selector: str) -> list[Object]:
@@ -53,14 +53,14 @@ class Api(Cluster):
         metadata = content["metadata"]
         name = metadata.get("name") or f"{metadata['generateName']}{len(self.objects)}"
         if f"{path}/{name}" in self.objects:
-            raise Refused(f"POST {path}: exists", 409)
+            raise Conflict(409, f"POST {path}: exists")
         return self._put(f"{path}/{name}", copy.deepcopy(content))
 
     def patch(self, path: str, read: Object, change: Object) -> Object:
         found = self.get(path)
         wanted = read["metadata"]["resourceVersion"]
         if wanted != found["metadata"]["resourceVersion"]:
-            raise Refused(f"PATCH {path}: changed", 409)
+            raise Conflict(409, f"PATCH {path}: changed")
         answer = self._put(path, _merged(found, change))
         if self.loses_answers:
             self.loses_answers = False

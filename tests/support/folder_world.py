@@ -37,7 +37,7 @@ class FolderWorld:
         saved = self.journal.load()
         return 1000.0 + INTERVAL_S * (0 if saved is None else saved.state.tick + 1)
 
-    def observe(self) -> View | None:
+    def observe(self) -> View:
         """What was asked for is in force at once."""
         return view(self._load()["percent"])
 

@@ -40,13 +40,11 @@ def given(policy: Policy, rps: float, bad: dict[str, float]) -> Traffic:
 
 
 def seen(folder: Path, policy: Policy, seconds: float) -> Traffic:
-    """Traffic as the stable has it for some seconds. Raises Unreachable."""
+    """Traffic as the stable has it for some seconds. Raises RemoteError."""
     chosen = wiring.traffic(Place(folder), policy)
     view, source = chosen.observe(), wiring.metrics(policy, chosen)
-    if view is None or not view.rolledout:
-        raise Unreachable(
-            "the InferenceService cannot be read, or nothing is rolled out"
-        )
+    if not view.rolledout:
+        raise Unreachable("nothing is rolled out yet")
     arms = ("", view.rolledout)
     known: list[Delta] = []
     before, began = source.read(arms), time.time()

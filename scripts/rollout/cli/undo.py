@@ -8,7 +8,9 @@ from scripts.rollout import wiring
 from scripts.rollout.cli import target
 from scripts.rollout.cli.output import emit
 from scripts.rollout.decision import reasons
-from scripts.rollout.errors import Exit, RolloutError
+from scripts.rollout.errors import Exit, RemoteError, RolloutError
+from scripts.rollout.loop import observe
+from scripts.rollout.state.observation import View
 from scripts.rollout.state.state import FULL, Phase
 from scripts.rollout.traffic.port import Place
 
@@ -25,20 +27,22 @@ def run(options: argparse.Namespace) -> Exit:
     traffic = wiring.traffic(Place(options.dir), policy)
     with journal.lock():
         journal.load(repair=True)
-        view = traffic.observe()
-        if view is not None and view.created != state.canary:
+        view = observe.view(traffic)
+        if isinstance(view, View) and view.created != state.canary:
             raise RolloutError(
                 f"{view.created} is newer than {state.canary}: undo that"
             )
         traffic.set_weight(0)
         deadline = time.monotonic() + policy.deadlines.rollback
-        while view is None or view.routed.get(state.stable) != FULL:
+        while isinstance(view, RemoteError) or view.routed.get(state.stable) != FULL:
             if time.monotonic() > deadline:
-                seen = reasons.traffic(view) if view else "nothing"
+                seen = f"nothing: {view}"
+                if isinstance(view, View):
+                    seen = reasons.traffic(view)
                 emit(options, {"undone": None, "seen": seen}, f"NOT VERIFIED: {seen}")
                 return Exit.UNVERIFIED
             time.sleep(POLL_S)
-            view = traffic.observe()
+            view = observe.view(traffic)
         reason = f"undone by a person: {options.reason}".removesuffix(": ")
         undone = state.changed(
             phase=Phase.ABORTED, verdict=Exit.ABORTED, reason=reason, weight=0

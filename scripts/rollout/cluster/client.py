@@ -13,12 +13,26 @@ from typing import Any
 import urllib3
 import yaml
 
-from scripts.rollout.errors import Refused, RolloutError, Unreachable
+from scripts.rollout.errors import (
+    ApiError,
+    Conflict,
+    Forbidden,
+    NotFound,
+    RemoteError,
+    RolloutError,
+    Unreachable,
+)
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 # An API server that takes longer is silent; a pod that was scaled to zero has to start.
 TIMEOUT_S, COLD_START_S = 10.0, 60.0
 MANAGER = "intent-canary"
+REFUSALS: Mapping[int, type[ApiError]] = {
+    401: Forbidden,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+}
 JSON = {"Content-Type": "application/json"}
 Object = dict[str, Any]
 
@@ -80,24 +94,22 @@ class Cluster:
         return cls(server, http)
 
     def get(self, path: str) -> Object:
-        """An object or list. Raises Unreachable."""
+        """An object or list. Raises RemoteError."""
         return self._ask("GET", path)
 
     def find(self, path: str) -> Object | None:
-        """An object, None where there is none. Raises Unreachable."""
+        """An object, None where there is none. Raises RemoteError."""
         try:
             return self.get(path)
-        except Refused as error:
-            if error.status != 404:
-                raise
+        except NotFound:
             return None
 
     def create(self, path: str, content: Object) -> Object:
-        """A new object. Raises Unreachable."""
+        """A new object. Raises RemoteError."""
         return self._ask("POST", path, content, JSON)
 
     def applied(self, path: str, kind: str, name: str) -> Object:
-        """An object that a person has made. Raises RolloutError, Unreachable."""
+        """An object that a person has made. Raises RolloutError."""
         found = self.find(path)
         if found is None:
             raise RolloutError(f"{kind} {name} not found; apply it first")
@@ -106,7 +118,7 @@ class Cluster:
     def patch(self, path: str, read: Object, change: Object) -> Object:
         """A merge patch in this project's name, on the version that was `read`.
 
-        Raises Refused with 409 where there is a newer one, Unreachable.
+        Raises Conflict where there is a newer one, RemoteError.
         """
         version = {"resourceVersion": read["metadata"]["resourceVersion"]}
         kind = {"Content-Type": "application/merge-patch+json"}
@@ -138,16 +150,13 @@ class Cluster:
     ) -> Object:
         sent = {**self._account(), **(headers or {})}
         answer = self._send(method, self.server + path, body, sent)
+        if answer.status >= 400:
+            raise _refusal(answer, f"{method} {path}")
         try:
             content: Object = answer.json()
         except ValueError as error:
             raise Unreachable(f"{self.server}: {error}") from error
-        if answer.status < 400:
-            return content
-        said = f"{method} {path}: {content.get('message', answer.status)}"
-        if answer.status >= 500 or answer.status == 429:
-            raise Unreachable(said)
-        raise Refused(said, answer.status)
+        return content
 
     def _account(self) -> Mapping[str, str]:
         """A pod's own token, which is renewed; pods that are asked never see it."""
@@ -174,6 +183,18 @@ class Cluster:
             )
         except urllib3.exceptions.HTTPError as error:
             raise Unreachable(f"{self.server}: {error}") from error
+
+
+def _refusal(answer: urllib3.BaseHTTPResponse, asked: str) -> RemoteError:
+    """The API's own sentence; a proxy before it may answer with a page instead."""
+    try:
+        message = answer.json()["message"]
+    except (ValueError, KeyError, TypeError):
+        message = f"HTTP {answer.status} {answer.reason}"
+    said = f"{asked}: {message}"
+    if answer.status >= 500 or answer.status == 429:
+        return Unreachable(said)
+    return REFUSALS.get(answer.status, ApiError)(answer.status, said)
 
 
 def condition(status: Object, kind: str) -> Object:

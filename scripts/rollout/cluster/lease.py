@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 from scripts.rollout.cluster.client import Cluster, Object
-from scripts.rollout.errors import LockHeld, Refused, Unreachable
+from scripts.rollout.errors import Conflict, LockHeld, RemoteError
 
 # Kubernetes' own controllers hold a Lease as long.
 DURATION_S = 15
@@ -34,12 +34,12 @@ class Lease:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold it until the block ends. Raises LockHeld, Unreachable."""
+        """Hold it until the block ends. Raises LockHeld, RemoteError."""
         self._write(self._free())
         try:
             yield
         finally:
-            with suppress(Unreachable, LockHeld):  # then it ends by itself
+            with suppress(RemoteError, LockHeld):  # then it ends by itself
                 found = self._cluster.find(self._path)
                 if found is not None and _holder(found) == self._holder:
                     self._write(found, holder="")
@@ -49,7 +49,7 @@ class Lease:
         """Go on holding it, if it is held. Raises LockHeld where somebody else does."""
         if not self._renewed or time.monotonic() - self._renewed < RENEW_S:
             return
-        with suppress(Unreachable):  # nobody else can take it meanwhile
+        with suppress(RemoteError):  # nobody else can take it meanwhile
             found = self._cluster.find(self._path)
             if found is not None and _holder(found) != self._holder:
                 raise self._is_held(found)
@@ -93,10 +93,8 @@ class Lease:
                 self._cluster.create(self._folder, content)
             else:
                 self._cluster.patch(self._path, found, {"spec": spec})
-        except Refused as error:
-            if error.status == 409:
-                raise self._is_held(self._cluster.find(self._path)) from error
-            raise
+        except Conflict as error:
+            raise self._is_held(self._cluster.find(self._path)) from error
         self._renewed = time.monotonic()
 
     def _is_held(self, found: Object | None) -> LockHeld:

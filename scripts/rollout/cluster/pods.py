@@ -118,7 +118,7 @@ def urls(
 
 
 def of(cluster: Cluster, namespace: str, labels: Mapping[str, str]) -> list[Object]:
-    """Pods with these labels. Raises Unreachable."""
+    """Pods with these labels. Raises RemoteError."""
     selector = quote(",".join(f"{key}={value}" for key, value in labels.items()))
     path = f"/api/v1/namespaces/{namespace}/pods?labelSelector={selector}"
     found: list[Object] = cluster.get(path)["items"]

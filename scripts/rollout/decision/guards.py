@@ -1,5 +1,7 @@
 """What is, whatever was asked for: revisions, percents by hand, guards, deadlines."""
 
+from http import HTTPStatus
+
 from scripts.rollout import text
 from scripts.rollout.decision import reasons
 from scripts.rollout.decision.draft import Draft
@@ -8,6 +10,7 @@ from scripts.rollout.state.notes import Note, NoteKind
 from scripts.rollout.state.state import FULL, JUDGED, Pause, Phase
 
 OUR_OWN_WAY = (Phase.ROLLING_BACK, Phase.PROMOTING)
+WAITING = (Phase.PREFLIGHT, Phase.WARMUP, *JUDGED)
 
 
 def revisions(draft: Draft) -> None:
@@ -66,10 +69,48 @@ def canary(draft: Draft) -> None:
         draft.guard(f"{state.canary} is not ready for {text.duration(unready_s)}")
 
 
+def refusals(draft: Draft) -> None:
+    """Say what keeps the world from being read; end where an API says no for long.
+
+    An API that does not answer is waited for. One that says no will go on to, unless
+    somebody mends that.
+    """
+    state, seen = draft.state, draft.seen
+    if seen.trouble != state.trouble:
+        draft.change(trouble=seen.trouble)
+        if seen.trouble:
+            draft.say(NoteKind.UNREADABLE, seen.trouble)
+    if not seen.status:
+        if state.refused_since is not None:
+            draft.change(refused_since=None)
+        return
+    since = state.now if state.refused_since is None else state.refused_since
+    draft.change(refused_since=since)
+    refused_s = state.now - since
+    if refused_s <= draft.policy.deadlines.metrics_silence:
+        return
+    reason = f"refused for {text.duration(refused_s)}: {seen.trouble}"
+    if seen.view is None and seen.status == HTTPStatus.NOT_FOUND:
+        _end_gone(draft, seen.trouble)
+    elif state.phase in WAITING:
+        draft.change(refused_since=None)
+        _hold(draft, reason, Exit.UNREACHABLE)
+
+
+def _end_gone(draft: Draft, trouble: str) -> None:
+    """What is not there has no traffic: a rollback of it has come true."""
+    state = draft.state
+    note = Note(NoteKind.GONE, f"what is rolled out is gone: {trouble}")
+    if state.phase is Phase.ROLLING_BACK:
+        draft.end(state.ending, state.code, note)
+    else:
+        draft.end(Phase.ABORTED, Exit.ABORTED, note)
+
+
 def deadlines(draft: Draft) -> None:
     """Has it waited long enough? Then it is held, or rolled back, never promoted."""
     state, limits = draft.state, draft.policy.deadlines
-    if state.phase not in (Phase.PREFLIGHT, Phase.WARMUP, *JUDGED):
+    if state.phase not in WAITING:
         return
     silent_s = state.now - state.heard
     is_silent = silent_s > limits.metrics_silence
@@ -87,12 +128,17 @@ def deadlines(draft: Draft) -> None:
     which = "step" if is_late else "rollout"
     why = "; ".join(reasons.waiting(draft.rules, state, draft.seen))
     reason = f"deadlines.{which} reached at {state.weight} %: {why}"
-    if draft.policy.on_inconclusive == "rollback":
-        draft.guard(reason)
-        return
     code = Exit.UNREACHABLE if is_silent else Exit.HELD
     if state.pause is Pause.APPROVAL:
         code = Exit.PAUSED
-    draft.change(phase=Phase.HELD, held_from=state.phase, code=code)
+    _hold(draft, reason, code)
+
+
+def _hold(draft: Draft, reason: str, code: Exit) -> None:
+    """Stay at this weight until a person resumes, or go back if the policy says so."""
+    if draft.policy.on_inconclusive == "rollback":
+        draft.guard(reason)
+        return
+    draft.change(phase=Phase.HELD, held_from=draft.state.phase, code=code)
     draft.change(reason=reason, verdict=code)
     draft.say(NoteKind.DEADLINE, reason)

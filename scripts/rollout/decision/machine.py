@@ -80,6 +80,7 @@ class Machine:
             _measure(draft, foreseen)
             if not commands.is_promoted_by_order(draft):
                 phases.HANDLERS[draft.state.phase](draft)
+            guards.refusals(draft)
             guards.deadlines(draft)
             _steer(draft)
         return Decision(draft.state, tuple(draft.actions), tuple(draft.notes))

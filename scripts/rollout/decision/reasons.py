@@ -87,11 +87,13 @@ def waiting(rules: Rules, state: State, seen: Observation | None) -> list[str]:
 def _unseen(state: State, seen: Observation) -> list[str]:
     found = []
     if seen.view is None:
-        found.append("the InferenceService cannot be read")
+        why = f": {seen.trouble}" if seen.trouble else ""
+        found.append(f"the InferenceService cannot be read{why}")
     elif seen.view.ready != state.canary:
         found.append(f"{state.canary} is not ready")
     if seen.delta is None:
-        found.append("no metrics")
+        is_why = seen.trouble and seen.view is not None
+        found.append(f"no metrics: {seen.trouble}" if is_why else "no metrics")
     elif not any(row[1] + row[3] for row in seen.delta.metrics.values()):
         found.append("no requests")
     return found

@@ -5,7 +5,7 @@ import sys
 from datetime import UTC, datetime
 
 from scripts.rollout.cluster.client import MANAGER, Cluster, reference
-from scripts.rollout.errors import Unreachable
+from scripts.rollout.errors import RemoteError
 from scripts.rollout.journal import entries
 from scripts.rollout.journal.saved import Saved
 from scripts.rollout.state.notes import NoteKind, news
@@ -33,7 +33,7 @@ class Events:
         is_normal = state.phase in (*NORMAL, Phase.PROMOTED)
         try:
             self._tell(state.phase, message, is_normal=is_normal)
-        except Unreachable as error:
+        except RemoteError as error:
             print(f"no Event: {error}", file=sys.stderr)
 
     def _news(self, saved: Saved) -> str:

@@ -11,12 +11,18 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from scripts.rollout.cluster.client import Cluster, Object, reference
 from scripts.rollout.cluster.lease import Lease
-from scripts.rollout.errors import JournalError, LockHeld, Refused, Unreachable
+from scripts.rollout.errors import (
+    Conflict,
+    JournalError,
+    LockHeld,
+    RemoteError,
+    Unreachable,
+)
 from scripts.rollout.journal import chain, codec
 from scripts.rollout.journal.saved import Saved, restore
 from scripts.rollout.state.actions import Request
@@ -66,16 +72,13 @@ class ConfigMapJournal:
         return restore(_unpacked(self._found, str(self)), str(self))
 
     def commit(self, saved: Saved, kind: str, body: dict[str, Any]) -> Saved:
-        """Replace what `saved` was loaded from. Raises LockHeld, Unreachable."""
+        """Replace what `saved` was loaded from. Raises LockHeld, RemoteError."""
         self._lease.renew()
         after = saved.extended(kind, body)
         for _ in range(TRIES):
-            try:
+            with suppress(Conflict):
                 self._found = self._write(after)
                 return after
-            except Refused as error:
-                if error.status != 409:
-                    raise
             self._found = self._cluster.find(self._path)
             now = self._found["data"]["hash"] if self._found else chain.FIRST
             if now == after.hash:
@@ -121,21 +124,18 @@ class ConfigMapJournal:
         return {"name": self._object, "ownerReferences": [owner]}
 
     def ask(self, request: Request) -> None:
-        """Leave a request for the promoter. Raises Unreachable."""
+        """Leave a request for the promoter. Raises RemoteError."""
         line = json.dumps(codec.encode(request))
         for _ in range(TRIES):
             found = self._cluster.get(self._path)
             asked = f"{found['data'].get(REQUESTS, '')}{line}\n"
-            try:
+            with suppress(Conflict):
                 self._cluster.patch(self._path, found, {"data": {REQUESTS: asked}})
                 return
-            except Refused as error:
-                if error.status != 409:
-                    raise
         raise Unreachable(f"{self}: changed {TRIES} times while it was written")
 
     def tail(self) -> list[str]:
-        """The last entries, as many as KEPT_BYTES hold. Raises Unreachable."""
+        """The last entries, as many as KEPT_BYTES hold. Raises RemoteError."""
         found = self._cluster.find(self._path)
         return found["data"][ENTRIES].splitlines() if found else []
 
@@ -144,7 +144,7 @@ class ConfigMapJournal:
         self._lease.renew()
         try:
             found = self._cluster.find(self._path)
-        except Unreachable:
+        except RemoteError:
             return []
         lines = found["data"].get(REQUESTS, "").splitlines() if found else []
         return [codec.decode(Request, json.loads(line)) for line in lines[after:]]

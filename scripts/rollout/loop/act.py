@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from scripts.rollout.errors import Unreachable
+from scripts.rollout.errors import RemoteError
 from scripts.rollout.journal import codec
+from scripts.rollout.loop import observe
 from scripts.rollout.loop.world import World
 from scripts.rollout.state.actions import Action, Consult, SetPercent, Warmed, WarmUp
+from scripts.rollout.state.observation import View
 from scripts.rollout.state.state import FULL, State
 
 POLL_S = 0.1  # how often it is read back until it is in force
@@ -29,7 +31,7 @@ def do(
 def _warm_up(world: World, requests: int) -> tuple[dict[str, Any], Warmed | None]:
     try:
         warmed = world.traffic.warm_up(requests)
-    except Unreachable as error:
+    except RemoteError as error:
         world.say(f"no warm-up: {error}")
         return {"failed": str(error)}, None
     return {"warmed": codec.encode(warmed)}, warmed
@@ -41,15 +43,15 @@ def _set_percent(world: World, percent: int | None, canary: str) -> dict[str, An
             world.traffic.promote()
         else:
             world.traffic.set_weight(percent)
-    except Unreachable as error:
+    except RemoteError as error:
         wish = "promotion" if percent is None else f"{percent} %"
         world.say(f"{wish} could not be asked for: {error}")
         return {"failed": str(error)}
     wanted = FULL if percent is None else percent
-    view = world.traffic.observe()
+    view = observe.view(world.traffic)
     for _ in range(round(world.settles_s / POLL_S)):
-        if view is not None and view.routed.get(canary, 0) == wanted:
+        if isinstance(view, View) and view.routed.get(canary, 0) == wanted:
             break
         world.sleep(POLL_S)
-        view = world.traffic.observe()
-    return {"routed": dict(view.routed) if view else None}
+        view = observe.view(world.traffic)
+    return {"routed": dict(view.routed) if isinstance(view, View) else None}

@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Sequence
 
-from scripts.rollout.errors import Unreachable
+from scripts.rollout.errors import ApiError, RemoteError, Unreachable
 from scripts.rollout.journal.saved import Saved
 from scripts.rollout.loop.world import World
 from scripts.rollout.metrics import counters
@@ -13,7 +13,8 @@ from scripts.rollout.policy.policy import Policy
 from scripts.rollout.shadow import pairs
 from scripts.rollout.shadow.pairs import Disagreements
 from scripts.rollout.state.actions import Request
-from scripts.rollout.state.observation import Delta, Observation, PairedDelta
+from scripts.rollout.state.observation import Delta, Observation, PairedDelta, View
+from scripts.rollout.traffic.port import Traffic
 
 
 def look(
@@ -21,7 +22,7 @@ def look(
 ) -> tuple[Observation, Reading | None, Disagreements]:
     """The world now, the raw counters, and answers that wait for their true labels."""
     arms = (saved.state.canary, saved.state.stable)
-    view, reading = world.traffic.observe(), world.metrics.read(arms)
+    found, reading, trouble = _read(world, arms)
     delta = None
     if reading is not None:
         since = saved.read_at or math.inf
@@ -30,15 +31,40 @@ def look(
     apart, beside = _beside(policy, world, saved, requests)
     seen = Observation(
         time=world.now(),
-        view=view,
+        view=found,
         delta=delta,
         requests=requests,
         warmed=saved.warmed,
         history=_history(policy, world, saved) if saved.state.tick == 0 else (),
         answer=None if world.hooks is None else world.hooks.answer(),
         beside=beside,
+        trouble="" if trouble is None else str(trouble),
+        status=trouble.status if isinstance(trouble, ApiError) else 0,
     )
     return seen, reading, apart
+
+
+def view(traffic: Traffic) -> View | RemoteError:
+    """How the traffic is, or why that cannot be read."""
+    try:
+        return traffic.observe()
+    except RemoteError as error:
+        return error
+
+
+def _read(
+    world: World, arms: Sequence[str]
+) -> tuple[View | None, Reading | None, RemoteError | None]:
+    """Traffic and counters, and why one of them could not be read."""
+    seen = view(world.traffic)
+    reading, trouble = None, None
+    try:
+        reading = world.metrics.read(arms)
+    except RemoteError as error:
+        trouble = error
+    if isinstance(seen, View):
+        return seen, reading, trouble
+    return None, reading, seen
 
 
 def _beside(

@@ -11,8 +11,11 @@ from scripts.rollout.decision import machine
 from scripts.rollout.decision.machine import Machine
 from scripts.rollout.errors import (
     Exit,
+    Forbidden,
+    Gone,
+    NotFound,
     PolicyError,
-    Refused,
+    RemoteError,
     RolloutError,
     Unreachable,
 )
@@ -70,18 +73,19 @@ class Runner:
     def start(self) -> Exit | None:
         """Begin, or go on where a run before was ended; the verdict if it had one."""
         world = self._world
-        saved, view = world.journal.load(repair=True), world.traffic.observe()
+        saved, view = world.journal.load(repair=True), observe.view(world.traffic)
         if saved is not None:
             state = saved.state
             if not state.is_over:
                 self._go_on(saved)
                 return None
-            if view is None or view.created == state.canary:
-                _still_holds(state, view)
+            if isinstance(view, RemoteError) or view.created == state.canary:
+                if isinstance(view, View):
+                    _check_promotion(state, view)
                 world.say(f"{state.phase} before: {state.reason}")
                 return state.verdict
-        if view is None:
-            raise Unreachable("the InferenceService cannot be read: nothing was done")
+        if isinstance(view, RemoteError):
+            raise view
         self._begin(view, saved)
         return None
 
@@ -145,11 +149,9 @@ class Runner:
 
     def rehearse(self) -> Decision:
         """What one look would decide; nothing is written and nothing done."""
-        self._saved, view = self._world.journal.load(), self._world.traffic.observe()
+        self._saved = self._world.journal.load()
         if self._saved is None or self._saved.state.is_over:
-            if view is None:
-                raise Unreachable("the InferenceService cannot be read")
-            self._saved = self._fresh(view)
+            self._saved = self._fresh(self._world.traffic.observe())
         seen, _, _ = observe.look(self._policy, self._world, self._saved)
         return self._machine.step(self._saved.state, seen)
 
@@ -161,19 +163,27 @@ class Runner:
         self._commit(replace(saved, warmed=warmed or saved.warmed), "act", body)
 
     def _commit(self, saved: Saved, kind: str, body: dict[str, Any]) -> None:
-        """Write it down, however long that is not possible: nothing else is, too."""
-        is_told = False
+        """Try until it is written; nothing else is done meanwhile.
+
+        A right that was taken away may come back: it is waited for as long as metrics
+        are. One that is missing at the beginning ends the run.
+        """
+        patience = self._policy.deadlines.metrics_silence if kind != "begin" else 0.0
+        said, waited_s = "", 0.0
         while True:
             try:
                 self._saved = self._world.journal.commit(saved, kind, body)
                 return
-            except Refused:
-                raise
-            except Unreachable as error:
-                if not is_told:
+            except NotFound as error:
+                raise Gone(f"deleted, and its journal with it: {error}") from error
+            except (Unreachable, Forbidden) as error:
+                if isinstance(error, Forbidden) and waited_s >= patience:
+                    raise
+                if str(error) != said:
                     self._world.say(f"waiting for the journal: {error}")
-                is_told = True
-                self._world.sleep(SETTLE_S)
+                said = str(error)
+            self._world.sleep(SETTLE_S)
+            waited_s += SETTLE_S
 
     def _pause_s(self, state: State) -> float:
         interval = self._policy.source.interval
@@ -183,9 +193,7 @@ class Runner:
         return interval
 
 
-def _still_holds(state: State, view: View | None) -> None:
+def _check_promotion(state: State, view: View) -> None:
     """Raises RolloutError where a percent has come back after the promotion."""
-    if view is None or state.phase is not Phase.PROMOTED:
-        return
-    if view.percent not in (None, FULL):
+    if state.phase is Phase.PROMOTED and view.percent not in (None, FULL):
         raise RolloutError(machine.unsafe(view) or f"{state.canary} was undone by hand")

@@ -54,7 +54,7 @@ class Metrics(Protocol):
     """Counters of both arms."""
 
     def read(self, revisions: Sequence[str]) -> Reading | None:
-        """All counters now, None where they cannot be read."""
+        """All counters now, None where nobody has any. Raises RemoteError."""
 
     def history(
         self, revision: str, seconds: float, step: float

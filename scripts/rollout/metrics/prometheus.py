@@ -40,15 +40,11 @@ class Prometheus:
         self._http = urllib3.PoolManager(retries=False)
 
     def read(self, revisions: Sequence[str]) -> Reading | None:
-        """Both arms now; None where the server does not answer or knows neither."""
-        try:
-            found = [
-                self._ask("query", {"query": query})
-                for query in self._queries(revisions)
-            ]
-            own = {each: {OWN: self._own(each)} for each in revisions if self._custom}
-        except Unreachable:
-            return None
+        """Both arms now; None where the server knows neither. Raises Unreachable."""
+        found = [
+            self._ask("query", {"query": query}) for query in self._queries(revisions)
+        ]
+        own = {each: {OWN: self._own(each)} for each in revisions if self._custom}
         vectors = [
             (each["metric"], float(each["value"][1])) for rows in found for each in rows
         ]

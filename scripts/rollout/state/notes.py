@@ -20,6 +20,8 @@ class NoteKind(StrEnum):
     APPROVAL_NEEDED = "approvalNeeded"
     TOO_FEW_REPLICAS = "tooFewReplicas"
     NO_METRICS = "noMetrics"
+    UNREADABLE = "unreadable"
+    GONE = "gone"
     DEADLINE = "deadline"
     PROMOTING = "promoting"
     PROMOTED = "promoted"

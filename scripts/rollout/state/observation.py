@@ -90,6 +90,8 @@ class PairedDelta:
 class Observation:
     """One look at the world. None: it did not answer.
 
+    `trouble` says why something could not be read; `status` is HTTP's where an API
+    has said no, 0 where nobody did.
     `history`: earlier scrapes of the stable alone, where the source keeps any.
     """
 
@@ -101,3 +103,5 @@ class Observation:
     history: tuple[Delta, ...] = ()
     answer: Answer | None = None
     beside: tuple[PairedDelta, ...] = ()
+    trouble: str = ""
+    status: int = 0

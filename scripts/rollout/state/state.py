@@ -72,7 +72,8 @@ class State:
     `known` are scrapes of the stable before the canary got traffic. `peak_load` is the
     most requests a second that one replica was seen to carry. `ending` and `code` are
     where a rollback leads; `verdict` is set where a run has nothing more to wait for.
-    `last_seen` is the traffic as it could be read last, in words.
+    `last_seen` is the traffic as it could be read last, in words. `trouble` is why it
+    cannot be read now; `refused_since` is when an API began to say no.
     """
 
     canary: str
@@ -104,6 +105,8 @@ class State:
     verdict: Exit | None = None
     reason: str = ""
     last_seen: str = "nothing"
+    trouble: str = ""
+    refused_since: float | None = None
     schema: int = SCHEMA
 
     def changed(self, **changes: Any) -> "State":

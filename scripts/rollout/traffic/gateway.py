@@ -9,7 +9,7 @@ from typing import Self
 
 from scripts.rollout.cluster import pods
 from scripts.rollout.cluster.client import Cluster, Object
-from scripts.rollout.errors import RolloutError, Unreachable
+from scripts.rollout.errors import RolloutError
 from scripts.rollout.metrics.port import METRICS_PAGE, Metrics, Pages
 from scripts.rollout.metrics.scrape import Scrape
 from scripts.rollout.policy.policy import Target
@@ -55,14 +55,11 @@ class GatewayTraffic:
             )
         return names[0], names[1]
 
-    def observe(self) -> View | None:
+    def observe(self) -> View:
         """The route's weights, in force where its gateway says so, and the pods."""
-        try:
-            route = self._cluster.get(self._path)
-            stable, canary = self._arms(route)
-            found = {name: self._pods(name) for name in (stable, canary)}
-        except Unreachable:
-            return None
+        route = self._cluster.get(self._path)
+        stable, canary = self._arms(route)
+        found = {name: self._pods(name) for name in (stable, canary)}
         shares = httproute.shares(route)
         replicas = {
             name: pods.total(each, self._container) for name, each in found.items()
@@ -88,11 +85,11 @@ class GatewayTraffic:
         )
 
     def promote(self) -> None:
-        """Give the canary's Service everything. Raises Unreachable."""
+        """Give the canary's Service everything. Raises RemoteError."""
         self.set_weight(FULL)
 
     def set_weight(self, percent: int) -> None:
-        """Set both weights, on the version that was just read. Raises Unreachable."""
+        """Set both weights, on the version that was just read. Raises RemoteError."""
         route = self._cluster.get(self._path)
         weights = FULL - percent, percent
         for backend, weight in zip(httproute.backends(route), weights, strict=True):
@@ -114,13 +111,9 @@ class GatewayTraffic:
 
     def pages(self, revisions: Sequence[str]) -> Pages | None:
         """Pages of every ready pod behind these Services."""
-        try:
-            found = [(name, self._pods(name)) for name in revisions]
-        except Unreachable:
-            return None
         arms, doors = {}, {}
-        for name, each in found:
-            for pod in filter(pods.is_ready, each):
+        for name in revisions:
+            for pod in filter(pods.is_ready, self._pods(name)):
                 page, doors[page] = self._urls(pod)
                 arms[page] = name
         pages = tuple(arms)

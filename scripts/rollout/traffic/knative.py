@@ -18,7 +18,7 @@ from scripts.rollout.cluster.client import (
     service_path,
     why_not,
 )
-from scripts.rollout.errors import RolloutError, Unreachable
+from scripts.rollout.errors import RolloutError
 from scripts.rollout.metrics.envoy import PROXY_PAGE
 from scripts.rollout.metrics.port import Metrics, Pages
 from scripts.rollout.metrics.scrape import Scrape
@@ -74,14 +74,11 @@ class KnativeTraffic:
         self.counted_by = "grpc" if self._is_grpc(document) else counted_by
         self.http = cluster.http
 
-    def observe(self) -> View | None:
+    def observe(self) -> View:
         """As KServe reports the revisions, as Knative routes, as the pods are."""
-        try:
-            document = self._cluster.get(self._service)
-            service = self._cluster.get(self._routes)
-            return self._view(document, service, self._pods())
-        except Unreachable:
-            return None
+        document = self._cluster.get(self._service)
+        service = self._cluster.get(self._routes)
+        return self._view(document, service, self._pods())
 
     def _view(self, document: Object, service: Object, mine: list[Object]) -> View:
         predictor = (
@@ -120,11 +117,11 @@ class KnativeTraffic:
         return status
 
     def set_weight(self, percent: int) -> None:
-        """Set the percent field. Raises Unreachable."""
+        """Set the percent field. Raises RemoteError."""
         self._patch(percent)
 
     def promote(self) -> None:
-        """Remove the percent field. Raises Unreachable."""
+        """Remove the percent field. Raises RemoteError."""
         self._patch(None)
 
     def _patch(self, percent: int | None) -> None:
@@ -160,11 +157,8 @@ class KnativeTraffic:
     def pages(self, revisions: Sequence[str]) -> Pages | None:
         """Pages of every gateway, and of each ready pod of these revisions."""
         cluster, counted_by = self._cluster, self.counted_by
-        try:
-            proxies = pods.of(cluster, *GATEWAYS) if counted_by == "gateway" else []
-            mine = self._pods()
-        except Unreachable:
-            return None
+        proxies = pods.of(cluster, *GATEWAYS) if counted_by == "gateway" else []
+        mine = self._pods()
         if counted_by == "gateway" and not proxies:
             return None
         both = [pod for pod in mine if _revision(pod) in revisions]

@@ -18,7 +18,7 @@ from scripts.local.errors import LocalError
 from scripts.local.rules import LATEST
 from scripts.local.store import Store
 from scripts.local.supervisor import is_running
-from scripts.rollout.errors import RolloutError, Unreachable
+from scripts.rollout.errors import NotFound, RolloutError, Unreachable
 from scripts.rollout.metrics.envoy import PROXY_PAGE
 from scripts.rollout.metrics.port import Metrics, Pages
 from scripts.rollout.metrics.scrape import Scrape
@@ -59,14 +59,16 @@ class LocalTraffic:
         self._model = model_name(served.args, name)
         self._has_tags = manifest.has_tag_routing(document)
 
-    def observe(self) -> View | None:
-        """As the supervisor reports it, and as Envoy routes it."""
+    def observe(self) -> View:
+        """As the supervisor reports it, and as Envoy routes it. Raises RemoteError."""
         document = self._store.object(self._key)
-        if document is None or not is_running(self._store):
-            return None
+        if document is None:
+            raise NotFound(404, f"InferenceService {self._key} was deleted")
+        if not is_running(self._store):
+            raise Unreachable(f"nobody serves {self._store.folder}; apply it again")
         routed = self._routed()
         if routed is None:
-            return None
+            raise Unreachable("Envoy does not answer at its admin port")
         state, current = self._store.state(self._key), self._store.status(self._key)
         is_failed = status.is_ready(current) is False
         view = View(

@@ -24,14 +24,14 @@ class Place:
 class Traffic(Protocol):
     """Two revisions behind one address, and the share of requests that each gets."""
 
-    def observe(self) -> View | None:
-        """What is asked for and what is routed, None where that cannot be read."""
+    def observe(self) -> View:
+        """What is asked for and what is routed. Raises RemoteError."""
 
     def set_weight(self, percent: int) -> None:
-        """Ask for the canary's percent. Raises Unreachable."""
+        """Ask for the canary's percent. Raises RemoteError."""
 
     def promote(self) -> None:
-        """Make the canary the stable, with all traffic. Raises Unreachable."""
+        """Make the canary the stable, with all traffic. Raises RemoteError."""
 
     def warm_up(self, requests: int) -> Warmed:
         """Send requests to the canary past the split, where no user comes."""
@@ -55,4 +55,7 @@ class CountedTraffic(Traffic, Protocol):
         """Both arms' counters, read where requests are counted."""
 
     def pages(self, revisions: Sequence[str]) -> Pages | None:
-        """Where the counters of these revisions are, None where that is not known."""
+        """Where the counters of these revisions are, None where that is not known.
+
+        Raises RemoteError.
+        """

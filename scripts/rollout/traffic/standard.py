@@ -11,7 +11,7 @@ from typing import Self
 
 from scripts.rollout.cluster import pods
 from scripts.rollout.cluster.client import Cluster, Object, service_path
-from scripts.rollout.errors import RolloutError, Unreachable
+from scripts.rollout.errors import RolloutError
 from scripts.rollout.metrics.port import Metrics, Pages
 from scripts.rollout.metrics.scrape import Scrape
 from scripts.rollout.policy.policy import Target
@@ -61,18 +61,14 @@ class StandardTraffic:
             raise RolloutError(f"{name}: expected one canary in spec.canary, got more")
         if container:
             pods.check(self._pods(), container)
-        view = self.observe()
-        if view and self._is_unrouted(view):
+        if self._is_unrouted(self.observe()):
             raise RolloutError(f"{name}: {UNROUTED}")
 
-    def observe(self) -> View | None:
+    def observe(self) -> View:
         """As the InferenceService asks for it, and as its HTTPRoute routes."""
-        try:
-            document = self._cluster.get(self._path)
-            route = self._cluster.get(self._route)
-            found = self._pods()
-        except Unreachable:
-            return None
+        document = self._cluster.get(self._path)
+        route = self._cluster.get(self._route)
+        found = self._pods()
         stable = self._service(document["spec"]["predictor"])
         entries = document["spec"].get("canary") or []
         canary = self._service(entries[0]["predictor"]) if entries else stable
@@ -106,13 +102,13 @@ class StandardTraffic:
         return is_due and bool(view.routed) and view.created not in view.routed
 
     def set_weight(self, percent: int) -> None:
-        """Set the canary's trafficPercent. Raises Unreachable."""
+        """Set the canary's trafficPercent. Raises RemoteError."""
         document, canary = self._canary()
         spec = {"canary": [{**canary, "trafficPercent": percent}]}
         self._cluster.patch(self._path, document, {"spec": spec})
 
     def promote(self) -> None:
-        """Make the canary the predictor, in one patch. Raises Unreachable."""
+        """Make the canary the predictor, in one patch. Raises RemoteError."""
         document, canary = self._canary()
         spec = {"predictor": canary["predictor"], "canary": None}
         self._cluster.patch(self._path, document, {"spec": spec})
@@ -144,10 +140,7 @@ class StandardTraffic:
 
     def pages(self, revisions: Sequence[str]) -> Pages | None:
         """Pages of every ready pod of these."""
-        try:
-            found = self._pods()
-        except Unreachable:
-            return None
+        found = self._pods()
         arms = {
             url: _service_of(pod)
             for pod in found

@@ -1,5 +1,6 @@
 """The loop: killed at every point it goes on as if nothing had happened."""
 
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -11,7 +12,10 @@ import pytest
 
 from scripts.rollout.errors import (
     Exit,
+    Forbidden,
+    Gone,
     JournalError,
+    NotFound,
     PolicyError,
     RolloutError,
     Unreachable,
@@ -172,15 +176,23 @@ def test_a_newer_canary_begins_a_new_rollout_in_the_same_chain(tmp_path: Path) -
     assert len(begins) == 2
 
 
-def test_once_says_when_nothing_could_be_seen(tmp_path: Path) -> None:
+def _raise(error: RolloutError) -> Callable[..., Any]:
+    def raised(*_: object) -> Any:
+        raise error
+
+    return raised
+
+
+def test_once_says_when_nothing_could_be_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cluster = FolderWorld(tmp_path)
     cluster.read = lambda _: None  # type: ignore[assignment,method-assign]
     assert cluster.runner().run(once=True) is Exit.UNREACHABLE
-    cluster.observe = lambda: None  # type: ignore[method-assign]
     (tmp_path / "new").mkdir()
     blind = FolderWorld(tmp_path / "new")
-    blind.observe = lambda: None  # type: ignore[method-assign]
-    with pytest.raises(Unreachable, match="cannot be read"):
+    monkeypatch.setattr(blind, "observe", _raise(Unreachable("no API server")))
+    with pytest.raises(Unreachable, match="no API server"):
         blind.runner().run()
 
 
@@ -216,3 +228,81 @@ def test_a_warm_up_that_could_not_be_sent_is_sent_again(tmp_path: Path) -> None:
     assert cluster.runner().run() is Exit.PROMOTED
     assert "no warm-up: no API server" in cluster.said
     assert cluster.times == 2
+
+
+NO_PODS = Forbidden(403, "GET /pods: pods is forbidden")
+
+
+def test_a_right_that_is_missing_at_the_start_ends_it_with_the_apis_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = FolderWorld(tmp_path)
+    monkeypatch.setattr(cluster, "observe", _raise(NO_PODS))
+    with pytest.raises(Forbidden, match="pods is forbidden") as found:
+        cluster.runner().run()
+    assert found.value.code is Exit.UNREACHABLE
+    assert not cluster.journal.folder.exists()
+
+
+@pytest.mark.parametrize("blind", ["observe", "read"])
+def test_a_right_that_is_taken_away_is_said_and_ends_it(
+    blind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = FolderWorld(tmp_path)
+    cluster.runner().run(once=True)
+    monkeypatch.setattr(cluster, blind, _raise(NO_PODS))
+    assert cluster.runner().run() is Exit.UNREACHABLE
+    assert cluster.said.count(str(NO_PODS)) == 1
+    saved = cluster.journal.load()
+    assert saved is not None
+    assert saved.state.reason == f"refused for 1m10s: {NO_PODS}"
+    seen = json.loads(saved.line)["seen"]
+    assert (seen["trouble"], seen["status"]) == (str(NO_PODS), 403)
+
+
+def test_what_is_deleted_meanwhile_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = FolderWorld(tmp_path)
+    cluster.runner().run(once=True)
+    monkeypatch.setattr(cluster, "observe", _raise(NotFound(404, "intent not found")))
+    assert cluster.runner().run() is Exit.ABORTED
+    assert cluster.said[-1] == "what is rolled out is gone: intent not found"
+
+
+def test_a_journal_that_is_deleted_meanwhile_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = FolderWorld(tmp_path)
+    cluster.runner().run(once=True)
+    gone = NotFound(404, "configmaps intent-rollout not found")
+    monkeypatch.setattr(cluster.journal, "commit", _raise(gone))
+    with pytest.raises(Gone, match="intent-rollout not found") as found:
+        cluster.runner().run()
+    assert found.value.code is Exit.ABORTED
+
+
+def test_a_journal_that_may_not_be_written_is_waited_for_as_long_as_metrics(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = FolderWorld(tmp_path)
+    cluster.runner().run(once=True)
+    no = Forbidden(403, "PATCH /configmaps: forbidden")
+    monkeypatch.setattr(cluster.journal, "commit", _raise(no))
+    slept: list[float] = []
+    with pytest.raises(Forbidden, match="PATCH /configmaps"):
+        cluster.runner(slept.append).run()
+    assert sum(slept) == 60.0
+    assert cluster.said.count(f"waiting for the journal: {no}") == 1
+
+
+def test_a_journal_that_may_not_be_begun_ends_it_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = FolderWorld(tmp_path)
+    no = Forbidden(403, "POST /configmaps: forbidden")
+    monkeypatch.setattr(cluster.journal, "commit", _raise(no))
+    slept: list[float] = []
+    with pytest.raises(Forbidden, match="POST /configmaps"):
+        cluster.runner(slept.append).run()
+    assert slept == []

@@ -82,10 +82,17 @@ def _recorded(kind: str) -> str:
     return json.dumps(RECORDED[kind])
 
 
-@pytest.mark.parametrize("kind", ["error", "html", "empty"])
-def test_what_is_no_answer_is_silence(kind: str) -> None:
+@pytest.mark.parametrize("kind", ["error", "html"])
+def test_what_is_no_answer_is_told_with_its_address(kind: str) -> None:
     text = "<html>" if kind == "html" else _recorded(kind)
     with served(text) as page:
+        url = page.url.removesuffix("/metrics")
+        with pytest.raises(Unreachable, match=url):
+            Prometheus(url, "default", "gateway").read(ARMS)
+
+
+def test_an_answer_without_series_is_no_reading() -> None:
+    with served(_recorded("empty")) as page:
         server = Prometheus(page.url.removesuffix("/metrics"), "default", "gateway")
         assert server.read(ARMS) is None
 
@@ -108,10 +115,11 @@ def test_a_recorded_answer_is_one_sample_an_instance() -> None:
     }
 
 
-def test_nobody_there_is_silence() -> None:
+def test_a_server_that_is_away_is_told_with_its_address() -> None:
     (port,) = free_ports(1)
     server = Prometheus(f"http://127.0.0.1:{port}", "default", "gateway")
-    assert server.read(ARMS) is None
+    with pytest.raises(Unreachable, match=f"127.0.0.1:{port}"):
+        server.read(ARMS)
 
 
 def test_a_real_one_says_what_the_pages_say_now_and_before(tmp_path: Path) -> None:

@@ -99,8 +99,10 @@ def test_pages_are_the_predictors_by_their_service(api: Api) -> None:
 def test_an_api_that_is_away_is_not_seen_and_not_written(api: Api) -> None:
     traffic = _traffic(api)
     api.is_away = True
-    assert traffic.observe() is None
-    assert traffic.pages([STABLE]) is None
+    with pytest.raises(Unreachable):
+        traffic.observe()
+    with pytest.raises(Unreachable):
+        traffic.pages([STABLE])
     with pytest.raises(Unreachable):
         traffic.set_weight(5)
 

@@ -16,7 +16,14 @@ from scripts.local.processes import ROOT, free_ports
 from scripts.rollout.cluster import client
 from scripts.rollout.cluster.client import Cluster
 from scripts.rollout.decision import reasons
-from scripts.rollout.errors import RolloutError, Unreachable
+from scripts.rollout.errors import (
+    ApiError,
+    Conflict,
+    Forbidden,
+    NotFound,
+    RolloutError,
+    Unreachable,
+)
 from scripts.rollout.state.actions import Warmed
 from scripts.rollout.state.observation import Replicas
 from scripts.rollout.traffic.knative import GATEWAYS, KnativeTraffic
@@ -53,6 +60,7 @@ class Recorded(ThreadingHTTPServer):
         self.headers: list[dict[str, str]] = []
         self.sent: list[tuple[str, str, str, Any]] = []
         self.refuses: dict[str, int] = {}
+        self.pages: dict[str, tuple[int, str]] = {}
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
 
@@ -69,6 +77,12 @@ class Handler(BaseHTTPRequestHandler):
         self.server.headers.append(dict(self.headers))
         self.server.sent.append((self.command, self.path, kind, body))
         path = self.path.partition("?")[0]
+        if path in self.server.pages:
+            status, page = self.server.pages[path]
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(page.encode())
+            return
         status = self.server.refuses.get(self.command, 200)
         content = self.server.objects.get(path, {})
         if status == 200 and not content and self.command == "GET":
@@ -222,15 +236,40 @@ def test_a_conflict_is_told_and_tried_again_by_the_loop(
 ) -> None:
     traffic = _traffic(cluster)
     api.refuses["PATCH"] = 409
-    with pytest.raises(Unreachable, match="is refused"):
+    with pytest.raises(Conflict, match="is refused"):
         traffic.set_weight(5)
 
 
 def test_an_api_that_is_away_is_not_seen(api: Recorded, cluster: Cluster) -> None:
     traffic = _traffic(cluster)
     api.refuses["GET"] = 503
-    assert traffic.observe() is None
-    assert traffic.pages([FIRST]) is None
+    with pytest.raises(Unreachable, match="is refused"):
+        traffic.observe()
+    with pytest.raises(Unreachable, match="is refused"):
+        traffic.pages([FIRST])
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(401, Forbidden), (403, Forbidden), (404, NotFound), (422, ApiError)],
+)
+def test_an_answer_that_says_no_is_no_silence_and_keeps_its_sentence(
+    api: Recorded, cluster: Cluster, status: int, kind: type[ApiError]
+) -> None:
+    traffic = _traffic(cluster)
+    api.refuses["GET"] = status
+    with pytest.raises(kind, match=f"GET {SERVING}: {SERVING} is refused") as found:
+        traffic.observe()
+    assert found.value.status == status
+    assert not isinstance(found.value, Unreachable)
+
+
+def test_a_page_of_a_proxy_before_the_api_is_said_by_its_status(
+    api: Recorded, cluster: Cluster
+) -> None:
+    api.pages[SERVING] = (403, "<html>sign in</html>")
+    with pytest.raises(Forbidden, match="HTTP 403 Forbidden"):
+        cluster.get(SERVING)
 
 
 def test_traffic_that_moves_by_time_is_refused(api: Recorded, cluster: Cluster) -> None:
