@@ -17,7 +17,7 @@ LABEL org.opencontainers.image.title="intent-canary" \
       org.opencontainers.image.description="Promotes or rolls back a KServe canary by evidence" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=promoter-packages /packages /packages
-COPY scripts/__init__.py scripts/canary.py scripts/console.py scripts/
+COPY scripts/__init__.py scripts/canary.py scripts/console.py scripts/entry.py scripts/
 COPY scripts/inference scripts/inference
 COPY scripts/rollout scripts/rollout
 RUN PYTHONDONTWRITEBYTECODE= python -m compileall -q scripts

@@ -4,152 +4,107 @@ python -m scripts.infer "my parcel is late" --protocol v2
 python -m scripts.infer --file texts.txt --count 2000 --concurrency 8
 """
 
-import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Annotated, Literal
 
-from rich.table import Table
+import typer
 
-from scripts import console
-from scripts.inference.clients import PROTOCOLS, Answer, Ask, Target, connect
-from scripts.inference.load import Share, Summary, send, summarise
+from scripts.entry import CommandLine, above_zero
 
 URLS = {"grpc": "localhost:8081"}
 URL = "http://localhost:8080"
-SHOWN = 60
+INFER = CommandLine("scripts.infer", failed=2, interrupted="interrupted")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Send the requests; 1 if any failed, 2 if there is nothing to send, 130 on ^C."""
-    options = _parser().parse_args(argv)
-    try:
-        texts = _texts(options)
-    except (OSError, UnicodeDecodeError) as error:
-        console.err.print(f"error: {options.file}: {error}", markup=False)
-        return 2
-    if not texts:
-        console.err.print("error: no text given; as argument, --file, or -")
-        return 2
-    url = options.url or URLS.get(options.protocol, URL)
-    target = Target(url, options.host, options.model)
-    try:
-        answers = ask_all(
-            partial(connect, options.protocol, target),
-            texts,
-            total=options.count or len(texts),
-            rate=options.rps,
-            concurrency=options.concurrency,
-        )
-    except KeyboardInterrupt:
-        console.err.print("interrupted")
-        return 130
+    return INFER.run(arguments)
+
+
+def _positive(value: str | int) -> int:
+    if not str(value).isdecimal() or int(value) < 1:
+        raise typer.BadParameter(f"expected 1 or more, got {value!r}")
+    return int(value)
+
+
+@INFER.verb
+def infer(
+    texts: Annotated[
+        list[str] | None, typer.Argument(help="texts; - reads lines of stdin")
+    ] = None,
+    file: Annotated[Path | None, typer.Option(help="a text a line")] = None,
+    protocol: Literal["v1", "v2", "predict", "grpc"] = "v1",
+    url: Annotated[
+        str | None, typer.Option(help=f"{URL}, for grpc {URLS['grpc']}")
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Host header, as a gateway routes by it")
+    ] = None,
+    model: str = "intent",
+    count: Annotated[
+        int | None, typer.Option(parser=_positive, help="requests; texts in turns")
+    ] = None,
+    rps: Annotated[
+        float | None, typer.Option(parser=above_zero, help="requests a second, at most")
+    ] = None,
+    concurrency: Annotated[int, typer.Option(parser=_positive)] = 1,
+    output: Annotated[Literal["table", "json"], typer.Option("-o")] = "table",
+) -> int:
+    """Ask for predictions."""
+    from scripts import console
+    from scripts.inference import terminal
+    from scripts.inference.clients import Target, connect
+    from scripts.inference.load import summarise
+
+    asked = _texts(texts or [], file)
+    if not asked:
+        raise typer.BadParameter("no text given; as argument, --file, or -")
+    target = Target(url or URLS.get(protocol, URL), host, model)
+    answers = terminal.ask_all(
+        partial(connect, protocol, target),
+        asked,
+        total=count or len(asked),
+        rate=rps,
+        concurrency=concurrency,
+    )
     summary = summarise(answers)
-    if options.output == "json":
+    if output == "json":
         content = (
             asdict(summary)
-            if options.count
+            if count
             else {"answers": [asdict(answer) for answer in answers]}
         )
         print(json.dumps(content, indent=2, ensure_ascii=False))
-    elif options.count:
-        print_summary(summary)
+    elif count:
+        terminal.print_summary(summary)
     else:
-        console.table(_table(answers))
+        console.table(terminal.table(answers))
     for reason in sorted({answer.error for answer in answers if answer.error}):
         console.err.print(f"error: {reason}", markup=False)
     return 1 if summary.failed else 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.infer", description="Ask for predictions."
-    )
-    parser.add_argument("texts", nargs="*", help="texts; - reads lines of stdin")
-    parser.add_argument("--file", type=Path, help="a text a line")
-    parser.add_argument("--protocol", choices=PROTOCOLS, default="v1")
-    parser.add_argument("--url", help=f"{URL}, for grpc {URLS['grpc']}")
-    parser.add_argument("--host", help="Host header, as a gateway routes by it")
-    parser.add_argument("--model", default="intent")
-    parser.add_argument("--count", type=_positive, help="requests; texts in turns")
-    parser.add_argument("--rps", type=float, help="requests a second, at most")
-    parser.add_argument("--concurrency", type=_positive, default=1)
-    parser.add_argument("-o", dest="output", choices=("table", "json"), default="table")
-    return parser
+def _texts(given: list[str], file: Path | None) -> list[str]:
+    found: list[str] = []
+    for text in given:
+        found += _lines("-") if text == "-" else [text]
+    if file is not None:
+        found += _lines(file)
+    return [text for text in found if text.strip()]
 
 
-def _positive(value: str) -> int:
-    if not value.isdecimal() or int(value) < 1:
-        raise argparse.ArgumentTypeError(f"expected 1 or more, got {value!r}")
-    return int(value)
-
-
-def _texts(options: argparse.Namespace) -> list[str]:
-    texts: list[str] = []
-    for text in options.texts:
-        texts += sys.stdin.read().splitlines() if text == "-" else [text]
-    if options.file is not None:
-        texts += options.file.read_text(encoding="utf-8").splitlines()
-    return [text for text in texts if text.strip()]
-
-
-def ask_all(
-    connection: Callable[[], Ask],
-    texts: Sequence[str],
-    *,
-    total: int,
-    rate: float | None,
-    concurrency: int,
-) -> list[Answer]:
-    """Send `total` requests with a bar on a terminal; arguments as `load.send` has."""
-    with console.progress() as progress:
-        task = progress.add_task("requests", total=total)
-        return send(
-            connection,
-            texts,
-            total=total,
-            rate=rate,
-            concurrency=concurrency,
-            on_answer=lambda _: progress.advance(task),
-        )
-
-
-def _table(answers: Sequence[Answer]) -> Table:
-    table = Table("TEXT", "LABEL", "CONFIDENCE", "VERSION", "REVISION", "MS", box=None)
-    for answer in answers:
-        table.add_row(
-            answer.text[:SHOWN],
-            answer.label or answer.code,
-            f"{answer.confidence:.3f}",
-            answer.version,
-            answer.revision,
-            f"{answer.latency_ms:.1f}",
-        )
-    return table
-
-
-def print_summary(summary: Summary, wanted: dict[str, int] | None = None) -> None:
-    """Print the split, beside the wanted percents where they are known."""
-    table = Table("REVISION", "ANSWERS", "SHARE", "95 % INTERVAL", box=None)
-    if wanted is not None:
-        table.add_column("WANTED")
-    for share in summary.split:
-        row = [share.revision, str(share.answers), f"{share.share:.1%}", _range(share)]
-        if wanted is not None:
-            row.append(f"{wanted.get(share.revision, 0)}%")
-        table.add_row(*row)
-    console.table(table)
-    codes = ", ".join(f"{code}: {n}" for code, n in sorted(summary.codes.items()))
-    times = ", ".join(f"{name} {ms:.1f}" for name, ms in summary.latency_ms.items())
-    console.out.print(f"{summary.requests} requests, codes {codes}")
-    console.out.print(f"latency in ms: {times}")
-
-
-def _range(share: Share) -> str:
-    return f"{share.low:.1%} - {share.high:.1%}"
+def _lines(file: str | Path) -> list[str]:
+    try:
+        if file == "-":
+            return sys.stdin.read().splitlines()
+        return Path(file).read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise typer.BadParameter(f"{file}: expected UTF-8 text") from error
 
 
 if __name__ == "__main__":

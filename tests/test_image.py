@@ -24,8 +24,10 @@ def copied(stage: str) -> list[str]:
 
 def test_only_what_it_runs_its_packages_and_one_model_get_in() -> None:
     assert copied(STAGES["predictor"]) == ["predictor", "models/${MODEL}"]
-    scripts = ("__init__.py", "canary.py", "console.py", "inference", "rollout")
-    assert copied(STAGES["promoter"]) == [f"scripts/{name}" for name in scripts]
+    scripts = ("__init__.py", "canary.py", "console.py", "entry.py")
+    folders = ("inference", "rollout")
+    named = [f"scripts/{name}" for name in (*scripts, *folders)]
+    assert copied(STAGES["promoter"]) == named
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     assert ignored[0] == "*"
     allowed = {line[1:].rstrip("/") for line in ignored if line.startswith("!")}

@@ -143,9 +143,7 @@ def test_texts_come_from_arguments_files_and_standard_input(
 ) -> None:
     (tmp_path / "texts").write_text("two\n\nthree\n")
     monkeypatch.setattr("sys.stdin", io.StringIO("one\n"))
-    arguments = ["-", "--file", str(tmp_path / "texts")]
-    options = infer._parser().parse_args(arguments)
-    assert infer._texts(options) == ["one", "two", "three"]
+    assert infer._texts(["-"], tmp_path / "texts") == ["one", "two", "three"]
 
 
 def test_a_failed_answer_is_exit_1_and_says_why(server: Predictor) -> None:
@@ -171,7 +169,10 @@ def test_nobody_there_is_one_line(protocol: str) -> None:
         (("--file", "no such file"), "no such file"),
         (("hi", "--file", "no such file"), "no such file"),
         (("hi", "--count", "0"), "expected 1 or more"),
-        (("hi", "--protocol", "soap"), "invalid choice"),
+        (("hi", "--protocol", "soap"), "'soap' is not one of 'v1', 'v2'"),
+        (("hi", "--rps", "0"), "Invalid value for '--rps': expected a number above 0"),
+        (("--file", "."), "Is a directory"),
+        (("--file", "models/v1/intent_model.pkl"), "expected UTF-8 text"),
     ],
 )
 def test_wrong_arguments_are_exit_2(args: tuple[str, ...], message: str) -> None:

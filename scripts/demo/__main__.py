@@ -13,9 +13,9 @@ from functools import partial
 from scripts import console
 from scripts.demo import rollout
 from scripts.demo.rollout import FOLDER
-from scripts.infer import ask_all, print_summary
 from scripts.inference.clients import Target, connect
 from scripts.inference.load import summarise
+from scripts.inference.terminal import ask_all, print_summary
 from scripts.local import processes
 from scripts.local.__main__ import main as local
 from scripts.local.store import Store
@@ -40,6 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.demo")
     parser.add_argument("--port", type=int, default=8080, help="the gateway's port")
     options = parser.parse_args(argv)
+    os.chdir(processes.ROOT)
     os.chdir(processes.ROOT)  # the manifests' relative paths begin there
     if processes.find(FOLDER):
         console.out.print("ending what an earlier demo left running")

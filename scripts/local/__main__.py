@@ -3,23 +3,24 @@
 python -m scripts.local apply -f manifests/isvc-v1.yaml
 """
 
-import argparse
 import json
 import shutil
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import typer
 import yaml
 
 from scripts import console
+from scripts.entry import CommandLine
 from scripts.local import manifest, processes, status, tables
 from scripts.local.errors import LocalError, NotRunning, PortTaken
 from scripts.local.store import Store
-from scripts.local.supervisor import SUPERVISOR, is_running
 
 START_S = 20.0
 GRACE_S = 15.0
@@ -29,89 +30,160 @@ PORT = 8080
 PREDICTOR = ("kserve", "sklearn")
 
 
-def main(argv: list[str] | None = None) -> int:
+COMMANDS = CommandLine(
+    "scripts.local",
+    fault=LocalError,
+    failed=1,
+    interrupted="interrupted; what was applied goes on in the background",
+    told="InferenceServices on this machine, with kubectl's verbs.",
+)
+Namespace = Annotated[str, typer.Option("-n", help="of the InferenceService")]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 1 and one line on standard error where it fails, 130 on ^C."""
-    options = _parser().parse_args(argv)
-    try:
-        return int(options.run(Store(options.dir), options))
-    except (LocalError, OSError) as error:
-        console.err.print(f"error: {error}", markup=False)
-        return 1
-    except KeyboardInterrupt:
-        console.err.print("interrupted; what was applied goes on in the background")
-        return 130
+    return COMMANDS.run(arguments)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m scripts.local")
-    parser.add_argument(
-        "--dir", type=Path, default=FOLDER, help="state folder (./.local)"
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+@COMMANDS.app.callback()
+def _in(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Option("--dir", help="state folder")] = FOLDER,
+) -> None:
+    context.obj = Store(folder)
 
-    apply = commands.add_parser("apply", help="create or change InferenceServices")
-    apply.add_argument(
-        "-f", dest="files", type=Path, nargs="+", action="extend", required=True
-    )
-    apply.add_argument("--port", type=int, help=f"the gateway's port ({PORT})")
-    apply.add_argument(
-        "--timeout", type=float, default=120, help="seconds to wait for Ready; 0: none"
-    )
-    apply.set_defaults(run=_apply)
 
-    get = commands.add_parser("get", help="show InferenceServices")
-    get.add_argument("name", nargs="?")
-    get.add_argument("-n", dest="namespace", default="default")
-    get.add_argument("-o", dest="output", choices=("json", "yaml", "wide"))
-    get.set_defaults(run=_get)
+@COMMANDS.verb
+def apply(
+    context: typer.Context,
+    files: Annotated[list[Path], typer.Option("-f", help="manifests")],
+    more: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, help=f"the gateway's port ({PORT})")
+    ] = None,
+    timeout: Annotated[
+        float, typer.Option(min=0, help="seconds to wait for Ready; 0: none")
+    ] = 120,
+) -> int:
+    """Create or change InferenceServices."""
+    store = context.ensure_object(Store)
+    documents = manifest.read([*files, *(more or ())])
+    _check_installed()
+    _supervise(store, port)
+    for document in documents:
+        verb = store.apply(document)
+        name = document["metadata"]["name"]
+        console.out.print(f"inferenceservice.serving.kserve.io/{name} {verb}")
+    if timeout:
+        for document in documents:
+            _wait(store, manifest.key(document), timeout)
+    return 0
 
-    logs = commands.add_parser("logs", help="what the predictors wrote")
-    logs.add_argument("name", help="an InferenceService, a revision, or envoy")
-    logs.add_argument("-n", dest="namespace", default="default")
-    logs.set_defaults(run=_logs)
 
-    patch = commands.add_parser("patch", help="set or remove canaryTrafficPercent")
-    patch.add_argument("name")
-    patch.add_argument("-n", dest="namespace", default="default")
-    patch.add_argument(
-        "--percent",
-        type=_percent,
-        required=True,
-        help="0 rolls back; none removes the field, and that promotes",
-    )
-    patch.set_defaults(run=_patch)
+@COMMANDS.verb
+def get(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="all, if none is named")] = None,
+    namespace: Namespace = "default",
+    output: Annotated[
+        Literal["json", "yaml", "wide"] | None, typer.Option("-o", help="than a table")
+    ] = None,
+) -> int:
+    """Show InferenceServices."""
+    store = context.ensure_object(Store)
+    _check_applied(store)
+    _supervise(store, None)
+    found = [
+        document | {"status": store.status(manifest.key(document))}
+        for document in store.objects()
+        if name in (None, document["metadata"]["name"])
+        and manifest.namespace(document) == namespace
+    ]
+    if name and not found:
+        raise NotRunning(f"InferenceService {name} not found")
+    content: Any = found[0] if name else {"kind": "List", "items": found}
+    match output:
+        case "json":
+            print(json.dumps(content, indent=2))
+        case "yaml":
+            print(yaml.safe_dump(content, sort_keys=False), end="")
+        case _:
+            console.table(tables.services(found))
+            if output == "wide":
+                console.table(tables.revisions(store, found))
+    return 0
 
-    down = commands.add_parser("down", help="end every process, remove the state")
-    down.set_defaults(run=_down)
-    return parser
+
+@COMMANDS.verb
+def logs(
+    context: typer.Context,
+    name: Annotated[
+        str, typer.Argument(help="an InferenceService, a revision, or envoy")
+    ],
+    namespace: Namespace = "default",
+) -> int:
+    """Print what the predictors wrote."""
+    store = context.ensure_object(Store)
+    whole = f"{namespace}.{name}"
+    candidates = [store.logs / f"{stem}.log" for stem in (name, whole)]
+    paths = [path for path in candidates if path.exists()]
+    paths = paths or sorted(store.logs.glob(f"{whole}-predictor-*.log"))
+    if not paths:
+        raise NotRunning(f"no logs of {name} in {store.logs}")
+    for path in paths:
+        print(path.read_text(encoding="utf-8", errors="replace"), end="")
+    return 0
+
+
+@COMMANDS.verb
+def patch(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="an InferenceService")],
+    percent: Annotated[
+        str,
+        typer.Option(help="0 rolls back; none removes the field, and that promotes"),
+    ],
+    namespace: Namespace = "default",
+) -> int:
+    """Set or remove canaryTrafficPercent."""
+    store, wanted = context.ensure_object(Store), _percent(percent)
+    _check_applied(store)
+    verb = store.patch_percent(f"{namespace}.{name}", wanted)
+    _supervise(store, None)
+    console.out.print(f"inferenceservice.serving.kserve.io/{name} {verb}")
+    return 0
 
 
 def _percent(value: str) -> int | None:
     if value == "none":
         return None
     if not value.isdecimal() or int(value) > 100:
-        raise argparse.ArgumentTypeError(
-            f"expected an integer from 0 to 100, or none; got {value!r}"
+        raise typer.BadParameter(
+            f"expected an integer from 0 to 100, or none; got {value!r}",
+            param_hint="--percent",
         )
     return int(value)
 
 
-def _apply(store: Store, options: argparse.Namespace) -> int:
-    documents = manifest.read(options.files)
-    _check_installed()
-    _supervise(store, options.port)
-    for document in documents:
-        verb = store.apply(document)
-        name = document["metadata"]["name"]
-        console.out.print(f"inferenceservice.serving.kserve.io/{name} {verb}")
-    if options.timeout:
-        for document in documents:
-            _wait(store, manifest.key(document), options.timeout)
+@COMMANDS.verb
+def down(context: typer.Context) -> int:
+    """End every process, remove the state."""
+    from scripts.local.supervisor import SUPERVISOR
+
+    store = context.ensure_object(Store)
+    children = processes.find(store.folder)
+    processes.end([c for c in children if c.role == SUPERVISOR], GRACE_S)
+    processes.end(processes.find(store.folder), GRACE_S)
+    if store.gateway_port() is not None:
+        shutil.rmtree(store.folder)
+    console.out.print(f"ended {len(children)} processes")
     return 0
 
 
 def _supervise(store: Store, port: int | None) -> None:
     """Have a supervisor running; it adopts what one before it left."""
+    from scripts.local.supervisor import SUPERVISOR, is_running
+
     known = store.gateway_port()
     if is_running(store):
         if port is not None and port != known:
@@ -186,62 +258,6 @@ def _newest_log(store: Store, key: str) -> Path:
 def _check_applied(store: Store) -> None:
     if store.gateway_port() is None:
         raise NotRunning("nothing was applied here; start with: apply -f FILE")
-
-
-def _get(store: Store, options: argparse.Namespace) -> int:
-    _check_applied(store)
-    _supervise(store, None)
-    found = [
-        document | {"status": store.status(manifest.key(document))}
-        for document in store.objects()
-        if options.name in (None, document["metadata"]["name"])
-        and manifest.namespace(document) == options.namespace
-    ]
-    if options.name and not found:
-        raise NotRunning(f"InferenceService {options.name} not found")
-    content: Any = found[0] if options.name else {"kind": "List", "items": found}
-    match options.output:
-        case "json":
-            print(json.dumps(content, indent=2))
-        case "yaml":
-            print(yaml.safe_dump(content, sort_keys=False), end="")
-        case _:
-            console.table(tables.services(found))
-            if options.output == "wide":
-                console.table(tables.revisions(store, found))
-    return 0
-
-
-def _logs(store: Store, options: argparse.Namespace) -> int:
-    name = f"{options.namespace}.{options.name}"
-    candidates = [store.logs / f"{stem}.log" for stem in (options.name, name)]
-    paths = [path for path in candidates if path.exists()]
-    paths = paths or sorted(store.logs.glob(f"{name}-predictor-*.log"))
-    if not paths:
-        raise NotRunning(f"no logs of {options.name} in {store.logs}")
-    for path in paths:
-        print(path.read_text(encoding="utf-8", errors="replace"), end="")
-    return 0
-
-
-def _patch(store: Store, options: argparse.Namespace) -> int:
-    _check_applied(store)
-    key = f"{options.namespace}.{options.name}"
-    verb = store.patch_percent(key, options.percent)
-    _supervise(store, None)
-    console.out.print(f"inferenceservice.serving.kserve.io/{options.name} {verb}")
-    return 0
-
-
-def _down(store: Store, options: argparse.Namespace) -> int:
-    del options
-    children = processes.find(store.folder)
-    processes.end([c for c in children if c.role == SUPERVISOR], GRACE_S)
-    processes.end(processes.find(store.folder), GRACE_S)
-    if store.gateway_port() is not None:
-        shutil.rmtree(store.folder)
-    console.out.print(f"ended {len(children)} processes")
-    return 0
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ from scripts.local.processes import ROOT
 SETTLE_S = 60.0
 HOST = "intent-predictor.default.example.com"
 
+POLICY_VERBS = ("run", "plan", "lint", "replay", "report")
+
 Object = dict[str, Any]
 
 
@@ -102,9 +104,11 @@ class Local:
         return dict(json.loads(printed)["status"])
 
     def flags(self, verb: str) -> list[str]:
-        """The state folder, for every verb."""
-        del verb
-        return ["--dir", str(self.folder)]
+        """The state folder, and that no cluster is to be asked about a name."""
+        folder = ["--dir", str(self.folder)]
+        if verb in POLICY_VERBS:
+            return folder
+        return [*folder, "--local"]
 
     def ask(self, host: str) -> requests.Response:
         """Ask the gateway in the name of `host`."""

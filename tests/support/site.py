@@ -13,6 +13,7 @@ import requests
 import yaml
 
 from scripts.rollout.cluster.client import Cluster, service_path
+from tests.support.backends import POLICY_VERBS
 
 INGRESS = os.environ.get("INGRESS", "http://127.0.0.1:8080")
 DOMAIN = os.environ.get("DOMAIN", "example.com")
@@ -85,7 +86,7 @@ class Site:
     def flags(self, verb: str) -> list[str]:
         """The namespace, for verbs that have no policy to name it."""
         folder = ["--dir", str(self.folder)]
-        if verb in ("run", "plan", "lint", "replay", "report"):
+        if verb in POLICY_VERBS:
             return folder
         return [*folder, "--cluster", "-n", self.namespace]
 

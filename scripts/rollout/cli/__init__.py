@@ -1,1 +1,1 @@
-"""One module a verb of `python -m scripts.canary`; each has `run(options)`."""
+"""The command line of rollouts: a module a kind of verb, the options of all in app."""

@@ -1,12 +1,10 @@
 """`feedback`: true labels by request id, for the promoter to compare with."""
 
-import argparse
 import csv
 import json
 from collections.abc import Iterator
 
-from scripts.rollout.cli import target
-from scripts.rollout.cli.output import emit, lines_of
+from scripts.rollout.cli.options import Common, Named, emit, find, policy_of, text_of
 from scripts.rollout.errors import Exit, RolloutError
 from scripts.rollout.shadow.pairs import FEEDBACK
 from scripts.rollout.state.actions import Request
@@ -16,14 +14,13 @@ MOST_ROWS = 2000
 COLUMNS = ["id", "label"]
 
 
-def run(options: argparse.Namespace) -> Exit:
+def feedback(named: Named, file: str, common: Common) -> Exit:
     """Leave what says which arm is better; say what became of every row."""
-    labels = list(_rows(lines_of(options.file), options.file))
-    journal = target.journal(options)
-    saved = target.loaded(journal)
+    labels = list(_rows(text_of(file).splitlines(), file))
+    journal, saved = find(named, common)
     if saved.state.is_over:
         raise RolloutError(f"{saved.state.canary}: {saved.state.phase} already")
-    if not any(metric.feedback for metric in target.policy(saved).metrics):
+    if not any(metric.feedback for metric in policy_of(saved).metrics):
         raise RolloutError("no metric of this rollout's policy has feedback: label")
     known = {name: label for name, label in labels if name in saved.apart}
     for start in range(0, len(known), MOST_ROWS):
@@ -36,7 +33,7 @@ def run(options: argparse.Namespace) -> Exit:
         "waited for (both answered alike, counted already, not shadowed, or too late)"
     )
     found = {"rows": len(labels), "used": len(known), "repeated": repeated}
-    emit(options, {**found, "notWaitedFor": rest}, said)
+    emit(common.output, {**found, "notWaitedFor": rest}, said)
     return Exit.PROMOTED
 
 

@@ -1,7 +1,6 @@
 """What `plan` does: looks at the stable, or is told, and says what to expect."""
 
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,9 +38,9 @@ def given(policy: Policy, rps: float, bad: dict[str, float]) -> Traffic:
     return Traffic(rps, np.array(shares), phis, policy.pairs_rps(rps))
 
 
-def seen(folder: Path, policy: Policy, seconds: float) -> Traffic:
+def seen(place: Place, policy: Policy, seconds: float) -> Traffic:
     """Traffic as the stable has it for some seconds. Raises RemoteError."""
-    chosen = wiring.traffic(Place(folder), policy)
+    chosen = wiring.traffic(place, policy)
     view, source = chosen.observe(), wiring.metrics(policy, chosen)
     if not view.rolledout:
         raise Unreachable("nothing is rolled out yet")

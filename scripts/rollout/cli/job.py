@@ -1,24 +1,23 @@
 """`run --in-cluster`: the same rollout, by a Job of the shipped manifest."""
 
-import argparse
 from importlib import resources
 
 import yaml
 
-from scripts.rollout.cli.output import emit
+from scripts.rollout.cli.options import Common, emit
 from scripts.rollout.cluster.client import Cluster, Object
 from scripts.rollout.errors import Exit, RolloutError
 from scripts.rollout.policy.policy import Policy
 
 
-def start(options: argparse.Namespace, policy: Policy, text: str) -> Exit:
+def start(policy: Policy, text: str, image: str | None, common: Common) -> Exit:
     """Leave the policy in a ConfigMap and create the Job; do not wait for it."""
-    if not policy.backend.journal == "configmap":
+    if policy.backend.journal != "configmap":
         raise RolloutError("target.backend: local is this machine, not a cluster")
-    cluster, target = Cluster.here(), policy.target
+    cluster, target = Cluster.of(common.context), policy.target
     name = f"{target.name}-rollout"
     _keep(cluster, target.namespace, f"{name}-policy", text)
-    job = _job(name, options.image)
+    job = _job(name, image)
     jobs = f"/apis/batch/v1/namespaces/{target.namespace}/jobs"
     created = cluster.create(jobs, job)["metadata"]["name"]
     where = f"-n {target.namespace}"
@@ -27,7 +26,7 @@ def start(options: argparse.Namespace, policy: Policy, text: str) -> Exit:
         f"  kubectl {where} logs -f job/{created}",
         f"  python -m scripts.canary status {where} --cluster {target.name}",
     ]
-    emit(options, {"job": created}, "\n".join(said))
+    emit(common.output, {"job": created}, "\n".join(said))
     return Exit.PROMOTED
 
 

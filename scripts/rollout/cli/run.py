@@ -1,12 +1,12 @@
 """`run`: take the canary through its rollout."""
 
-import argparse
 import signal
 from contextlib import ExitStack
+from pathlib import Path
 
 from scripts.rollout import text, wiring
 from scripts.rollout.cli import job
-from scripts.rollout.cli.output import emit
+from scripts.rollout.cli.options import Common, Format, Rollout, emit, text_of
 from scripts.rollout.errors import Exit, RolloutError
 from scripts.rollout.journal.entries import so_far
 from scripts.rollout.loop.runner import Runner
@@ -14,65 +14,64 @@ from scripts.rollout.policy import reader
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.actions import Consult, SetPercent, WarmUp
 from scripts.rollout.traffic import manifest
-from scripts.rollout.traffic.port import Place
 
 
-def run(options: argparse.Namespace) -> Exit:
+def run(rollout: Rollout, common: Common) -> Exit:
     """Until there is a verdict; once; or only in words."""
-    policy, written = reader.read(options.file), options.file.read_text("utf-8")
-    if options.in_cluster:
-        return job.start(options, policy, written)
-    kept = wiring.journal_of(Place(options.dir), policy)
-    quiet = bool(options.output)
+    content = text_of(rollout.file)
+    policy = reader.parse(content, str(rollout.file))
+    if rollout.in_cluster:
+        return job.start(policy, content, rollout.image, common)
+    kept = wiring.journal_of(common.place, policy)
     world = wiring.world(
-        Place(options.dir),
+        common.place,
         policy,
         kept,
-        is_quiet=quiet,
-        copy=options.journal,
-        has_pairs=not options.dry_run,
+        is_quiet=common.output is not None,
+        copy=rollout.journal,
+        has_pairs=not rollout.dry_run,
     )
-    runner = Runner(policy, written, world)
-    if options.dry_run:
-        return _rehearse(options, runner)
+    runner = Runner(policy, content, world)
+    if rollout.dry_run:
+        return _rehearse(runner, common.output)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    _without_percent(options, policy)
+    _without_percent(rollout.manifest, policy)
     with ExitStack() as until_then, kept.lock():
         for source in world.pair_sources:
             until_then.callback(source.close)
-        code = runner.run(once=options.once)
+        code = runner.run(once=rollout.once)
     if code is Exit.PROMOTED:
-        world.say(_close_the_trap(options, policy))
-    emit(options, {"verdict": code.name, "exitCode": int(code)}, text.verdict(code))
+        world.say(_close_the_trap(rollout.manifest, policy))
+    ended = {"verdict": code.name, "exitCode": int(code)}
+    emit(common.output, ended, text.verdict(code))
     return code
 
 
-def _without_percent(options: argparse.Namespace, policy: Policy) -> str:
+def _without_percent(file: Path | None, policy: Policy) -> str:
     """The manifest as it is to be after the promotion, "" where none was named."""
-    if options.write_manifest is None:
+    if file is None:
         return ""
     if not policy.backend.manifest_field:
         raise RolloutError(
             f"--write-manifest: with target.backend {policy.target.backend} no field "
             f"is to be removed; {policy.backend.after_promotion}"
         )
-    written = options.write_manifest.read_text(encoding="utf-8")
     try:
-        return manifest.without_percent(written, policy.target.name)
+        return manifest.without_percent(text_of(file), policy.target.name)
     except RolloutError as error:
-        raise RolloutError(f"{options.write_manifest}: {error}") from error
+        raise RolloutError(f"{file}: {error}") from error
 
 
-def _close_the_trap(options: argparse.Namespace, policy: Policy) -> str:
+def _close_the_trap(file: Path | None, policy: Policy) -> str:
     """Applied again with its percent, a promoted version would lose the rest."""
-    changed = _without_percent(options, policy)
-    if not changed:
+    changed = _without_percent(file, policy)
+    if file is None:
         return policy.backend.after_promotion
-    options.write_manifest.write_text(changed, encoding="utf-8")
-    return f"{options.write_manifest}: {policy.backend.manifest_field} is gone"
+    file.write_text(changed, encoding="utf-8")
+    return f"{file}: {policy.backend.manifest_field} is gone"
 
 
-def _rehearse(options: argparse.Namespace, runner: Runner) -> Exit:
+def _rehearse(runner: Runner, output: Format | None) -> Exit:
     decision = runner.rehearse()
     would = [note.text for note in decision.notes]
     for action in decision.actions:
@@ -84,6 +83,6 @@ def _rehearse(options: argparse.Namespace, runner: Runner) -> Exit:
             case Consult(hook, weight):
                 would.append(f"hook {hook} asked about {weight} %")
     would = would or ["nothing now"]
-    emit(options, {"would": would}, "\n".join(f"would: {each}" for each in would))
+    emit(output, {"would": would}, "\n".join(f"would: {each}" for each in would))
     state = decision.state
     return so_far(state) if state.verdict is None else state.verdict

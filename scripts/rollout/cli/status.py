@@ -1,31 +1,84 @@
-"""`status`: where a rollout is; with --wait, its verdict."""
+"""`status`, `watch` and `explain`: where a rollout is, how it goes, why it waits."""
 
-import argparse
 import time
+from collections.abc import Iterator
 
-from scripts.rollout.cli import target
-from scripts.rollout.cli.output import emit
-from scripts.rollout.errors import Exit
+from rich.console import Group
+from rich.live import Live
+
+from scripts import console
+from scripts.rollout.cli.options import Common, Named, emit, find, policy_of
+from scripts.rollout.errors import Exit, RolloutError
 from scripts.rollout.journal.entries import so_far
-from scripts.rollout.report import summary, tables
+from scripts.rollout.journal.port import SharedJournal
+from scripts.rollout.journal.saved import Saved
+from scripts.rollout.report import live, summary, tables
 
 POLL_S = 0.2  # how late `--wait` notices a verdict
+WATCH_S = 0.5  # sooner than a person sees, seldom enough for a cluster
 
 
-def run(options: argparse.Namespace) -> Exit:
-    """One line of state, and why it ended where it has."""
-    journal = target.journal(options)
-    saved, deadline = target.loaded(journal), time.monotonic() + options.timeout
-    while options.wait and saved.state.verdict is None and time.monotonic() < deadline:
+def status(
+    named: Named, is_waiting: bool, timeout_s: float | None, common: Common
+) -> Exit:
+    """One line of state, and why it ended where it has; its verdict, if waited for."""
+    journal, saved = find(named, common)
+    deadline = time.monotonic() + (timeout_s or float("inf"))
+    while is_waiting and saved.state.verdict is None and time.monotonic() < deadline:
         time.sleep(POLL_S)
-        saved = target.loaded(journal)
-    found = summary.summary(target.policy(saved), saved)
-    emit(
-        options,
-        found,
-        "\n".join(filter(None, [tables.headline(found), found["reason"]])),
-    )
-    if not options.wait:
+        saved = _loaded(journal)
+    found = summary.summary(policy_of(saved), saved)
+    lines = tables.headline(found), found["reason"]
+    emit(common.output, found, "\n".join(filter(None, lines)))
+    if not is_waiting:
         return Exit.PROMOTED
     verdict = saved.state.verdict
     return so_far(saved.state) if verdict is None else verdict
+
+
+def explain(named: Named, common: Common) -> Exit:
+    """Both arms, the evidence either way, and what is missing."""
+    _, saved = find(named, common)
+    found = summary.summary(policy_of(saved), saved)
+    emit(common.output, found, tables.headline(found))
+    if not common.output:
+        console.table(tables.evidence(found))
+        for row in found["metrics"]:
+            size, source = row["phi"], row["phi_source"]
+            print(f"{row['metric']}: outcomes in clusters of {size:.0f} ({source})")
+        waits = [f"waits for: {each}" for each in found["waitingFor"]]
+        print("\n".join(waits or [found["reason"]]))
+    return Exit.PROMOTED
+
+
+def watch(named: Named, common: Common) -> Exit:
+    """Until it has a verdict; a picture a decision where this is no terminal."""
+    journal, _ = find(named, common)
+    if console.out.is_terminal:
+        with Live(console=console.out, auto_refresh=False) as terminal:
+            for picture, _ in _pictures(journal):
+                terminal.update(picture, refresh=True)
+        return Exit.PROMOTED
+    before: list[str] | None = None
+    for picture, notes in _pictures(journal):
+        if notes != before:
+            console.out.print(picture, crop=False)
+        before = notes
+    return Exit.PROMOTED
+
+
+def _pictures(journal: SharedJournal) -> Iterator[tuple[Group, list[str]]]:
+    while True:
+        saved = _loaded(journal)
+        notes = live.decisions(journal.tail())
+        yield live.frame(summary.summary(policy_of(saved), saved), notes), notes
+        if saved.state.verdict is not None:
+            return
+        time.sleep(WATCH_S)
+
+
+def _loaded(journal: SharedJournal) -> Saved:
+    saved = journal.load()
+    if saved is None:
+        raise RolloutError(f"the rollout of {journal.name} in {journal} is gone")
+    return saved

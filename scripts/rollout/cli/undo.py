@@ -1,30 +1,26 @@
 """`undo`: after a promotion, back to the revision before."""
 
-import argparse
 import time
 from dataclasses import replace
 
 from scripts.rollout import wiring
-from scripts.rollout.cli import target
-from scripts.rollout.cli.output import emit
+from scripts.rollout.cli.options import Common, Named, emit, find, policy_of
 from scripts.rollout.decision import reasons
 from scripts.rollout.errors import Exit, RemoteError, RolloutError
 from scripts.rollout.loop import observe
 from scripts.rollout.state.observation import View
 from scripts.rollout.state.state import FULL, Phase
-from scripts.rollout.traffic.port import Place
 
 POLL_S = 0.2  # a weight comes into force within seconds
 
 
-def run(options: argparse.Namespace) -> Exit:
+def undo(named: Named, common: Common, reason: str) -> Exit:
     """Set 0 and see the old revision with all traffic; 50 where that cannot be seen."""
-    journal = target.journal(options)
-    saved = target.loaded(journal)
-    state, policy = saved.state, target.policy(saved)
+    journal, saved = find(named, common)
+    state, policy = saved.state, policy_of(saved)
     if state.phase is not Phase.PROMOTED:
         raise RolloutError(f"nothing to undo: {state.canary} is {state.phase}")
-    traffic = wiring.traffic(Place(options.dir), policy)
+    traffic = wiring.traffic(common.place, policy)
     with journal.lock():
         journal.load(repair=True)
         view = observe.view(traffic)
@@ -39,17 +35,18 @@ def run(options: argparse.Namespace) -> Exit:
                 seen = f"nothing: {view}"
                 if isinstance(view, View):
                     seen = reasons.traffic(view)
-                emit(options, {"undone": None, "seen": seen}, f"NOT VERIFIED: {seen}")
+                unseen = {"undone": None, "seen": seen}
+                emit(common.output, unseen, f"NOT VERIFIED: {seen}")
                 return Exit.UNVERIFIED
             time.sleep(POLL_S)
             view = observe.view(traffic)
-        reason = f"undone by a person: {options.reason}".removesuffix(": ")
+        reason = f"undone by a person: {reason}".removesuffix(": ")
         undone = state.changed(
             phase=Phase.ABORTED, verdict=Exit.ABORTED, reason=reason, weight=0
         )
         body = {"reason": reason, "routed": dict(view.routed)}
-        heard = wiring.broadcast(Place(options.dir), policy, journal, None, print)
+        heard = wiring.broadcast(common.place, policy, journal, None, print)
         heard.commit(replace(saved, state=undone), "undo", body)
     content = {"undone": state.canary, "stable": state.stable}
-    emit(options, content, f"{state.stable} has all traffic again")
+    emit(common.output, content, f"{state.stable} has all traffic again")
     return Exit.PROMOTED

@@ -41,12 +41,19 @@ class Cluster:
     """One API server."""
 
     def __init__(
-        self, server: str, http: urllib3.PoolManager, *, is_inside: bool = False
+        self,
+        server: str,
+        http: urllib3.PoolManager,
+        *,
+        namespace: str = "default",
+        is_inside: bool = False,
     ) -> None:
         """Ask `server` over `http`, which knows how to be trusted.
 
+        `namespace`: where objects are that nobody says the namespace of.
         `is_inside`: pods can be asked directly, past the API server.
         """
+        self.namespace = namespace
         self.server = server.rstrip("/")
         self.http = http
         self.is_inside = is_inside
@@ -91,7 +98,7 @@ class Cluster:
             cert_file=_file(user, "client-certificate"),
             key_file=_file(user, "client-key"),
         )
-        return cls(server, http)
+        return cls(server, http, namespace=context.get("namespace") or "default")
 
     def get(self, path: str) -> Object:
         """An object or list. Raises RemoteError."""

@@ -41,8 +41,8 @@ class FileJournal:
         return cls(folder.resolve() / "rollouts" / key)
 
     def __str__(self) -> str:
-        """The folder, and the option that looks on a cluster instead."""
-        return f"{self.folder}; for one on a cluster add --cluster"
+        """The folder of its files."""
+        return str(self.folder)
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -42,7 +42,7 @@ def policy(tmp_path: Path) -> str:
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help(verb: str, capsys: Captured) -> None:
     assert _main(verb, "--help") == 0
-    assert "usage: python -m scripts.canary" in capsys.readouterr().out
+    assert "Usage: python -m scripts.canary" in capsys.readouterr().out
 
 
 def test_help_names_every_exit_code(capsys: Captured) -> None:

@@ -1,30 +1,44 @@
-"""`plan`: choose steps from the traffic, say how long they will take."""
+"""`lint` and `plan`: check a policy file, say what to expect of it."""
 
-import argparse
+from pathlib import Path
 from typing import Any
 
 from scripts import console
 from scripts.rollout import text
 from scripts.rollout.cli import forecast
-from scripts.rollout.cli.output import emit
+from scripts.rollout.cli.options import Common, Format, emit
 from scripts.rollout.errors import Exit, PolicyError
 from scripts.rollout.policy import reader
 from scripts.rollout.report import tables
 
 
-def run(options: argparse.Namespace) -> Exit:
+def lint(file: Path, output: Format | None) -> Exit:
+    """Say every fault at once, or what the whole policy is, defaults and all."""
+    policy = reader.read(file)
+    content = policy.model_dump(mode="json", by_alias=True)
+    emit(output, content, f"{file}: nothing to complain about")
+    return Exit.PROMOTED
+
+
+def plan(
+    file: Path,
+    seconds: float,
+    rps: float | None,
+    bad: dict[str, float],
+    common: Common,
+) -> Exit:
     """Look at the stable, or take what is told. Raises PolicyError if impossible."""
-    policy = reader.read(options.file)
-    if options.rps:
-        traffic = forecast.given(policy, options.rps, options.bad)
+    policy = reader.read(file)
+    if rps:
+        traffic = forecast.given(policy, rps, bad)
     else:
-        traffic = forecast.seen(options.dir, policy, options.seconds)
+        traffic = forecast.seen(common.place, policy, seconds)
     found = forecast.forecast(policy, traffic)
-    emit(options, found, "")
-    if not options.output:
+    emit(common.output, found, "")
+    if not common.output:
         _print(found)
-    seconds = found["secondsToLastGate"]
-    if seconds is None or seconds > policy.deadlines.rollout:
+    needed = found["secondsToLastGate"]
+    if needed is None or needed > policy.deadlines.rollout:
         raise PolicyError(
             "these budgets cannot be shown within deadlines.rollout at this traffic: "
             + forecast.wider(policy, traffic)

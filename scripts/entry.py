@@ -1,0 +1,131 @@
+"""What the three command lines share: typed verbs, exit codes, no traceback.
+
+Whatever takes long to import is imported by a verb: help is there at once.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import is_dataclass
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from pathlib import Path
+from typing import Any, TypeVar
+
+import typer
+
+CUT_OFF, INTERRUPTED = 1, 130
+HELP = {"help_option_names": ["-h", "--help"]}
+Verb = TypeVar("Verb", bound=Callable[..., int])
+
+
+class CommandLine:
+    """A program of verbs; each ends with an exit code, and one line where it fails."""
+
+    def __init__(
+        self,
+        module: str,
+        failed: int,
+        interrupted: str,
+        fault: type[Exception] = OSError,
+        told: str = "",
+        epilog: str = "",
+    ) -> None:
+        """Let `fault` end a verb with its own `code`, an OSError with `failed`.
+
+        `module` is run by `python -m`; `interrupted` is what ^C is answered with.
+        """
+        self._program = program(sys.argv[0], module)
+        self._fault, self._failed, self._interrupted = fault, failed, interrupted
+        self.app = typer.Typer(
+            help=told,
+            epilog=epilog,
+            context_settings=HELP,
+            add_completion=" " not in self._program,  # shells complete single words
+            rich_markup_mode=None,  # with rich, help takes twice as long
+            pretty_exceptions_enable=False,
+        )
+
+    def verb(self, function: Verb) -> Verb:
+        """Make a function a verb: its name, its docstring, its parameters' types."""
+
+        @wraps(function)
+        def ended(**given: Any) -> None:
+            raise typer.Exit(self._ended(lambda: _gathered(function, given)))
+
+        ended.__signature__ = Signature(_spread(function))  # type: ignore[attr-defined]
+        self.app.command()(ended)
+        return function
+
+    def run(self, arguments: Sequence[str] | None) -> int:
+        """Run what the arguments say, the process's own if None; its exit code."""
+        try:
+            self.app(arguments, prog_name=self._program)
+        except SystemExit as end:
+            return int(end.code or 0)
+        return 0
+
+    def _ended(self, act: Callable[[], int]) -> int:
+        try:
+            code = act()
+            sys.stdout.flush()
+            return int(code)
+        except BrokenPipeError:
+            # Its reader has gone; the interpreter would flush it again at the end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return CUT_OFF
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            return _fail(f"error: {where}{error.strerror or error}", self._failed)
+        except self._fault as error:
+            return _fail(f"error: {error}", getattr(error, "code", self._failed))
+        except KeyboardInterrupt:
+            return _fail(self._interrupted, INTERRUPTED)
+
+
+def program(called: str, module: str) -> str:
+    """The name under which a person called it: installed, by kubectl, as a module."""
+    name = Path(called).name
+    if name.startswith("kubectl-"):
+        return name.replace("-", " ", 1).replace("_", "-")
+    return name if name.startswith("intent-") else f"python -m {module}"
+
+
+def above_zero(value: str) -> float:
+    """A finite number above 0, as an option has it."""
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1.0
+    if not 0 < number < float("inf"):
+        raise typer.BadParameter(f"expected a number above 0, got {value!r}")
+    return number
+
+
+def _spread(function: Callable[..., int]) -> list[Parameter]:
+    """Parameters as options; one that is a dataclass stands for its fields."""
+    found: list[Parameter] = []
+    for each in signature(function).parameters.values():
+        found += _fields(each) or [each]
+    return [each.replace(kind=Parameter.KEYWORD_ONLY) for each in found]
+
+
+def _gathered(function: Callable[..., int], given: dict[str, Any]) -> int:
+    """Call it with its dataclasses made of the options that stand for them."""
+    whole = {}
+    for name, each in signature(function).parameters.items():
+        fields = {field.name: given[field.name] for field in _fields(each)}
+        whole[name] = each.annotation(**fields) if fields else given[name]
+    return function(**whole)
+
+
+def _fields(each: Parameter) -> list[Parameter]:
+    """What a dataclass is made of, nothing where the parameter is none."""
+    made: Callable[..., Any] = each.annotation
+    is_group = is_dataclass(each.annotation)
+    return list(signature(made).parameters.values()) if is_group else []
+
+
+def _fail(said: str, code: int) -> int:
+    print(said, file=sys.stderr)
+    return int(code)

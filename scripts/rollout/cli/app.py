@@ -1,0 +1,210 @@
+"""The verbs of the command line: their options, and which function carries each out.
+
+A verb imports its module when it is asked for: help is there at once.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from scripts.entry import CommandLine, above_zero
+from scripts.rollout.cli.options import Common, Named, PolicyFile, Rollout
+from scripts.rollout.errors import Exit, RolloutError
+
+EPILOG = """\b
+exit codes:
+  0 promoted, or done     2 usage or policy
+  10 rolled back on evidence     11 rolled back on a guard or a deadline
+  12 aborted by a person         20 held, nothing decided
+  21 waits for an approval       30 superseded by a newer revision
+  31 another promoter holds the lock
+  40 metrics or API unreachable, traffic left as it was
+  50 a rollback could not be verified"""
+CANARY = CommandLine(
+    "scripts.canary",
+    fault=RolloutError,
+    failed=Exit.USAGE,
+    interrupted="interrupted: traffic stays as it is; run goes on from here",
+    told="Roll a canary out by evidence.",
+    epilog=EPILOG,
+)
+Reason = Annotated[str, typer.Option(help="for the journal")]
+
+
+def _shares(value: str) -> dict[str, float]:
+    found = {}
+    for part in value.split(","):
+        name, _, share = part.partition("=")
+        try:
+            found[name] = float(share.removesuffix("%")) / 100
+        except ValueError:
+            expected = "expected metric=percent, such as errors=0.5%"
+            raise typer.BadParameter(f"{expected}, got {part!r}") from None
+    return found
+
+
+@CANARY.verb
+def lint(file: PolicyFile, common: Common) -> Exit:
+    """Check a policy file, every fault at once."""
+    from scripts.rollout.cli import policy
+
+    return policy.lint(file, common.output)
+
+
+@CANARY.verb
+def plan(
+    file: PolicyFile,
+    common: Common,
+    seconds: Annotated[
+        float, typer.Option(parser=above_zero, metavar="N", help="how long to look")
+    ] = 10.0,
+    rps: Annotated[
+        float | None,
+        typer.Option(parser=above_zero, metavar="N", help="instead of looking"),
+    ] = None,
+    bad: Annotated[
+        dict[str, float] | None,
+        typer.Option(parser=_shares, metavar="SHARES", help="errors=0.5%,latency=1%"),
+    ] = None,
+) -> Exit:
+    """Choose steps, say how long they will take."""
+    from scripts.rollout.cli import policy
+
+    return policy.plan(file, seconds, rps, bad or {}, common)
+
+
+@CANARY.verb
+def run(rollout: Rollout, common: Common) -> Exit:
+    """Take the canary through its rollout."""
+    from scripts.rollout.cli import run as verb
+
+    return verb.run(rollout, common)
+
+
+@CANARY.verb
+def status(
+    named: Named,
+    common: Common,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="until it has a verdict")
+    ] = False,
+    timeout: Annotated[
+        float | None,
+        typer.Option(parser=above_zero, metavar="SECONDS", help="of --wait"),
+    ] = None,
+) -> Exit:
+    """Say where the rollout is."""
+    from scripts.rollout.cli import status as verb
+
+    return verb.status(named, wait, timeout, common)
+
+
+@CANARY.verb
+def watch(named: Named, common: Common) -> Exit:
+    """Show the rollout as it goes: rates, evidence, decisions."""
+    from scripts.rollout.cli import status as verb
+
+    return verb.watch(named, common)
+
+
+@CANARY.verb
+def explain(named: Named, common: Common) -> Exit:
+    """Say why it waits, and how long it still will."""
+    from scripts.rollout.cli import status as verb
+
+    return verb.explain(named, common)
+
+
+def _ask(
+    verb: Literal["pause", "resume", "approve", "promote", "promote-full", "abort"],
+    named: Named,
+    common: Common,
+    reason: str,
+) -> Exit:
+    from scripts.rollout.cli import ask
+
+    return ask.ask(verb, named, common, reason)
+
+
+@CANARY.verb
+def pause(named: Named, common: Common, reason: Reason = "") -> Exit:
+    """Keep the weight, go on judging."""
+    return _ask("pause", named, common, reason)
+
+
+@CANARY.verb
+def resume(named: Named, common: Common, reason: Reason = "") -> Exit:
+    """Go on after a pause, a percent set by hand, or being held."""
+    return _ask("resume", named, common, reason)
+
+
+@CANARY.verb
+def approve(named: Named, common: Common, reason: Reason = "") -> Exit:
+    """Let it leave a step of pauseAt."""
+    return _ask("approve", named, common, reason)
+
+
+@CANARY.verb
+def promote(
+    named: Named,
+    common: Common,
+    reason: Reason,
+    full: Annotated[bool, typer.Option("--full", help="to all traffic")] = False,
+) -> Exit:
+    """Rise whatever the evidence."""
+    return _ask("promote-full" if full else "promote", named, common, reason)
+
+
+@CANARY.verb
+def abort(named: Named, common: Common, reason: Reason = "") -> Exit:
+    """Take all traffic from the canary, now."""
+    return _ask("abort", named, common, reason)
+
+
+@CANARY.verb
+def undo(named: Named, common: Common, reason: Reason = "") -> Exit:
+    """After a promotion: back to the revision before."""
+    from scripts.rollout.cli import undo as verb
+
+    return verb.undo(named, common, reason)
+
+
+@CANARY.verb
+def feedback(
+    named: Named,
+    file: Annotated[str, typer.Argument(help="id,label as CSV or JSON lines; -")],
+    common: Common,
+) -> Exit:
+    """Hand in true labels of answers, for its evidence."""
+    from scripts.rollout.cli import feedback as verb
+
+    return verb.feedback(named, file, common)
+
+
+@CANARY.verb
+def replay(
+    file: Annotated[str, typer.Argument(help="journal.jsonl, counters as CSV, or -")],
+    common: Common,
+    policy: Annotated[
+        Path | None, typer.Option(help="another policy; needed for CSV")
+    ] = None,
+) -> Exit:
+    """Decide again from a journal, or from CSV."""
+    from scripts.rollout.cli import journal
+
+    return journal.replay(file, policy, common.output)
+
+
+@CANARY.verb
+def report(
+    file: Annotated[str, typer.Argument(help="journal.jsonl; - for stdin")],
+    common: Common,
+    html: Annotated[
+        Path | None, typer.Option(help="the page; beside FILE if not said")
+    ] = None,
+) -> Exit:
+    """Show a journal as one HTML page with plots."""
+    from scripts.rollout.cli import journal
+
+    return journal.report(file, html, common.output)

@@ -1,0 +1,55 @@
+"""`replay` and `report`: decide again from a journal, or show it as a page."""
+
+from pathlib import Path
+from typing import Any
+
+from scripts.rollout import text
+from scripts.rollout.cli.options import Format, emit, text_of
+from scripts.rollout.errors import Exit, JournalError, RolloutError
+from scripts.rollout.journal import chain
+from scripts.rollout.journal import replay as replaying
+from scripts.rollout.policy import reader
+from scripts.rollout.report import writer
+
+
+def replay(file: str, policy_file: Path | None, output: Format | None) -> Exit:
+    """Print each decision; end with the exit code that the run would have had."""
+    policy = reader.read(policy_file) if policy_file else None
+    lines = text_of(file).splitlines()
+    entries = _entries(lines)
+    if entries:
+        found = replaying.journal(entries, policy)
+    elif policy is None:
+        raise RolloutError("counters as CSV need --policy FILE")
+    else:
+        found = replaying.counts(lines, policy)
+    for at, note in found.notes:
+        emit(output, {"time": at, "note": note}, f"{at:.1f} {note}")
+    code = Exit.PROMOTED if found.code is None else found.code
+    ended: dict[str, Any] = {"verdict": code.name, "exitCode": int(code)}
+    said = text.verdict(code)
+    if found.code is None:
+        ended, said = {}, "no rollout begins here, so nothing was decided again"
+    if found.lines[1]:
+        ended["verifiedLines"] = list(found.lines)
+        said += f"; lines {found.lines[0]} to {found.lines[1]} verified"
+    emit(output, ended, said)
+    return code
+
+
+def report(file: str, page: Path | None, output: Format | None) -> Exit:
+    """Check the journal's chain, write the page, and say where it is."""
+    if page is None and file == "-":
+        raise RolloutError("a journal from standard input needs --html FILE")
+    page = page or Path(file).with_name("report.html")
+    try:
+        writer.write_report(_entries(text_of(file).splitlines()), page)
+    except JournalError as error:
+        raise JournalError(f"{file}: {error}") from error
+    emit(output, {"report": str(page)}, str(page))
+    return Exit.PROMOTED
+
+
+def _entries(lines: list[str]) -> list[str]:
+    """A journal's lines: a promoter's output has others between them."""
+    return [line for line in lines if line.startswith(chain.HEAD)]

@@ -1,0 +1,193 @@
+"""What verbs share: where a rollout is, what they read, the form of what they print."""
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from scripts.rollout.errors import RolloutError
+
+if TYPE_CHECKING:
+    from scripts.rollout.journal.port import SharedJournal
+    from scripts.rollout.journal.saved import Saved
+    from scripts.rollout.policy.policy import Policy
+    from scripts.rollout.traffic.port import Place
+
+LOCAL = Path(".local")
+Format = Literal["json", "yaml"]
+Folder = Annotated[Path, typer.Option("--dir", help="local mode's state folder")]
+Context = Annotated[str | None, typer.Option(help="of the kubeconfig")]
+Output = Annotated[Format | None, typer.Option("-o", help="instead of text")]
+PolicyFile = Annotated[Path, typer.Option("-f", help="the policy")]
+
+
+def _names(context: typer.Context, incomplete: str) -> list[str]:
+    """Rollouts on this machine, for the shell to complete."""
+    folder = Path(context.params.get("folder") or LOCAL) / "rollouts"
+    namespace = context.params.get("namespace") or "default"
+    found = (path.name.partition(".") for path in sorted(folder.glob("*.*")))
+    return [
+        name for there, _, name in found if there == namespace and incomplete in name
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What every verb takes."""
+
+    folder: Folder = LOCAL
+    context: Context = None
+    output: Output = None
+
+    @property
+    def place(self) -> "Place":
+        """Where adapters look."""
+        from scripts.rollout.traffic.port import Place
+
+        return Place(self.folder, self.context)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a verb takes that is about one rollout."""
+
+    name: Annotated[
+        str,
+        typer.Argument(help="the InferenceService or route", autocompletion=_names),
+    ]
+    namespace: Annotated[str | None, typer.Option("-n", help="default")] = None
+    on_cluster: Annotated[
+        bool | None,
+        typer.Option("--cluster/--local", help="where it is, if it is in both"),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """What `run` takes."""
+
+    file: PolicyFile
+    in_cluster: Annotated[
+        bool, typer.Option("--in-cluster", help="as a Job of its own")
+    ] = False
+    image: Annotated[
+        str | None, typer.Option(help="the Job's image, if not its manifest's")
+    ] = None
+    once: Annotated[bool, typer.Option("--once", help="look and act a single time")] = (
+        False
+    )
+    journal: Annotated[
+        str | None,
+        typer.Option(help="also append every entry here; - for standard output"),
+    ] = None
+    manifest: Annotated[
+        Path | None,
+        typer.Option(
+            "--write-manifest",
+            help="after the promotion, remove canaryTrafficPercent from this file",
+        ),
+    ] = None
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="say what a look would do")
+    ] = False
+
+
+def find(named: Named, common: Common) -> "tuple[SharedJournal, Saved]":
+    """The journal of the rollout with this name, and its last commit.
+
+    Looks on this machine and on the context's cluster, or where the options say.
+    Raises RolloutError where it is in neither or in both.
+    """
+    looked: list[tuple[SharedJournal, Saved | None]] = []
+    unasked: RolloutError | None = None
+    candidates = _candidates(named, common)
+    for on_cluster in candidates:
+        try:
+            journal = _journal(named, common, on_cluster=on_cluster)
+            looked.append((journal, journal.load()))
+        except RolloutError as error:
+            if not on_cluster or len(candidates) == 1:
+                raise
+            unasked = error
+    found = [(journal, saved) for journal, saved in looked if saved is not None]
+    if len(found) != 1:
+        raise _lost([journal for journal, _ in found or looked], unasked, bool(found))
+    if unasked is not None:
+        told = f"the cluster was not asked: {unasked}; this is about {found[0][0]}"
+        print(told, file=sys.stderr)
+    return found[0]
+
+
+def _candidates(named: Named, common: Common) -> list[bool]:
+    """Where to look, on a cluster or not: everywhere that was not ruled out."""
+    from scripts.rollout.cluster.client import ACCOUNT
+
+    if named.on_cluster is not None:
+        return [named.on_cluster]
+    if common.context is not None:
+        return [True]
+    config = Path.home() / ".kube" / "config"
+    has_config = bool(os.environ.get("KUBECONFIG")) or config.is_file()
+    return [False, True] if has_config or ACCOUNT.is_dir() else [False]
+
+
+def _journal(named: Named, common: Common, *, on_cluster: bool) -> "SharedJournal":
+    from scripts.rollout import wiring
+    from scripts.rollout.cluster.client import Cluster
+
+    namespace = named.namespace
+    if namespace is None and on_cluster:
+        namespace = Cluster.of(common.context).namespace
+    key = f"{namespace or 'default'}.{named.name}"
+    return wiring.journal(common.place, key, on_cluster=on_cluster)
+
+
+def _lost(
+    looked: "list[SharedJournal]", unasked: RolloutError | None, is_twice: bool
+) -> RolloutError:
+    """What a person hears where not exactly one rollout has the name."""
+    if is_twice:
+        both = " and ".join(f"{each.name} in {each}" for each in looked)
+        return RolloutError(f"two rollouts: {both}; say which: --local or --cluster")
+    told = ", ".join(f"no rollout of {each.name} in {each}" for each in looked)
+    if unasked is None:
+        return RolloutError(told)
+    error = RolloutError(f"{told}; the cluster was not asked: {unasked}")
+    error.code = unasked.code
+    return error
+
+
+def policy_of(saved: "Saved") -> "Policy":
+    """The policy that a rollout began with."""
+    from scripts.rollout.policy import reader
+
+    return reader.parse(saved.policy, "the rollout's policy")
+
+
+def emit(output: Format | None, content: dict[str, Any], text: str) -> None:
+    """Print one thing in the form that was asked for."""
+    match output:
+        case "json":
+            print(json.dumps(content))
+        case "yaml":
+            import yaml
+
+            print("---\n" + yaml.safe_dump(content, sort_keys=False), end="")
+        case _ if text:
+            print(text)
+
+
+def text_of(file: str | Path) -> str:
+    """The content of a file, "-" is standard input. Raises RolloutError."""
+    try:
+        if file == "-":
+            return sys.stdin.read()
+        return Path(file).read_text(encoding="utf-8")
+    except OSError as error:
+        raise RolloutError(f"{file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise RolloutError(f"{file}: not UTF-8 text") from error
