@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from scripts.rollout.cluster.client import MANAGER, Cluster, reference
 from scripts.rollout.errors import RemoteError
-from scripts.rollout.journal import entries
+from scripts.rollout.journal.notes import read_notes
 from scripts.rollout.journal.saved import Saved
 from scripts.rollout.state.notes import NoteKind, news
 from scripts.rollout.state.state import Phase
@@ -42,7 +42,7 @@ class Events:
             return f"canary {state.canary} beside stable {state.stable}"
         if saved.kind == "undo":
             return str(entry["reason"])
-        notes, self._told = news(entries.notes(entry), self._told)
+        notes, self._told = news(read_notes(entry), self._told)
         return "; ".join(note.text for note in notes)
 
     def _tell(self, reason: str, message: str, *, is_normal: bool) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import urllib3
 
-from scripts.rollout.journal import entries
+from scripts.rollout.journal.notes import read_notes
 from scripts.rollout.journal.saved import Saved
 from scripts.rollout.policy.integrations import Webhook
 
@@ -54,7 +54,7 @@ class Notify:
             "paused": state.pause.value,
             "verdict": None if state.verdict is None else state.verdict.name,
             "reason": state.reason,
-            "notes": [note.text for note in entries.notes(entry)],
+            "notes": [note.text for note in read_notes(entry)],
             "seq": saved.seq,
         }
         self._waiting.put(json.dumps(self._formed(message)).encode())

@@ -1,8 +1,6 @@
 """What a journal's lines hold, and how they are read again. Pure."""
 
 import json
-import re
-from collections.abc import Mapping
 from typing import Any
 
 from scripts.rollout.decision import explain
@@ -10,20 +8,8 @@ from scripts.rollout.decision.measurement import Rules
 from scripts.rollout.errors import Exit
 from scripts.rollout.journal import codec
 from scripts.rollout.state.actions import Action, Consult, SetPercent, WarmUp
-from scripts.rollout.state.notes import Note, NoteKind
 from scripts.rollout.state.observation import Observation
 from scripts.rollout.state.state import Decision, Pause, State
-
-# Schema 1 wrote texts alone, in these words; of those whose kind is asked for.
-SCHEMA_1 = {
-    "promote(-full)? asked by a person, whatever the evidence": NoteKind.ORDERED,
-    r"\S+ promoted by a person's patch$": NoteKind.PROMOTED_BY_HAND,
-    "no metrics for ": NoteKind.NO_METRICS,
-    r"held at \d+ %: \d+ % of \d+ requests/s needs": NoteKind.TOO_FEW_REPLICAS,
-    r"hook \w+ says not yet to \d+ %": NoteKind.HOOK_WAITS,
-    "the promotion is not in force, last seen:": NoteKind.PROMOTION_UNVERIFIED,
-    "ROLLBACK NOT VERIFIED, last seen:": NoteKind.ROLLBACK_UNVERIFIED,
-}
 
 
 def look(rules: Rules, seen: Observation, decision: Decision) -> dict[str, Any]:
@@ -54,19 +40,6 @@ def encoded(action: Action) -> dict[str, Any]:
             return {"warmUp": requests}
         case Consult(hook, weight):
             return {"consult": hook, "weight": weight}
-
-
-def notes(entry: Mapping[str, Any]) -> list[Note]:
-    """What an entry says: nothing but a look says anything."""
-    return [_note(each) for each in entry.get("notes", ())]
-
-
-def _note(found: Any) -> Note:
-    match found:
-        case {"kind": kind, "text": text}:
-            return Note(NoteKind(kind), text)
-    kinds = (kind for said, kind in SCHEMA_1.items() if re.match(said, found))
-    return Note(next(kinds, NoteKind.UNKNOWN), found)
 
 
 def actions(line: str) -> list[Action]:

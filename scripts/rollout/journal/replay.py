@@ -15,7 +15,8 @@ from scripts.rollout.decision.machine import Machine
 from scripts.rollout.errors import Exit, JournalError, RolloutError
 from scripts.rollout.journal import chain, codec
 from scripts.rollout.journal.batch import Batch
-from scripts.rollout.journal.entries import encoded, notes, so_far
+from scripts.rollout.journal.entries import encoded, so_far
+from scripts.rollout.journal.notes import read_notes
 from scripts.rollout.metrics import counters
 from scripts.rollout.metrics.port import ERRORS, REQUESTS, TIMED, UP_TO, Reading
 from scripts.rollout.policy import reader
@@ -86,7 +87,7 @@ def _again(
         decision = machine.step(state, seen[i], ahead.after(state, i))
         state = decision.state
         says = [note.text for note in decision.notes]
-        said = [note.text for note in notes(record)]
+        said = [note.text for note in read_notes(record)]
         does = [encoded(each) for each in decision.actions]
         if (says, does) != (said, record["actions"]):
             raise JournalError(

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from scripts.rollout import text
-from scripts.rollout.journal import entries
+from scripts.rollout.journal.notes import read_notes
 from scripts.rollout.report import tables
 
 BAR, WEIGHT_BAR = 24, 50  # characters
@@ -37,7 +37,7 @@ def decisions(lines: Iterable[str]) -> list[str]:
     for entry in map(json.loads, lines):
         at = entry.get("seen", {}).get("time")
         clock = time.strftime("%H:%M:%S", time.localtime(at)) if at else " " * 8
-        found += [f"{clock} {note.text}" for note in entries.notes(entry)]
+        found += [f"{clock} {note.text}" for note in read_notes(entry)]
     return found[-DECISIONS:]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from scripts.rollout.errors import Exit
-from scripts.rollout.journal import entries
+from scripts.rollout.journal.notes import read_notes
 from scripts.rollout.state.notes import NoteKind, news
 
 MOST_POINTS = 600  # more than a plot shows apart
@@ -64,7 +64,7 @@ class Story:
         is_turn = entry["weight"] != self.weight or entry["verdict"] is not None
         self.phase, self.weight = entry["phase"], entry["weight"]
         self.verdict, self.against = entry["verdict"], entry.get("against")
-        notes, self.told = news(entries.notes(entry), self.told)
+        notes, self.told = news(read_notes(entry), self.told)
         self.is_ordered |= any(note.kind in ORDERS for note in notes)
         for note in notes:
             self._decide(at, note.text)

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from scripts.rollout.errors import Exit
-from scripts.rollout.journal import codec, entries, replay
+from scripts.rollout.journal import codec, replay
+from scripts.rollout.journal.notes import SCHEMA_1, read_notes
 from scripts.rollout.policy.reader import parse
 from scripts.rollout.report.page import sentence
+from scripts.rollout.report.story import ORDERS
 from scripts.rollout.report.writer import tell
 from scripts.rollout.state.notes import LASTING, Note, NoteKind
 from scripts.rollout.state.state import SCHEMA
@@ -21,7 +23,6 @@ from tests.support.folder_world import FolderWorld
 
 MIDWAY = Path(__file__).with_name("schema1_midway")
 JOURNAL = (MIDWAY / "rollout" / "journal.jsonl").read_text(encoding="utf-8")
-ASKED_FOR = {*LASTING, NoteKind.ORDERED, NoteKind.PROMOTED_BY_HAND}
 
 
 def _gone_on(folder: Path) -> FolderWorld:
@@ -36,7 +37,7 @@ def test_a_note_comes_back_with_its_kind() -> None:
     note = Note(NoteKind.RAISED, "5 % -> 25 %")
     entry = json.loads(json.dumps({"notes": codec.encode([note])}))
     assert entry == {"notes": [{"kind": "raised", "text": "5 % -> 25 %"}]}
-    assert entries.notes(entry) == [note]
+    assert read_notes(entry) == [note]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,11 @@ def test_a_note_comes_back_with_its_kind() -> None:
 def test_what_schema_1_said_has_the_kind_that_is_asked_for(
     text: str, kind: NoteKind
 ) -> None:
-    assert entries.notes({"notes": [text]}) == [Note(kind, text)]
+    assert read_notes({"notes": [text]}) == [Note(kind, text)]
+
+
+def test_every_kind_that_is_asked_for_is_known_in_the_words_of_schema_1() -> None:
+    assert set(SCHEMA_1.values()) == LASTING | ORDERS
 
 
 def test_a_journal_of_schema_1_is_decided_again_in_the_same_words() -> None:
