@@ -4,29 +4,26 @@ A journal under its own policy must lead to the decisions that stand in it. Unde
 another policy, and from CSV, the traffic is taken to follow what is decided.
 """
 
-import csv
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, pairwise
+from itertools import pairwise
 from typing import Any
 
 from scripts.rollout.decision import measurement
 from scripts.rollout.decision.machine import Machine
-from scripts.rollout.errors import Exit, JournalError, RolloutError
+from scripts.rollout.errors import Exit, JournalError
 from scripts.rollout.journal import chain, codec
 from scripts.rollout.journal.batch import Batch
 from scripts.rollout.journal.entries import encoded, so_far
 from scripts.rollout.journal.notes import read_notes
 from scripts.rollout.metrics import counters
-from scripts.rollout.metrics.port import ERRORS, REQUESTS, TIMED, UP_TO, Reading
+from scripts.rollout.metrics.csv_file import CANARY, STABLE, readings
 from scripts.rollout.policy import reader
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.actions import Answer, Consult, Says, Warmed, WarmUp
+from scripts.rollout.state.notes import NoteKind
 from scripts.rollout.state.observation import Delta, Observation, View
 from scripts.rollout.state.state import Decision, Phase, State
-
-COLUMNS = ["time_s", "arm", "requests", "errors", "slow"]
-CANARY, STABLE = "canary", "stable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,27 +83,48 @@ def _again(
     for i, (number, record) in enumerate(looks):
         decision = machine.step(state, seen[i], ahead.after(state, i))
         state = decision.state
-        says = [note.text for note in decision.notes]
-        said = [note.text for note in read_notes(record)]
-        does = [encoded(each) for each in decision.actions]
-        if (says, does) != (said, record["actions"]):
+        made, stands = _made(decision), _recorded(record, decision)
+        if made != stands:
+            parts = (f"{key} {made[key]} instead of {stands[key]}" for key in made)
             raise JournalError(
-                f"line {number}: this version decides: {says or 'nothing'} "
-                f"instead of {said or 'nothing'}"
+                f"line {number}: this version decides: {', '.join(parts)}"
             )
         yield decision
 
 
+def _made(decision: Decision) -> dict[str, Any]:
+    """What a look decides, without its words: they may be put otherwise at any time."""
+    state = decision.state
+    return {
+        "phase": state.phase,
+        "weight": state.weight,
+        "verdict": state.verdict,
+        "actions": [encoded(each) for each in decision.actions],
+        "notes": [note.kind for note in decision.notes],
+    }
+
+
+def _recorded(record: dict[str, Any], decision: Decision) -> dict[str, Any]:
+    """The same of an entry; a kind that its schema does not tell agrees with any."""
+    found = {key: record[key] for key in ("phase", "weight", "verdict", "actions")}
+    kinds = [note.kind for note in read_notes(record)]
+    made = [note.kind for note in decision.notes]
+    if len(kinds) == len(made):
+        pairs = zip(kinds, made, strict=True)
+        kinds = [m if kind is NoteKind.UNKNOWN else kind for kind, m in pairs]
+    return {**found, "notes": kinds}
+
+
 def counts(lines: Iterable[str], policy: Policy) -> Replay:
     """Cumulative counters as CSV. Raises RolloutError with the line of a fault."""
-    readings = list(_readings(lines))
+    read = list(readings(lines))
     deltas = [
         (time, counters.delta(policy, before, now, since=0.0, arms=(CANARY, STABLE)))
-        for (_, before), (time, now) in pairwise(readings)
+        for (_, before), (time, now) in pairwise(read)
     ]
     first = next((i for i, (_, d) in enumerate(deltas) if _has_canary(d)), len(deltas))
     known = tuple(delta for _, delta in deltas[:first])
-    began = readings[first][0] if readings else 0.0
+    began = read[first][0] if read else 0.0
     machine = Machine(policy)
     state = _at_first_step(machine, known, deltas[first:], began)
     seen = [Observation(time, None, delta) for time, delta in deltas[first:]]
@@ -186,52 +204,3 @@ def _ended(
 
 def _has_canary(delta: Delta) -> bool:
     return any(row[1] for row in delta.metrics.values())
-
-
-def _readings(lines: Iterable[str]) -> Iterator[tuple[float, Reading]]:
-    """Cumulative counters of both arms, time by time; they start at zero."""
-    rows = csv.reader(lines)
-    header = next(rows, [])
-    if [each.strip() for each in header] != COLUMNS:
-        raise RolloutError(
-            f"line 1: expected {','.join(COLUMNS)}, got {','.join(header)}"
-        )
-    parsed = (_row(number, row) for number, row in enumerate(rows, 2) if row)
-    reading: dict[str, dict[str, dict[str, float]]] = {
-        CANARY: {"csv": {}},
-        STABLE: {"csv": {}},
-    }
-    last = None
-    for time, group in groupby(parsed, key=lambda row: row[0]):
-        if last is None:
-            yield time, reading
-        elif time < last:
-            raise RolloutError(f"time_s goes back from {last:g} to {time:g}")
-        last = time
-        reading = reading | {arm: {"csv": sample} for _, arm, sample in group}
-        yield time, reading
-
-
-def _row(number: int, row: list[str]) -> tuple[float, str, dict[str, float]]:
-    try:
-        time, requests, errors, slow = (float(row[i]) for i in (0, 2, 3, 4))
-    except (ValueError, IndexError) as error:
-        raise RolloutError(
-            f"line {number}: expected five fields, got {','.join(row)}"
-        ) from error
-    arm = row[1].strip()
-    if arm not in (CANARY, STABLE):
-        raise RolloutError(
-            f"line {number}: arm: expected canary or stable, got {arm!r}"
-        )
-    if not 0 <= errors <= requests < float("inf") or not 0 <= slow <= requests:
-        raise RolloutError(
-            f"line {number}: errors and slow: expected 0 to requests, {requests:g}"
-        )
-    sample = {
-        REQUESTS: requests,
-        ERRORS: errors,
-        TIMED: requests,
-        f"{UP_TO}0": requests - slow,
-    }
-    return time, arm, sample

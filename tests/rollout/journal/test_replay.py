@@ -1,12 +1,13 @@
 """Deciding again: the same from a journal, the machine's own rules on CSV."""
 
+import json
 from itertools import accumulate
 from pathlib import Path
 
 import pytest
 
 from scripts.rollout.errors import Exit, JournalError, RolloutError
-from scripts.rollout.journal import replay
+from scripts.rollout.journal import chain, replay
 from tests.support.folder_world import FolderWorld
 from tests.support.worlds import ERRORS, LATENCY, policy
 
@@ -60,22 +61,43 @@ def test_a_journal_under_another_policy_decides_by_that(tmp_path: Path) -> None:
     assert found.code is Exit.HELD
 
 
-def test_a_journal_of_another_mind_is_refused_by_its_line(tmp_path: Path) -> None:
-    cluster = FolderWorld(tmp_path)
-    runner = cluster.runner()
-    runner.run(once=True)
-    journal, saved = cluster.journal, runner.saved
-    seen = journal.path.read_text().splitlines()[1]
-    import json
+@pytest.mark.parametrize(
+    ("key", "invented"),
+    [
+        ("notes", [{"kind": "raised", "text": "5 % -> 100 %"}]),
+        ("weight", 100),
+        ("phase", "Promoted"),
+        ("verdict", 0),
+        ("actions", [{"setPercent": None}]),
+    ],
+)
+def test_a_journal_of_another_mind_is_refused_by_its_line(
+    tmp_path: Path, key: str, invented: object
+) -> None:
+    lines = _with_another_look(tmp_path, {key: invented})
+    with pytest.raises(JournalError, match=rf"line \d+: this version decides: .*{key}"):
+        replay.journal(lines, None)
 
-    body = json.loads(seen)
-    invented = {**body, "notes": [{"kind": "raised", "text": "5 % -> 100 %"}]}
-    keep = {
-        k: v for k, v in invented.items() if k not in ("hash", "seq", "kind", "schema")
-    }
-    journal.commit(saved, "look", keep)
-    with pytest.raises(JournalError, match=r"line 3: this version decides"):
-        replay.journal(journal.path.read_text().splitlines(), None)
+
+def test_other_words_for_the_same_decision_are_no_other_decision(
+    tmp_path: Path,
+) -> None:
+    lines = _with_another_look(tmp_path, {})
+    notes = [{**note, "text": "otherwise"} for note in json.loads(lines[-1])["notes"]]
+    (tmp_path / "again").mkdir()
+    lines = _with_another_look(tmp_path / "again", {"notes": notes})
+    assert "otherwise" in lines[-1]
+    assert replay.journal(lines, None).lines == (1, len(lines))
+
+
+def _with_another_look(folder: Path, changes: dict[str, object]) -> list[str]:
+    """A journal up to the first look that says anything, with other values there."""
+    lines = _journal(folder)
+    entries = [json.loads(line) for line in lines]
+    at = next(i for i, entry in enumerate(entries) if entry.get("notes"))
+    content = {key: value for key, value in entries[at].items() if key != "hash"}
+    line, _ = chain.link(entries[at - 1]["hash"], {**content, **changes})
+    return [*lines[:at], line]
 
 
 def test_a_broken_journal_is_refused_by_its_line(tmp_path: Path) -> None:
