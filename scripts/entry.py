@@ -91,15 +91,30 @@ def program(called: str, module: str) -> str:
     return name if name.startswith("intent-") else f"python -m {module}"
 
 
-def above_zero(value: str) -> float:
-    """A finite number above 0, as an option has it."""
+def number(told: str) -> Any:
+    """An option whose value is a finite number above 0."""
+    return typer.Option(parser=_above_zero, metavar="NUMBER", help=told)
+
+
+def whole(told: str) -> Any:
+    """An option whose value is 1, 2, 3 or more."""
+    return typer.Option(parser=_positive, metavar="COUNT", help=told)
+
+
+def _above_zero(value: str) -> float:
     try:
-        number = float(value)
+        found = float(value)
     except ValueError:
-        number = -1.0
-    if not 0 < number < float("inf"):
+        found = -1.0
+    if not 0 < found < float("inf"):
         raise typer.BadParameter(f"expected a number above 0, got {value!r}")
-    return number
+    return found
+
+
+def _positive(value: str | int) -> int:
+    if not str(value).isdecimal() or int(value) < 1:
+        raise typer.BadParameter(f"expected 1 or more, got {value!r}")
+    return int(value)
 
 
 def _spread(function: Callable[..., int]) -> list[Parameter]:
@@ -112,11 +127,11 @@ def _spread(function: Callable[..., int]) -> list[Parameter]:
 
 def _gathered(function: Callable[..., int], given: dict[str, Any]) -> int:
     """Call it with its dataclasses made of the options that stand for them."""
-    whole = {}
+    bound = {}
     for name, each in signature(function).parameters.items():
         fields = {field.name: given[field.name] for field in _fields(each)}
-        whole[name] = each.annotation(**fields) if fields else given[name]
-    return function(**whole)
+        bound[name] = each.annotation(**fields) if fields else given[name]
+    return function(**bound)
 
 
 def _fields(each: Parameter) -> list[Parameter]:

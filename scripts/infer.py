@@ -12,9 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
-import typer
+from typer import Argument, BadParameter, Option
 
-from scripts.entry import CommandLine, above_zero
+from scripts.entry import CommandLine, number, whole
 
 URLS = {"grpc": "localhost:8081"}
 URL = "http://localhost:8080"
@@ -26,34 +26,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return INFER.run(arguments)
 
 
-def _positive(value: str | int) -> int:
-    if not str(value).isdecimal() or int(value) < 1:
-        raise typer.BadParameter(f"expected 1 or more, got {value!r}")
-    return int(value)
-
-
 @INFER.verb
 def infer(
-    texts: Annotated[
-        list[str] | None, typer.Argument(help="texts; - reads lines of stdin")
-    ] = None,
-    file: Annotated[Path | None, typer.Option(help="a text a line")] = None,
+    texts: Annotated[list[str] | None, Argument(help="- reads lines of stdin")] = None,
+    file: Annotated[Path | None, Option(help="a text a line")] = None,
     protocol: Literal["v1", "v2", "predict", "grpc"] = "v1",
-    url: Annotated[
-        str | None, typer.Option(help=f"{URL}, for grpc {URLS['grpc']}")
-    ] = None,
-    host: Annotated[
-        str | None, typer.Option(help="Host header, as a gateway routes by it")
-    ] = None,
+    url: Annotated[str | None, Option(help=f"{URL}, for grpc {URLS['grpc']}")] = None,
+    host: Annotated[str | None, Option(help="header, as gateways route by it")] = None,
     model: str = "intent",
-    count: Annotated[
-        int | None, typer.Option(parser=_positive, help="requests; texts in turns")
-    ] = None,
-    rps: Annotated[
-        float | None, typer.Option(parser=above_zero, help="requests a second, at most")
-    ] = None,
-    concurrency: Annotated[int, typer.Option(parser=_positive)] = 1,
-    output: Annotated[Literal["table", "json"], typer.Option("-o")] = "table",
+    count: Annotated[int | None, whole("requests; texts in turns")] = None,
+    rps: Annotated[float | None, number("requests a second, at most")] = None,
+    concurrency: Annotated[int, whole("requests at a time")] = 1,
+    output: Annotated[Literal["table", "json"], Option("-o")] = "table",
 ) -> int:
     """Ask for predictions."""
     from scripts import console
@@ -63,7 +47,7 @@ def infer(
 
     asked = _texts(texts or [], file)
     if not asked:
-        raise typer.BadParameter("no text given; as argument, --file, or -")
+        raise BadParameter("no text given; as argument, --file, or -")
     target = Target(url or URLS.get(protocol, URL), host, model)
     answers = terminal.ask_all(
         partial(connect, protocol, target),
@@ -104,7 +88,7 @@ def _lines(file: str | Path) -> list[str]:
             return sys.stdin.read().splitlines()
         return Path(file).read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
-        raise typer.BadParameter(f"{file}: expected UTF-8 text") from error
+        raise BadParameter(f"{file}: expected UTF-8 text") from error
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 import yaml
+from typer import Argument, BadParameter, Option
 
 from scripts import console
 from scripts.entry import CommandLine
@@ -37,7 +38,7 @@ COMMANDS = CommandLine(
     interrupted="interrupted; what was applied goes on in the background",
     told="InferenceServices on this machine, with kubectl's verbs.",
 )
-Namespace = Annotated[str, typer.Option("-n", help="of the InferenceService")]
+Namespace = Annotated[str, Option("-n", help="of the InferenceService")]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @COMMANDS.app.callback()
 def _in(
     context: typer.Context,
-    folder: Annotated[Path, typer.Option("--dir", help="state folder")] = FOLDER,
+    folder: Annotated[Path, Option("--dir", help="state folder")] = FOLDER,
 ) -> None:
     context.obj = Store(folder)
 
@@ -56,14 +57,10 @@ def _in(
 @COMMANDS.verb
 def apply(
     context: typer.Context,
-    files: Annotated[list[Path], typer.Option("-f", help="manifests")],
-    more: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,
-    port: Annotated[
-        int | None, typer.Option(min=0, help=f"the gateway's port ({PORT})")
-    ] = None,
-    timeout: Annotated[
-        float, typer.Option(min=0, help="seconds to wait for Ready; 0: none")
-    ] = 120,
+    files: Annotated[list[Path], Option("-f", help="manifests")],
+    more: Annotated[list[Path] | None, Argument(hidden=True)] = None,
+    port: Annotated[int | None, Option(min=0, help=f"the gateway's ({PORT})")] = None,
+    timeout: Annotated[float, Option(min=0, help="seconds until Ready; 0: none")] = 120,
 ) -> int:
     """Create or change InferenceServices."""
     store = context.ensure_object(Store)
@@ -83,10 +80,10 @@ def apply(
 @COMMANDS.verb
 def get(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(help="all, if none is named")] = None,
+    name: Annotated[str | None, Argument(help="all, if none is named")] = None,
     namespace: Namespace = "default",
     output: Annotated[
-        Literal["json", "yaml", "wide"] | None, typer.Option("-o", help="than a table")
+        Literal["json", "yaml", "wide"] | None, Option("-o", help="than a table")
     ] = None,
 ) -> int:
     """Show InferenceServices."""
@@ -117,9 +114,7 @@ def get(
 @COMMANDS.verb
 def logs(
     context: typer.Context,
-    name: Annotated[
-        str, typer.Argument(help="an InferenceService, a revision, or envoy")
-    ],
+    name: Annotated[str, Argument(help="an InferenceService, a revision, or envoy")],
     namespace: Namespace = "default",
 ) -> int:
     """Print what the predictors wrote."""
@@ -138,11 +133,8 @@ def logs(
 @COMMANDS.verb
 def patch(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="an InferenceService")],
-    percent: Annotated[
-        str,
-        typer.Option(help="0 rolls back; none removes the field, and that promotes"),
-    ],
+    name: Annotated[str, Argument(help="an InferenceService")],
+    percent: Annotated[str, Option(help="0 rolls back; none removes it, and promotes")],
     namespace: Namespace = "default",
 ) -> int:
     """Set or remove canaryTrafficPercent."""
@@ -158,7 +150,7 @@ def _percent(value: str) -> int | None:
     if value == "none":
         return None
     if not value.isdecimal() or int(value) > 100:
-        raise typer.BadParameter(
+        raise BadParameter(
             f"expected an integer from 0 to 100, or none; got {value!r}",
             param_hint="--percent",
         )

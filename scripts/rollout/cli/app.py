@@ -6,9 +6,9 @@ A verb imports its module when it is asked for: help is there at once.
 from pathlib import Path
 from typing import Annotated, Literal
 
-import typer
+from typer import Argument, BadParameter, Option
 
-from scripts.entry import CommandLine, above_zero
+from scripts.entry import CommandLine, number
 from scripts.rollout.cli.options import Common, Named, PolicyFile, Rollout
 from scripts.rollout.errors import Exit, RolloutError
 
@@ -29,10 +29,12 @@ CANARY = CommandLine(
     told="Roll a canary out by evidence.",
     epilog=EPILOG,
 )
-Reason = Annotated[str, typer.Option(help="for the journal")]
+Shares = dict[str, float]
+SHARES = "errors=0.5%,latency=1%"
+Reason = Annotated[str, Option(help="for the journal")]
 
 
-def _shares(value: str) -> dict[str, float]:
+def _shares(value: str) -> Shares:
     found = {}
     for part in value.split(","):
         name, _, share = part.partition("=")
@@ -40,7 +42,7 @@ def _shares(value: str) -> dict[str, float]:
             found[name] = float(share.removesuffix("%")) / 100
         except ValueError:
             expected = "expected metric=percent, such as errors=0.5%"
-            raise typer.BadParameter(f"{expected}, got {part!r}") from None
+            raise BadParameter(f"{expected}, got {part!r}") from None
     return found
 
 
@@ -56,17 +58,9 @@ def lint(file: PolicyFile, common: Common) -> Exit:
 def plan(
     file: PolicyFile,
     common: Common,
-    seconds: Annotated[
-        float, typer.Option(parser=above_zero, metavar="N", help="how long to look")
-    ] = 10.0,
-    rps: Annotated[
-        float | None,
-        typer.Option(parser=above_zero, metavar="N", help="instead of looking"),
-    ] = None,
-    bad: Annotated[
-        dict[str, float] | None,
-        typer.Option(parser=_shares, metavar="SHARES", help="errors=0.5%,latency=1%"),
-    ] = None,
+    seconds: Annotated[float, number("how long to look")] = 10.0,
+    rps: Annotated[float | None, number("instead of looking")] = None,
+    bad: Annotated[Shares | None, Option(parser=_shares, metavar=SHARES)] = None,
 ) -> Exit:
     """Choose steps, say how long they will take."""
     from scripts.rollout.cli import policy
@@ -86,13 +80,8 @@ def run(rollout: Rollout, common: Common) -> Exit:
 def status(
     named: Named,
     common: Common,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="until it has a verdict")
-    ] = False,
-    timeout: Annotated[
-        float | None,
-        typer.Option(parser=above_zero, metavar="SECONDS", help="of --wait"),
-    ] = None,
+    wait: Annotated[bool, Option("--wait", help="until it has a verdict")] = False,
+    timeout: Annotated[float | None, number("seconds of --wait")] = None,
 ) -> Exit:
     """Say where the rollout is."""
     from scripts.rollout.cli import status as verb
@@ -150,7 +139,7 @@ def promote(
     named: Named,
     common: Common,
     reason: Reason,
-    full: Annotated[bool, typer.Option("--full", help="to all traffic")] = False,
+    full: Annotated[bool, Option("--full", help="to all traffic")] = False,
 ) -> Exit:
     """Rise whatever the evidence."""
     return _ask("promote-full" if full else "promote", named, common, reason)
@@ -173,7 +162,7 @@ def undo(named: Named, common: Common, reason: Reason = "") -> Exit:
 @CANARY.verb
 def feedback(
     named: Named,
-    file: Annotated[str, typer.Argument(help="id,label as CSV or JSON lines; -")],
+    file: Annotated[str, Argument(help="id,label: CSV or JSON lines; - is stdin")],
     common: Common,
 ) -> Exit:
     """Hand in true labels of answers, for its evidence."""
@@ -184,11 +173,9 @@ def feedback(
 
 @CANARY.verb
 def replay(
-    file: Annotated[str, typer.Argument(help="journal.jsonl, counters as CSV, or -")],
+    file: Annotated[str, Argument(help="journal.jsonl, counters as CSV, or -")],
     common: Common,
-    policy: Annotated[
-        Path | None, typer.Option(help="another policy; needed for CSV")
-    ] = None,
+    policy: Annotated[Path | None, Option(help="another; needed for CSV")] = None,
 ) -> Exit:
     """Decide again from a journal, or from CSV."""
     from scripts.rollout.cli import journal
@@ -198,11 +185,9 @@ def replay(
 
 @CANARY.verb
 def report(
-    file: Annotated[str, typer.Argument(help="journal.jsonl; - for stdin")],
+    file: Annotated[str, Argument(help="journal.jsonl; - for stdin")],
     common: Common,
-    html: Annotated[
-        Path | None, typer.Option(help="the page; beside FILE if not said")
-    ] = None,
+    html: Annotated[Path | None, Option(help="the page, if not beside FILE")] = None,
 ) -> Exit:
     """Show a journal as one HTML page with plots."""
     from scripts.rollout.cli import journal

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+from typer import Argument, Option
 
 from scripts.rollout.errors import RolloutError
 
@@ -18,21 +19,23 @@ if TYPE_CHECKING:
     from scripts.rollout.traffic.port import Place
 
 LOCAL = Path(".local")
+NAMESPACE = "namespace; if none, the context's, or default"
+HINT = "where to look; both, if not said"
+MANIFEST = "after the promotion, remove canaryTrafficPercent from this file"
+COPY = "also append every entry here; - for standard output"
 Format = Literal["json", "yaml"]
-Folder = Annotated[Path, typer.Option("--dir", help="local mode's state folder")]
-Context = Annotated[str | None, typer.Option(help="of the kubeconfig")]
-Output = Annotated[Format | None, typer.Option("-o", help="instead of text")]
-PolicyFile = Annotated[Path, typer.Option("-f", help="the policy")]
+Folder = Annotated[Path, Option("--dir", help="local mode's state folder")]
+Context = Annotated[str | None, Option(help="the kubeconfig's current, if none")]
+Output = Annotated[Format | None, Option("-o", help="instead of text")]
+PolicyFile = Annotated[Path, Option("-f", help="the policy")]
 
 
 def _names(context: typer.Context, incomplete: str) -> list[str]:
     """Rollouts on this machine, for the shell to complete."""
     folder = Path(context.params.get("folder") or LOCAL) / "rollouts"
     namespace = context.params.get("namespace") or "default"
-    found = (path.name.partition(".") for path in sorted(folder.glob("*.*")))
-    return [
-        name for there, _, name in found if there == namespace and incomplete in name
-    ]
+    found = [path.name.partition(".")[2] for path in folder.glob(f"{namespace}.*")]
+    return sorted(name for name in found if name.startswith(incomplete))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +58,9 @@ class Common:
 class Named:
     """What a verb takes that is about one rollout."""
 
-    name: Annotated[
-        str,
-        typer.Argument(help="the InferenceService or route", autocompletion=_names),
-    ]
-    namespace: Annotated[str | None, typer.Option("-n", help="default")] = None
-    on_cluster: Annotated[
-        bool | None,
-        typer.Option("--cluster/--local", help="where it is, if it is in both"),
-    ] = None
+    name: Annotated[str, Argument(help="what is rolled out", autocompletion=_names)]
+    namespace: Annotated[str | None, Option("-n", help=NAMESPACE)] = None
+    on_cluster: Annotated[bool | None, Option("--cluster/--local", help=HINT)] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,29 +68,15 @@ class Rollout:
     """What `run` takes."""
 
     file: PolicyFile
-    in_cluster: Annotated[
-        bool, typer.Option("--in-cluster", help="as a Job of its own")
-    ] = False
-    image: Annotated[
-        str | None, typer.Option(help="the Job's image, if not its manifest's")
-    ] = None
-    once: Annotated[bool, typer.Option("--once", help="look and act a single time")] = (
-        False
-    )
-    journal: Annotated[
-        str | None,
-        typer.Option(help="also append every entry here; - for standard output"),
-    ] = None
+    in_cluster: Annotated[bool, Option("--in-cluster", help="by a Job there")] = False
+    image: Annotated[str | None, Option(help="of the Job of --in-cluster")] = None
+    once: Annotated[bool, Option("--once", help="look and act a single time")] = False
+    journal: Annotated[str | None, Option(help=COPY)] = None
     manifest: Annotated[
         Path | None,
-        typer.Option(
-            "--write-manifest",
-            help="after the promotion, remove canaryTrafficPercent from this file",
-        ),
+        Option("--write-manifest", help=MANIFEST),
     ] = None
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="say what a look would do")
-    ] = False
+    dry_run: Annotated[bool, Option("--dry-run", help="say what it would do")] = False
 
 
 def find(named: Named, common: Common) -> "tuple[SharedJournal, Saved]":
