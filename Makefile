@@ -1,11 +1,14 @@
 .DEFAULT_GOAL := help
-PYTHON ?= $(shell command -v python3.11 || echo python3)
+PYTHON ?=
 PORT ?= 8080
 VENV := .venv
 RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip install --disable-pip-version-check --quiet
 INSTALLED := $(VENV)/.installed
-COMPILE := $(RUN) -m uv pip compile -q pyproject.toml --generate-hashes \
-  --no-annotate --no-header --universal --python-version 3.11
+COMPILE := $(RUN) -m uv pip compile -q --generate-hashes --no-annotate --no-header \
+  --universal --python-version 3.11
+EXTRA := $(RUN) -c 'import sys, tomllib; project = tomllib.load(sys.stdin.buffer); \
+  print(*project["project"]["optional-dependencies"][sys.argv[1]], sep="\n")'
 CONTAINER ?= $(shell command -v podman || command -v docker)
 IMAGE ?= intent-classifier
 PROMOTER ?= intent-canary:latest
@@ -31,7 +34,7 @@ help: ## Show this help
 
 ##@ Develop
 .PHONY: install lint typecheck lock clean
-install: $(INSTALLED) ## Make .venv from the hash-locked requirements
+install: $(INSTALLED) ## Make .venv from the hash-locked requirements, and the commands
 
 lint: $(INSTALLED) ## Check style, and which folder imports which
 	$(RUN) -m ruff check .
@@ -41,10 +44,10 @@ lint: $(INSTALLED) ## Check style, and which folder imports which
 typecheck: $(INSTALLED) ## Check types, strictly
 	$(RUN) -m mypy
 
-lock: $(INSTALLED) ## Resolve the lock files anew from pyproject.toml
-	$(COMPILE) --all-extras -o requirements.lock
-	for part in predictor promoter; do \
-	  $(COMPILE) -c requirements.lock --extra $$part -o requirements-$$part.lock; done
+lock: $(INSTALLED) ## Bring the lock files in line with pyproject.toml
+	$(COMPILE) pyproject.toml --all-extras -o requirements.lock
+	for part in predictor promoter; do $(EXTRA) $$part <pyproject.toml | \
+	  $(COMPILE) - -c requirements.lock -o requirements-$$part.lock || exit; done
 
 clean: ## End what runs here, remove what was made here
 	if [ -x $(RUN) ]; then $(RUN) -m scripts.local down; fi
@@ -95,10 +98,10 @@ image-promoter: ## Build the promoter's image, PROMOTER
 	$(CONTAINER) build --target promoter -t $(PROMOTER) .
 
 $(INSTALLED): requirements.lock
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and \
-	  "Python 3.11 is needed, this is " + sys.version.split()[0] + ": make PYTHON=...")'
-	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --disable-pip-version-check --require-hashes -r $<
+	python=$$(.ci/pythons $(PYTHON)) && \
+	  "$$(echo "$$python" | head -n 1)" -m venv --clear $(VENV)
+	$(PIP) --require-hashes -r $<
+	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
 models/%/intent_model.pkl: $(INSTALLED) training/train.py training/pipelines.py \

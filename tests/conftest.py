@@ -1,5 +1,7 @@
 """Fixtures that several files share."""
 
+import os
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +13,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """--backend cluster: on the cluster that kubectl asks (make e2e)."""
     where = ("local", "cluster")
     parser.addoption("--backend", choices=where, default="local", help="of contract/")
+    told = "leave out each test that starts a process (make quick)"
+    parser.addoption("--no-processes", action="store_true", help=told)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _processes(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test is left out when it starts one: no list that a new test could miss."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.config.getoption("--no-processes"):
+            patch.setattr(subprocess.Popen, "__init__", _leave_out)
+            patch.setattr(os, "fork", _leave_out)
+        yield
+
+
+def _leave_out(*_: object, **__: object) -> None:
+    pytest.skip("starts a process")
 
 
 @pytest.fixture(scope="session", autouse=True)
