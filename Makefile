@@ -18,12 +18,21 @@ CLUSTER ?= $(wildcard ../shared/cluster)
 MODELS := models/v1/intent_model.pkl models/v2/intent_model.pkl
 
 ##@ Start here
-.PHONY: demo test e2e e2e-images help
+.PHONY: demo test cover quick e2e e2e-images help
 demo: $(MODELS) ## Split, promotion by evidence, rollback (PORT=8080)
 	$(RUN) -m scripts.demo --port $(PORT)
 
 test: $(MODELS) ## Run every test
 	$(RUN) -m pytest -n 2 --dist loadfile
+
+cover: $(MODELS) ## Run every test, hold the branches they reach against the floor
+	rm -rf .coverage && mkdir .coverage
+	$(RUN) -m coverage run -m pytest -n 2 --dist loadfile
+	$(RUN) -m coverage combine --quiet
+	$(RUN) -m coverage report
+
+quick: $(INSTALLED) ## Run the tests that start no process
+	$(RUN) -m pytest -n 2 --dist loadfile --no-processes -r fE
 
 e2e: $(MODELS) ## Test on a cluster: CLUSTER=folder, or KUBECONFIG=file
 	$(RUN) -m tests.e2e $(if $(KUBECONFIG),,$(or $(CLUSTER),$(error no CLUSTER)))
@@ -51,7 +60,7 @@ lock: $(INSTALLED) ## Bring the lock files in line with pyproject.toml
 
 clean: ## End what runs here, remove what was made here
 	if [ -x $(RUN) ]; then $(RUN) -m scripts.local down; fi
-	rm -rf $(VENV) models .local .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) models build .local .cache .coverage .*_cache
 
 ##@ Speed
 .PHONY: bench bench-growth bench-looks

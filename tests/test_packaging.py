@@ -3,14 +3,9 @@
 Nothing of this checkout or its environment is to be seen from there.
 """
 
-import ast
 import json
-import os
 import shutil
-import subprocess
-import sys
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -18,19 +13,13 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from scripts.local.processes import ROOT
+from tests.support.environments import build, environment, run
 from tests.test_image import STAGES, copied
 
-SOURCES = ("pyproject.toml", "README.md", "LICENSE", "predictor", "scripts")
 COMMANDS = ("intent-canary", "intent-infer", "intent-local", "kubectl-intent_canary")
 JOB = "scripts/rollout/cli/job.yaml"
 SHIPPED = ROOT / "manifests" / "rollout.yaml"
 CLUSTERS = ROOT / "manifests" / "promotion" / "rollout.yaml"
-UV = {
-    "index-url": "UV_DEFAULT_INDEX",
-    "extra-index-url": "UV_INDEX",
-    "find-links": "UV_FIND_LINKS",
-    "cert": "SSL_CERT_FILE",
-}
 # Every module of a folder; prints those that cannot be imported.
 IMPORT_ALL = """
 import importlib, pkgutil, scripts
@@ -44,84 +33,17 @@ print(*filter(None, (failed(each.name) for each in found)), sep="\\n")
 """
 
 
-def _as_pip_is_told() -> dict[str, str]:
-    """pip's own index, as variables: uv does not read pip's configuration."""
-    listed = _done([sys.executable, "-m", "pip", "config", "list"], ROOT)
-    told = {}
-    lines = sorted(listed.splitlines(), key=lambda line: line.startswith(":env:"))
-    for line in lines:
-        name, _, value = line.partition("=")
-        key = name.rpartition(".")[2]
-        if key in UV:
-            words = str(ast.literal_eval(value)).split()
-            told[UV[key]] = ("," if key == "find-links" else " ").join(words)
-    return told
-
-
-def _done(command: list[str], cwd: Path, env: Mapping[str, str] | None = None) -> str:
-    done = subprocess.run(
-        command, cwd=cwd, env=env, capture_output=True, text=True, timeout=110
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def _uv(*args: str, cwd: Path) -> None:
-    uv = [sys.executable, "-m", "uv", *args, "-q"]
-    _done(uv, cwd, {**_as_pip_is_told(), **os.environ})
-
-
-def _environment(folder: Path, *packages: str) -> Path:
-    """A virtual environment with these packages alone; its folder of programs."""
-    _uv("venv", "--python", sys.executable, "venv", cwd=folder)
-    programs = folder / "venv" / "bin"
-    python = ("--python", str(programs / "python"))
-    _uv("pip", "install", *python, *packages, cwd=folder)
-    return programs
-
-
-def _alone(programs: Path) -> dict[str, str]:
-    """Variables of a shell that knows the environment and not this checkout."""
-    kept = {key: os.environ[key] for key in ("HOME", "LANG") if key in os.environ}
-    return {**kept, "PATH": f"{programs}:/usr/bin:/bin"}
-
-
-def _run(
-    programs: Path, command: list[str], cwd: Path, **env: str
-) -> tuple[int, str, str]:
-    done = subprocess.run(
-        [str(programs / command[0]), *command[1:]],
-        cwd=cwd,
-        env=_alone(programs) | env,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    return done.returncode, done.stdout, done.stderr
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built from the sources, in a copy: a build leaves its folders beside them."""
-    copy = tmp_path_factory.mktemp("sources")
-    for name in SOURCES:
-        source = ROOT / name
-        ignored = shutil.ignore_patterns("__pycache__")
-        if source.is_dir():
-            shutil.copytree(source, copy / name, ignore=ignored)
-        else:
-            shutil.copy2(source, copy / name)
-    here = ("--python", sys.executable)
-    _uv("build", "--wheel", "--no-build-isolation", *here, "-o", "built", cwd=copy)
-    (built,) = (copy / "built").glob("*.whl")
-    return built
+    return build(tmp_path_factory.mktemp("sources"))
 
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Programs of an environment in which there is the wheel and what it asks for."""
     locked = ("-c", str(ROOT / "requirements.lock"))
-    return _environment(tmp_path_factory.mktemp("installed"), str(wheel), *locked)
+    return environment(tmp_path_factory.mktemp("installed"), str(wheel), *locked)
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +51,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as the promoter's image: its packages, and the files it copies."""
     folder = tmp_path_factory.mktemp("image")
     lock = str(ROOT / "requirements-promoter.lock")
-    _environment(folder, "--require-hashes", "-r", lock)
+    environment(folder, "--require-hashes", "-r", lock)
     for name in copied(STAGES["promoter"]):
         target = folder / "app" / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -192,10 +114,10 @@ def test_a_wheel_has_packages_and_their_data_and_nothing_of_the_clone(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_starts_in_an_empty_environment(
+def test_every_command_starts_in_an_emptyenvironment(
     installed: Path, command: str, tmp_path: Path
 ) -> None:
-    code, said, error = _run(installed, [command, "--help"], tmp_path)
+    code, said, error = run(installed, [command, "--help"], tmp_path)
     assert code == 0, error
     assert "usage" in said.lower()
 
@@ -204,7 +126,7 @@ def test_lint_and_replay_work_where_only_the_wheel_is(
     installed: Path, tmp_path: Path
 ) -> None:
     lint = ["intent-canary", "lint", "-f", str(SHIPPED)]
-    assert _run(installed, lint, tmp_path)[0] == 0
+    assert run(installed, lint, tmp_path)[0] == 0
     rows = [
         f"{10 * look},{arm},{500 * look},{bad * look},0"
         for look in range(30)
@@ -213,7 +135,7 @@ def test_lint_and_replay_work_where_only_the_wheel_is(
     header = "time_s,arm,requests,errors,slow"
     (tmp_path / "counters.csv").write_text("\n".join([header, *rows]))
     replay = ["intent-canary", "replay", "counters.csv", "--policy", str(SHIPPED)]
-    code, said, error = _run(installed, replay, tmp_path)
+    code, said, error = run(installed, replay, tmp_path)
     assert code == 10, error
     assert "errors: 20.00% against 0.00%" in said
 
@@ -223,7 +145,7 @@ def test_run_in_cluster_finds_its_job_in_the_wheel(
 ) -> None:
     run = ["intent-canary", "run", "--in-cluster", "-f", str(CLUSTERS)]
     config = str(tmp_path / "config")
-    code, _, error = _run(installed, run, tmp_path, KUBECONFIG=config)
+    code, _, error = run(installed, run, tmp_path, KUBECONFIG=config)
     assert code == 0, error
     assert _job(cluster) == ["run", "-f", "/policy/rollout.yaml", "--journal", "-"]
 
@@ -233,14 +155,14 @@ def test_run_in_cluster_finds_its_job_in_the_promoters_image(
 ) -> None:
     run = ["python", "-m", "scripts.canary", "run", "--in-cluster", "-f", str(CLUSTERS)]
     programs, config = image / "venv" / "bin", str(tmp_path / "config")
-    code, _, error = _run(programs, run, image / "app", KUBECONFIG=config)
+    code, _, error = run(programs, run, image / "app", KUBECONFIG=config)
     assert code == 0, error
     assert _job(cluster) == ["run", "-f", "/policy/rollout.yaml", "--journal", "-"]
 
 
 def test_the_promoters_image_lacks_only_what_local_mode_needs(image: Path) -> None:
     programs = image / "venv" / "bin"
-    code, said, error = _run(programs, ["python", "-c", IMPORT_ALL], image / "app")
+    code, said, error = run(programs, ["python", "-c", IMPORT_ALL], image / "app")
     assert code == 0, error
     assert said.split("\n")[:-1] == ["scripts.rollout.traffic.local: scripts.local"]
 
@@ -249,7 +171,7 @@ def test_local_mode_says_which_packages_it_lacks(
     installed: Path, tmp_path: Path
 ) -> None:
     apply = ["intent-local", "apply", "-f", str(ROOT / "manifests" / "isvc-v1.yaml")]
-    code, _, error = _run(installed, apply, tmp_path)
+    code, _, error = run(installed, apply, tmp_path)
     assert code == 1
     assert "kserve, sklearn is not installed: pip install" in error
     assert "Traceback" not in error

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from scripts.local.processes import ROOT
 from tests.e2e import images
+from tests.support import prometheus
 
 PYTEST = (sys.executable, "-m", "pytest", "--backend", "cluster", "--timeout", "300")
 RUNS = (
@@ -26,6 +27,10 @@ RUNS = (
 
 def main() -> int:
     """Run; the exit code is 0 where every test has passed."""
+    # The network of a cluster may have no way out to fetch it.
+    if prometheus.find() is None:
+        print("error: tests/e2e needs Debian's package prometheus", file=sys.stderr)
+        return 2
     if not sys.argv[1:]:
         return _tests(())
     cluster = Path(sys.argv[1]).resolve()
