@@ -143,9 +143,9 @@ def test_lint_and_replay_work_where_only_the_wheel_is(
 def test_run_in_cluster_finds_its_job_in_the_wheel(
     installed: Path, cluster: HTTPServer, tmp_path: Path
 ) -> None:
-    run = ["intent-canary", "run", "--in-cluster", "-f", str(CLUSTERS)]
+    command = ["intent-canary", "run", "--in-cluster", "-f", str(CLUSTERS)]
     config = str(tmp_path / "config")
-    code, _, error = run(installed, run, tmp_path, KUBECONFIG=config)
+    code, _, error = run(installed, command, tmp_path, KUBECONFIG=config)
     assert code == 0, error
     assert _job(cluster) == ["run", "-f", "/policy/rollout.yaml", "--journal", "-"]
 
@@ -153,9 +153,17 @@ def test_run_in_cluster_finds_its_job_in_the_wheel(
 def test_run_in_cluster_finds_its_job_in_the_promoters_image(
     image: Path, cluster: HTTPServer, tmp_path: Path
 ) -> None:
-    run = ["python", "-m", "scripts.canary", "run", "--in-cluster", "-f", str(CLUSTERS)]
+    command = [
+        "python",
+        "-m",
+        "scripts.canary",
+        "run",
+        "--in-cluster",
+        "-f",
+        str(CLUSTERS),
+    ]
     programs, config = image / "venv" / "bin", str(tmp_path / "config")
-    code, _, error = run(programs, run, image / "app", KUBECONFIG=config)
+    code, _, error = run(programs, command, image / "app", KUBECONFIG=config)
     assert code == 0, error
     assert _job(cluster) == ["run", "-f", "/policy/rollout.yaml", "--journal", "-"]
 
