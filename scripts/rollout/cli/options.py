@@ -100,7 +100,7 @@ def find(named: Named, common: Common) -> "tuple[SharedJournal, Saved]":
     if len(found) != 1:
         raise _lost([journal for journal, _ in found or looked], unasked, bool(found))
     if unasked is not None:
-        told = f"the cluster was not asked: {unasked}; this is about {found[0][0]}"
+        told = f"the cluster cannot be read: {unasked}; this is about {found[0][0]}"
         print(told, file=sys.stderr)
     return found[0]
 
@@ -139,7 +139,7 @@ def _lost(
     told = ", ".join(f"no rollout of {each.name} in {each}" for each in looked)
     if unasked is None:
         return RolloutError(told)
-    error = RolloutError(f"{told}; the cluster was not asked: {unasked}")
+    error = RolloutError(f"{told}; the cluster cannot be read: {unasked}")
     error.code = unasked.code
     return error
 

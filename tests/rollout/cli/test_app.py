@@ -126,6 +126,21 @@ def test_what_is_not_there_is_said_in_a_line(
     assert error.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "args", [("lint", "-f"), ("run", "-f"), ("replay",), ("report",), ("feedback", "a")]
+)
+def test_a_file_that_is_no_text_is_said_in_a_line(
+    args: tuple[str, ...], tmp_path: Path, capsys: Captured
+) -> None:
+    binary = tmp_path / "model.pkl"
+    binary.write_bytes(bytes(range(128, 256)))
+    for path, said in ((binary, "not UTF-8"), (tmp_path, "Is a directory")):
+        assert _main(*args, str(path)) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(f"error: {path}: {said}")
+        assert error.count("\n") == 1
+
+
 def test_run_needs_something_to_roll_out(
     policy: str, tmp_path: Path, capsys: Captured
 ) -> None:

@@ -1,5 +1,6 @@
 """A backend is one adapter and one row: with these two, every verb works."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,16 @@ def test_a_backend_without_a_row_is_refused_with_those_that_have_one(
     said = capsys.readouterr().err
     assert "target.backend: expected local or knative or" in said
     assert "got 'memmory'" in said
+
+
+def test_a_policy_comes_through_a_pipe_which_is_read_once(
+    policy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _begin(monkeypatch)
+    reading, writing = os.pipe()
+    os.write(writing, policy.read_bytes())
+    os.close(writing)
+    piped = ["run", "-f", f"/dev/fd/{reading}", "--dir", "."]
+    assert canary.main(piped) == Exit.PROMOTED
+    os.close(reading)
+    assert canary.main(["status", "chat", "--dir", "."]) == Exit.PROMOTED

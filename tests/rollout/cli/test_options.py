@@ -145,7 +145,7 @@ def test_a_cluster_that_does_not_answer_is_said_with_what_was_looked_at(
     assert main(["status", "intent"]) == 40
     said = capsys.readouterr().err
     assert "no rollout of default.intent in " in said
-    assert "; the cluster was not asked: http://127.0.0.1:9: " in said
+    assert "; the cluster cannot be read: http://127.0.0.1:9: " in said
     assert said.count("\n") == 1
     assert main(["status", "intent", "--local"]) == 2
     assert "the cluster" not in capsys.readouterr().err
