@@ -5,7 +5,9 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
+from pytest_httpserver import HTTPServer
 
+from tests.support import commands
 from tests.support.predictors import MODELS, Predictor, predictor
 
 
@@ -44,4 +46,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Predictor]:
     with predictor(
         tmp_path_factory.mktemp("predictor"), "--revision=intent-predictor-00007"
     ) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_running() -> Iterator[None]:
+    yield
+    commands.end_started()
+
+
+@pytest.fixture(scope="session")
+def make_httpserver() -> Iterator[HTTPServer]:
+    """The server of `httpserver`, a thread a request: one that hangs stops no other."""
+    with HTTPServer("127.0.0.1", threaded=True) as running:
         yield running

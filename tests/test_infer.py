@@ -5,11 +5,11 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from scripts import infer
 from scripts.inference.clients import Answer, Target, connect
@@ -20,13 +20,21 @@ from scripts.inference.load import (
     summarise,
     wilson_interval,
 )
-from scripts.local.processes import ROOT
-from tests.support.commands import run
+from tests.support.commands import run, start
 from tests.support.predictors import Predictor
+from tests.support.waiting import until
 
 
 def _answer(revision: str = "r1", error: str = "", code: str = "200") -> Answer:
     return Answer("hi", "greeting", 0.9, "v1", revision, code, 2.0, error)
+
+
+def _requests(server: Predictor) -> float:
+    """How many the server has answered."""
+    page = requests.get(f"{server.url}/metrics", timeout=5).text
+    lines = page.splitlines()
+    counted = [line for line in lines if line.startswith("intent_requests_total{")]
+    return sum(float(line.rpartition(" ")[2]) for line in counted)
 
 
 def _ask(server: Predictor, *args: str) -> tuple[int, Any]:
@@ -105,16 +113,19 @@ def test_load_does_not_hide_what_a_worker_raises() -> None:
 
 
 def test_ctrl_c_ends_a_long_run_at_once(server: Predictor) -> None:
+    """Also where the tests themselves were started in the background."""
     command = [sys.executable, "-m", "scripts.infer", "hi", "--url", server.url]
-    running = subprocess.Popen(
-        [*command, "--count", "100000", "--rps", "20"],
-        cwd=ROOT,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    time.sleep(2)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        running = start(
+            [*command, "--count", "100000", "--rps", "20"], stderr=subprocess.PIPE
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    asked = _requests(server)
+    until(lambda: _requests(server) >= asked + 5)
     running.send_signal(signal.SIGINT)
-    _, printed = running.communicate(timeout=10)
+    _, printed = running.communicate(timeout=30)
     assert running.returncode == 130
     assert printed.strip().splitlines()[-1] == "interrupted"
 

@@ -1,7 +1,6 @@
 """predictor.rpc on a real server, through the SDK's own stub."""
 
 import asyncio
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +17,7 @@ from predictor import rpc
 from predictor.model import IntentModel
 from scripts.local.processes import free_ports
 from tests.support.predictors import MODELS, Predictor
+from tests.support.waiting import until
 
 RAW = b"\x05\x00\x00\x00hello"
 
@@ -137,10 +137,7 @@ def test_calls_are_counted_by_status(
     except grpc.RpcError as fault:
         assert fault.code().name == code
     # A call is counted when it is over, a moment after its answer is here.
-    deadline = time.monotonic() + 5
-    while _counted(server, code) != before + 1:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    until(lambda: _counted(server, code) == before + 1)
 
 
 def _counted(server: Predictor, code: str) -> float:

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -37,7 +37,7 @@ from scripts.rollout.metrics.scrape import Scrape
 from scripts.rollout.policy.reader import parse
 from scripts.rollout.state.actions import Warmed
 from scripts.rollout.state.observation import View
-from tests.rollout.metrics.test_scrape import served
+from tests.bench.pages import served
 from tests.support.worlds import CANARY, STABLE, view
 
 LABELS, TARGETS, LOOKS, DAY = 151, 300, 300, 8640
@@ -233,11 +233,10 @@ def _scraped() -> float:
 
 
 def _serve(there: Connection, text: str) -> None:
-    stack = [served(text) for _ in range(TARGETS)]
-    there.send([each.__enter__().url for each in stack])
-    there.recv()
-    for each in stack:
-        each.__exit__(None, None, None)
+    with ExitStack() as stack:
+        pages = [stack.enter_context(served(text)) for _ in range(TARGETS)]
+        there.send([page.url for page in pages])
+        there.recv()
 
 
 def _help() -> float:

@@ -10,6 +10,7 @@ import pytest
 from scripts.inference.clients import Target, connect
 from scripts.inference.load import steady
 from scripts.local.processes import ROOT
+from tests.support import commands
 from tests.support.backends import intent
 from tests.support.cluster_stage import RPS, ClusterStage
 from tests.support.site import DOMAIN
@@ -96,11 +97,10 @@ def test_two_inferenceservices_roll_out_side_by_side(on: ClusterStage) -> None:
     policy.write_text(f"target: {on.backend.of('chat')}\n{POLICY}")
     with on.users(RPS / 2) as answers, steady(ask, texts(), RPS / 2, 8) as others:
         first = on.start()
-        second = subprocess.Popen(
+        second = commands.start(
             on.command("run", "-f", str(policy)),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
         )
         said = [each.communicate(timeout=120)[0] for each in (first, second)]
     assert (first.returncode, second.returncode) == (0, 0), said

@@ -3,23 +3,26 @@
 import subprocess
 
 import pytest
+from pytest_httpserver import HTTPServer
 
 from tests.rollout.cli.test_live_steering import ACCURACY, PATIENT, SHADOW, TOKEN
-from tests.rollout.integrations.test_webhook import Receiver
 from tests.support import browser
 from tests.support.cluster_stage import RPS, ClusterStage
-from tests.support.predictors import serving
+from tests.support.receiver import received
 from tests.support.stage import POLICY
 
 REFUSES = "[sh, -c, 'test $ROLLOUT_WEIGHT -lt 50 || { echo not today; exit 1; }']"
 
 
-def test_watched_told_refused_and_reported(on: ClusterStage) -> None:
+def test_watched_told_refused_and_reported(
+    on: ClusterStage, httpserver: HTTPServer
+) -> None:
     canary = on.version("v2")
-    with serving(Receiver()) as receiver, on.users(RPS):
+    httpserver.expect_request("/hook").respond_with_data()
+    with on.users(RPS):
         promoter = on.start(
             f"hooks: {{confirm: {{command: {REFUSES}}}}}\n"
-            f"notify: [{{url: {receiver.url}}}]\n{POLICY}"
+            f"notify: [{{url: {httpserver.url_for('/hook')}}}]\n{POLICY}"
         )
         on.until(lambda: on.percent(canary) == 10)
         watching = on.command("watch", "intent")
@@ -29,7 +32,7 @@ def test_watched_told_refused_and_reported(on: ClusterStage) -> None:
     assert "hook confirm says no to 50 %: not today" in said
     assert watched.returncode == 0, watched.stderr
     assert "RolledBack at 0 %" in watched.stdout
-    told = [(each["phase"], each["weight"]) for each in receiver.got]
+    told = [(each["phase"], each["weight"]) for each in received(httpserver)]
     assert told[-1] == ("RolledBack", 0)
     assert ("Step", 10) in told
     page = on.backend.journal.with_name("report.html").read_text()

@@ -1,24 +1,22 @@
-"""A real predictor, started, awaited and ended."""
+"""A real predictor, started, awaited and end."""
 
 import os
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import ThreadingHTTPServer
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import requests
 
 from scripts.local.processes import ROOT, free_ports
+from tests.support.commands import end
+from tests.support.waiting import until
 
 MODELS = ROOT / "models"
 START_S = 60.0
-Served = TypeVar("Served", bound=ThreadingHTTPServer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,33 +50,15 @@ def predictor(
         f"http://127.0.0.1:{port}", f"127.0.0.1:{grpc_port}", log, process
     )
     try:
-        _await(server)
+        until(partial(_is_ready, server), START_S, log.read_text)
         yield server
     finally:
-        process.terminate()
-        process.wait(timeout=30)
+        end(process)
 
 
-def _await(server: Predictor) -> None:
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
-        assert server.process.poll() is None, server.log.read_text()
-        try:
-            if requests.get(f"{server.url}/v2/models/intent/ready", timeout=1).ok:
-                return
-        except requests.ConnectionError:
-            time.sleep(0.1)
-    raise AssertionError(server.log.read_text())
-
-
-@contextmanager
-def serving(server: Served) -> Iterator[Served]:
-    """Answer until the block ends."""
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
+def _is_ready(server: Predictor) -> bool:
+    assert server.process.poll() is None, server.log.read_text()
     try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        return requests.get(f"{server.url}/v2/models/intent/ready", timeout=1).ok
+    except requests.RequestException:
+        return False

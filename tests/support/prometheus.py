@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ import requests
 import yaml
 
 from scripts.local.processes import ROOT, free_ports
+from tests.support.commands import end
+from tests.support.waiting import until
 
 CACHE = ROOT / ".cache" / "prometheus"
 
@@ -96,24 +97,20 @@ def scraping(
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",
     ]
-    with (folder / "prometheus.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+    log = folder / "prometheus.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     server = Server(f"http://127.0.0.1:{port}", process)
     try:
-        _await(server, folder)
+        until(lambda: _is_ready(server, log), 30, log.read_text)
         yield server
     finally:
-        process.kill()
-        process.wait()
+        end(process)
 
 
-def _await(server: Server, folder: Path) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        assert server.process.poll() is None, (folder / "prometheus.log").read_text()
-        try:
-            if requests.get(f"{server.url}/-/ready", timeout=1).ok:
-                return
-        except requests.RequestException:
-            time.sleep(0.1)
-    raise AssertionError((folder / "prometheus.log").read_text())
+def _is_ready(server: Server, log: Path) -> bool:
+    assert server.process.poll() is None, log.read_text()
+    try:
+        return requests.get(f"{server.url}/-/ready", timeout=1).ok
+    except requests.RequestException:
+        return False

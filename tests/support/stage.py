@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -22,10 +22,13 @@ from scripts.inference.load import steady
 from scripts.local.manifest import PROGRESS_DEADLINE
 from scripts.local.processes import ROOT
 from tests.faults import models, pipelines
+from tests.support import commands
 from tests.support.backends import Backend, Local, intent, local, settles
+from tests.support.waiting import until
 
 RPS = 60.0
 SLO_MS = 250.0
+TAUGHT_S = 200.0
 DATA = ROOT / "training" / "data" / "intents.csv"
 STABLE = "intent-predictor-00001"
 POLICY = """
@@ -104,12 +107,8 @@ class Stage(Generic[Somewhere]):
         return sum(t["percent"] for t in traffic if t["revisionName"] == revision)
 
     def until(self, is_so: Callable[[], Any], seconds: float = 60.0) -> Any:
-        """Wait until something is true."""
-        deadline = time.monotonic() + seconds
-        while not (found := is_so()):
-            assert time.monotonic() < deadline, "waited in vain"
-            time.sleep(0.1)
-        return found
+        """Wait until something is true; the newest status is shown if it never is."""
+        return until(is_so, seconds, self.backend.status)
 
     def command(self, *args: str) -> list[str]:
         """The command line of a verb."""
@@ -126,13 +125,9 @@ class Stage(Generic[Somewhere]):
 
     def start(self, policy: str = POLICY) -> "subprocess.Popen[str]":
         """Start `run`, without waiting for it."""
-        return subprocess.Popen(
-            self.command("run", "-f", str(self.policy(policy))),
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        command = self.command("run", "-f", str(self.policy(policy)))
+        pipe, merged = subprocess.PIPE, subprocess.STDOUT
+        return commands.start(command, stdout=pipe, stderr=merged)
 
     def policy(self, text: str = POLICY) -> Path:
         """A policy file."""
@@ -161,8 +156,9 @@ class Stage(Generic[Somewhere]):
         file = self.folder / "labels.csv"
         with self._named_users() as truth:
             promoter = self.start(policy)
-            while promoter.poll() is None:
-                time.sleep(1)
+            deadline = time.monotonic() + TAUGHT_S
+            while not _is_over(promoter):
+                assert time.monotonic() < deadline, "no verdict"
                 rows = [f"{name},{label}" for name, label in list(truth.items())]
                 rows += [*rows[:3], "never-asked,praise"]
                 file.write_text("\n".join(["id,label", *rows]))
@@ -206,6 +202,13 @@ class Stage(Generic[Somewhere]):
         lines = [json.loads(line) for line in text.splitlines()]
         begins = [i for i, each in enumerate(lines) if each["kind"] == "begin"]
         return [each for each in lines[begins[-1] :] if each["kind"] == kind]
+
+
+def _is_over(promoter: "subprocess.Popen[str]", wait_s: float = 1.0) -> bool:
+    """Whether a promoter has ended, or ends within a moment."""
+    with suppress(subprocess.TimeoutExpired):
+        promoter.wait(wait_s)
+    return promoter.returncode is not None
 
 
 LocalStage = Stage[Local]

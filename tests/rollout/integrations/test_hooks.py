@@ -1,12 +1,9 @@
 """Hooks: what each answer means, and that a slow one delays nothing."""
 
-import json
-import time
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from pytest_httpserver import HTTPServer
 
 from scripts.rollout.errors import Exit
 from scripts.rollout.integrations import hooks
@@ -19,43 +16,17 @@ from scripts.rollout.state.actions import Answer, Consult, Says
 from scripts.rollout.state.notes import NoteKind
 from scripts.rollout.state.state import Phase
 from tests.support.folder_world import FolderWorld
-from tests.support.predictors import serving
+from tests.support.receiver import received
+from tests.support.waiting import until
 from tests.support.worlds import POLICY, Rollout, policy
 
 BOTH = "{pre: {command: [x]}, confirm: {command: [x]}}"
 
 
-class Server(ThreadingHTTPServer):
-    """Answers with the status that the path names."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.heard: list[dict[str, object]] = []
-        self.url = f"http://127.0.0.1:{self.server_port}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    """One question a connection."""
-
-    def do_POST(self) -> None:
-        server = self.server
-        assert isinstance(server, Server)
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        server.heard.append(json.loads(body))
-        status = int(self.path.removeprefix("/"))
-        self.send_response(status)
-        self.send_header("Content-Length", "6")
-        self.end_headers()
-        self.wfile.write(b"ask me")
-
-    def log_message(self, format: str, *args: object) -> None:
-        del format, args
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with serving(Server()) as started:
-        yield started
+def _url(server: HTTPServer, status: int) -> str:
+    """Where "ask me" is answered with a status."""
+    server.expect_request(f"/{status}").respond_with_data("ask me", status)
+    return server.url_for(f"/{status}")
 
 
 def _shell(script: str, timeout: str = "5s") -> Hook:
@@ -88,10 +59,13 @@ def test_a_command_that_hangs_or_is_not_there_says_nothing_yet() -> None:
     ("status", "says"),
     [(200, Says.YES), (403, Says.NO), (404, Says.NOT_YET), (503, Says.NOT_YET)],
 )
-def test_what_a_urls_status_means(server: Server, status: int, says: Says) -> None:
-    hook = Hook.model_validate({"url": f"{server.url}/{status}"})
+def test_what_a_urls_status_means(
+    httpserver: HTTPServer, status: int, says: Says
+) -> None:
+    hook = Hook.model_validate({"url": _url(httpserver, status)})
     assert hooks.ask(hook, {"weight": status}) == (says, "ask me")
-    assert server.heard[-1] == {"weight": status}
+    ((request, _),) = httpserver.log
+    assert request.get_json() == {"weight": status}
 
 
 def test_a_url_that_nobody_serves_says_nothing_yet() -> None:
@@ -101,36 +75,38 @@ def test_a_url_that_nobody_serves_says_nothing_yet() -> None:
     assert reason.startswith("no answer: ")
 
 
-def test_the_loop_goes_on_while_a_hook_thinks() -> None:
-    asked = PolicyHooks(policy(hooks="{confirm: {command: [sleep, '1']}}"), print)
+def test_the_loop_goes_on_while_a_hook_thinks(tmp_path: Path) -> None:
+    """The hook ends when the loop has gone on: a loop that waits gets no yes."""
+    script = f"until [ -e {tmp_path}/gone-on ]; do sleep 0.05; done"
+    chosen = policy(hooks=f"{{confirm: {{command: [sh, -c, '{script}']}}}}")
+    asked = PolicyHooks(chosen, print)
     state, consult = Rollout.begun().state, Consult("confirm", 25)
-    began = time.monotonic()
     asked.ask(consult, state)
     asked.ask(consult, state)
     assert asked.answer() is None
-    assert time.monotonic() - began < 0.5
-    while not asked.is_ready():
-        assert time.monotonic() - began < 20
-        time.sleep(0.05)
+    (tmp_path / "gone-on").touch()
+    until(asked.is_ready)
     assert asked.answer() == Answer("confirm", 25, Says.YES, "exit code 0")
     assert asked.answer() is None
 
 
 def test_a_hook_that_has_just_answered_is_not_asked_at_every_look(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = PolicyHooks(policy(hooks=f"{{pre: {{url: '{server.url}/503'}}}}"), print)
-    state, consult, before = Rollout.begun().state, Consult("pre", 5), len(server.heard)
-    for _ in range(20):
-        asked.ask(consult, state)
-        asked.answer()
-        time.sleep(0.05)
-    assert len(server.heard) == before + 1
+    monkeypatch.setattr(hooks, "AGAIN_S", 60.0)
+    url = _url(httpserver, 503)
+    asked = PolicyHooks(policy(hooks=f"{{pre: {{url: '{url}'}}}}"), print)
+    state = Rollout.begun().state
+    for weight in (5, 10):  # one after the other: none is open when the next is asked
+        asked.ask(Consult("pre", weight), state)
+        until(asked.answer)
+        for _ in range(20):
+            asked.ask(Consult("pre", weight), state)
     monkeypatch.setattr(hooks, "AGAIN_S", 0.0)
-    asked.ask(consult, state)
-    while asked.answer() is None:
-        time.sleep(0.05)
-    assert len(server.heard) == before + 2
+    asked.ask(Consult("pre", 10), state)
+    until(asked.answer)
+    told = [request.get_json()["weight"] for request, _ in httpserver.log]
+    assert told == [5, 10, 10]
 
 
 def _answered(rollout: Rollout, says: Says, looks: int = 60) -> list[str]:
@@ -179,15 +155,15 @@ def test_an_answer_to_another_question_counts_for_nothing() -> None:
     assert rollout.state.weight == 5
 
 
-def test_the_end_is_told_to_post_once(tmp_path: Path, server: Server) -> None:
-    chosen = policy(hooks=f'{{post: {{url: "{server.url}/200"}}}}')
+def test_the_end_is_told_to_post_once(tmp_path: Path, httpserver: HTTPServer) -> None:
+    chosen = policy(hooks=f'{{post: {{url: "{_url(httpserver, 200)}"}}}}')
     cluster = FolderWorld(tmp_path)
     asked = PolicyHooks(chosen, cluster.said.append)
-    heard, before = Broadcast(cluster.journal, None, [asked]), len(server.heard)
+    heard = Broadcast(cluster.journal, None, [asked])
     idle: list[float] = []
     world = World(cluster, cluster, heard, cluster.now, idle.append, print, asked)
     assert Runner(chosen, POLICY, world).run() is Exit.PROMOTED
-    (told,) = server.heard[before:]
+    (told,) = received(httpserver)
     assert (told["hook"], told["verdict"]) == ("post", "promoted")
     assert (told["canary"], told["target"]) == ("r-00002", "default.intent")
     assert cluster.said[-1] == "hook post says yes: ask me"

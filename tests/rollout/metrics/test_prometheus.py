@@ -1,23 +1,25 @@
 """Metrics from a Prometheus server: as it answered once, and a real one."""
 
 import json
-import time
-from collections.abc import Callable
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_httpserver import HTTPServer
 
 from scripts.local.processes import ROOT, free_ports
 from scripts.rollout.errors import Unreachable
 from scripts.rollout.metrics.port import Pages, Reading
 from scripts.rollout.metrics.prometheus import Prometheus
 from scripts.rollout.metrics.scrape import Scrape
-from tests.rollout.metrics.test_scrape import served
+from tests.support.pages import Page
 from tests.support.prometheus import scraping
+from tests.support.waiting import until
 
 RECORDED = json.loads((ROOT / "tests" / "data" / "prometheus_answers.json").read_text())
-ARMS = ("r-1", "r-2")
+SHOWN = {"r-1": 5, "r-2": 6}
+ARMS = tuple(SHOWN)
 GATEWAY = "\n".join(
     f'envoy_cluster_upstream_rq_{name}{{envoy_cluster_name="{cluster}"{more}}} {value}'
     for cluster, scale in (
@@ -59,14 +61,6 @@ def _bare(reading: Any) -> Any:
     }
 
 
-def _until(is_so: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 20
-    while not (found := is_so()):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    return found
-
-
 def _through(last: float, past: list[tuple[float, Reading]]) -> list[float]:
     """What `label:hello` was over time; nothing while it does not end in `last`."""
     labels = [
@@ -82,32 +76,35 @@ def _recorded(kind: str) -> str:
     return json.dumps(RECORDED[kind])
 
 
+def _answering(httpserver: HTTPServer, text: str, counts: str) -> Prometheus:
+    """A Prometheus that gives one answer to everything."""
+    httpserver.expect_request(re.compile("/api/v1/.*")).respond_with_data(text)
+    return Prometheus(httpserver.url_for("").rstrip("/"), "default", counts)
+
+
 @pytest.mark.parametrize("kind", ["error", "html"])
-def test_what_is_no_answer_is_told_with_its_address(kind: str) -> None:
+def test_what_is_no_answer_is_told_with_its_address(
+    httpserver: HTTPServer, kind: str
+) -> None:
     text = "<html>" if kind == "html" else _recorded(kind)
-    with served(text) as page:
-        url = page.url.removesuffix("/metrics")
-        with pytest.raises(Unreachable, match=url):
-            Prometheus(url, "default", "gateway").read(ARMS)
+    server = _answering(httpserver, text, "gateway")
+    with pytest.raises(Unreachable, match=f"127.0.0.1:{httpserver.port}"):
+        server.read(ARMS)
 
 
-def test_an_answer_without_series_is_no_reading() -> None:
-    with served(_recorded("empty")) as page:
-        server = Prometheus(page.url.removesuffix("/metrics"), "default", "gateway")
-        assert server.read(ARMS) is None
+def test_an_answer_without_series_is_no_reading(httpserver: HTTPServer) -> None:
+    assert _answering(httpserver, _recorded("empty"), "gateway").read(ARMS) is None
+    assert httpserver.log, "nobody was asked"
 
 
-def test_an_error_is_told_where_history_is_wanted() -> None:
-    with served(_recorded("error")) as page:
-        server = Prometheus(page.url.removesuffix("/metrics"), "default", "gateway")
-        with pytest.raises(Unreachable, match="parse error"):
-            server.history("r-1", 60, 10)
+def test_an_error_is_told_where_history_is_wanted(httpserver: HTTPServer) -> None:
+    server = _answering(httpserver, _recorded("error"), "gateway")
+    with pytest.raises(Unreachable, match="parse error"):
+        server.history("r-1", 60, 10)
 
 
-def test_a_recorded_answer_is_one_sample_an_instance() -> None:
-    with served(_recorded("predictors")) as page:
-        server = Prometheus(page.url.removesuffix("/metrics"), "default", "grpc")
-        reading = server.read(ARMS)
+def test_a_recorded_answer_is_one_sample_an_instance(httpserver: HTTPServer) -> None:
+    reading = _answering(httpserver, _recorded("predictors"), "grpc").read(ARMS)
     assert reading is not None
     assert _bare(reading) == {
         "r-1": [[("errors", 2), ("label:hello", 5), ("requests", 10)]],
@@ -122,18 +119,17 @@ def test_a_server_that_is_away_is_told_with_its_address() -> None:
         server.read(ARMS)
 
 
-def test_a_real_one_says_what_the_pages_say_now_and_before(tmp_path: Path) -> None:
-    with (
-        served(f"{GATEWAY}\n") as gateway,
-        served(_page("r-1", 5)) as one,
-        served(_page("r-2", 6)) as two,
-        scraping(tmp_path, [gateway.url, one.url, two.url]) as server,
-    ):
+def test_a_real_one_says_what_the_pages_say_now_and_before(
+    tmp_path: Path, httpserver: HTTPServer
+) -> None:
+    gateway = Page(httpserver, "gateway", f"{GATEWAY}\n")
+    one, two = (Page(httpserver, name, _page(name, n)) for name, n in SHOWN.items())
+    with scraping(tmp_path, [gateway.url, one.url, two.url]) as server:
         pages = Pages((gateway.url,), predictors=(one.url, two.url))
         direct = Scrape("default", lambda _: pages).read(ARMS)
         prometheus = Prometheus(server.url, "default", "gateway")
-        _until(lambda: _bare(prometheus.read(ARMS) or {}) == _bare(direct))
+        until(lambda: _bare(prometheus.read(ARMS) or {}) == _bare(direct))
         one.text = _page("r-1", 50)
-        labels = _until(lambda: _through(50, prometheus.history("r-1", 30, 1)))
+        labels = until(lambda: _through(50, prometheus.history("r-1", 30, 1)))
     assert labels[0] == 5
     assert labels == sorted(labels)

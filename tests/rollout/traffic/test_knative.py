@@ -3,14 +3,16 @@
 import base64
 import copy
 import json
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import re
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import pytest
 import urllib3
 import yaml
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
 from scripts.local.processes import ROOT, free_ports
 from scripts.rollout.cluster import client
@@ -27,7 +29,6 @@ from scripts.rollout.errors import (
 from scripts.rollout.state.actions import Warmed
 from scripts.rollout.state.observation import Replicas
 from scripts.rollout.traffic.knative import GATEWAYS, KnativeTraffic
-from tests.support.predictors import serving
 
 RECORDED = json.loads((ROOT / "tests" / "data" / "kserve_objects.json").read_text())
 SERVING = "/apis/serving.kserve.io/v1beta1/namespaces/default/inferenceservices/intent"
@@ -42,12 +43,10 @@ def _gateway(name: str) -> dict[str, Any]:
     return {"metadata": {"name": name, "namespace": "kourier-system"}, "status": ready}
 
 
-class Recorded(ThreadingHTTPServer):
+class Recorded:
     """An API server of a few objects; it keeps what it was sent."""
 
-    daemon_threads = True
-
-    def __init__(self) -> None:
+    def __init__(self, server: HTTPServer) -> None:
         """Serve the recorded objects."""
         recorded = copy.deepcopy(RECORDED)
         self.objects: dict[str, Any] = {
@@ -61,49 +60,31 @@ class Recorded(ThreadingHTTPServer):
         self.sent: list[tuple[str, str, str, Any]] = []
         self.refuses: dict[str, int] = {}
         self.pages: dict[str, tuple[int, str]] = {}
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.url = server.url_for("").rstrip("/")
+        server.expect_request(re.compile("/.*")).respond_with_handler(self._answer)
 
-
-class Handler(BaseHTTPRequestHandler):
-    """Answers as an API server does."""
-
-    server: Recorded
-
-    def _answer(self) -> None:
-        size = int(self.headers.get("Content-Length", 0))
-        body = json.loads(self.rfile.read(size)) if size else None
-        kind = self.headers.get("Content-Type", "")
-        self.server.headers.append(dict(self.headers))
-        self.server.sent.append((self.command, self.path, kind, body))
-        path = self.path.partition("?")[0]
-        if path in self.server.pages:
-            status, page = self.server.pages[path]
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(page.encode())
-            return
-        status = self.server.refuses.get(self.command, 200)
-        content = self.server.objects.get(path, {})
-        if status == 200 and not content and self.command == "GET":
+    def _answer(self, request: Request) -> Response:
+        method, path = request.method, request.environ["RAW_URI"]
+        body = json.loads(request.data) if request.data else None
+        self.headers.append(dict(request.headers))
+        self.sent.append((method, path, request.content_type or "", body))
+        path = path.partition("?")[0]
+        if path in self.pages:
+            status, page = self.pages[path]
+            return Response(page, f"{status} {HTTPStatus(status).phrase}")
+        status = self.refuses.get(method, 200)
+        content = self.objects.get(path, {})
+        if status == 200 and not content and method == "GET":
             status = 404
         if status >= 400:
             content = {"kind": "Status", "message": f"{path} is refused"}
-        self.send_response(status)
-        self.end_headers()
-        self.wfile.write(json.dumps(content).encode())
-
-    do_GET = do_POST = do_PATCH = _answer
-
-    def log_message(self, *args: object) -> None:
-        """Say nothing."""
+        return Response(json.dumps(content), status)
 
 
 @pytest.fixture
-def api() -> Iterator[Recorded]:
+def api(httpserver: HTTPServer) -> Recorded:
     """A running server."""
-    with serving(Recorded()) as server:
-        yield server
+    return Recorded(httpserver)
 
 
 @pytest.fixture

@@ -1,0 +1,21 @@
+"""Waiting for the thing itself, with a deadline, never for a time."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+Found = TypeVar("Found")
+POLL_S = 0.05
+
+
+def until(
+    is_so: Callable[[], Found],
+    seconds: float = 60.0,
+    shown: Callable[[], object] = lambda: "",
+) -> Found:
+    """What `is_so` returns once that is true; `shown` is in the message if never."""
+    deadline = time.monotonic() + seconds
+    while not (found := is_so()):
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {shown()}"
+        time.sleep(POLL_S)
+    return found
