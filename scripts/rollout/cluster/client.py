@@ -1,18 +1,15 @@
-"""A Kubernetes API server, found as kubectl finds it, or by a pod's own account."""
+"""A Kubernetes API server: what can be asked of it, and found by a pod's account."""
 
-import atexit
-import base64
 import json
-import os
-import tempfile
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import urllib3
-import yaml
 
+from scripts.rollout.cluster import login
+from scripts.rollout.cluster.session import Route, Session, connect
 from scripts.rollout.errors import (
     ApiError,
     Conflict,
@@ -26,6 +23,7 @@ from scripts.rollout.errors import (
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 # An API server that takes longer is silent; a pod that was scaled to zero has to start.
 TIMEOUT_S, COLD_START_S = 10.0, 60.0
+INSIDE = "https://kubernetes.default.svc"
 MANAGER = "intent-canary"
 REFUSALS: Mapping[int, type[ApiError]] = {
     401: Forbidden,
@@ -45,60 +43,40 @@ class Cluster:
         server: str,
         http: urllib3.PoolManager,
         *,
-        namespace: str = "default",
         is_inside: bool = False,
+        namespace: str = "default",
     ) -> None:
-        """Ask `server` over `http`, which knows how to be trusted.
+        """Ask `server` over `http`, which knows how to be trusted and who asks.
 
-        `namespace`: where objects are that nobody says the namespace of.
-        `is_inside`: pods can be asked directly, past the API server.
+        `is_inside`: pods can be asked directly, past the API server. `namespace` is
+        the one that is meant where nobody names one.
         """
-        self.namespace = namespace
         self.server = server.rstrip("/")
         self.http = http
         self.is_inside = is_inside
+        self.namespace = namespace
 
     @classmethod
     @cache
     def of(cls, context: str | None) -> "Cluster":
         """The cluster of a context, the same object for all who ask for it."""
-        if context is not None:
-            raise RolloutError("--context is not supported yet")
-        return cls.here()
+        return cls.here(context)
 
     @classmethod
-    def here(cls) -> "Cluster":
+    def here(cls, context: str | None = None) -> "Cluster":
         """As kubectl would find it. Raises RolloutError where there is none."""
-        path = os.environ.get("KUBECONFIG", str(Path.home() / ".kube" / "config"))
-        if Path(path).is_file():
-            return cls._of_file(Path(path))
-        if ACCOUNT.is_dir():
-            http = _pool(None, ca_certs=str(ACCOUNT / "ca.crt"))
-            return cls("https://kubernetes.default.svc", http, is_inside=True)
-        raise RolloutError(f"no cluster: {path} is not there; set KUBECONFIG")
-
-    @classmethod
-    def _of_file(cls, path: Path) -> "Cluster":
-        try:
-            config = yaml.safe_load(path.read_text(encoding="utf-8"))
-            context = _named(config, "context", config["current-context"])
-            cluster = _named(config, "cluster", context["cluster"])
-            user = _named(config, "user", context["user"])
-            server = cluster["server"]
-        except (yaml.YAMLError, KeyError, TypeError, StopIteration) as error:
-            raise RolloutError(f"{path}: not a kubeconfig: {error!r}") from error
-        if "exec" in user or "auth-provider" in user:
+        found = login.find(context)
+        if found is not None:
+            session = Session(found.login, partial(login.renew, context))
+            server, namespace = found.login.route.server, found.namespace
+            return cls(server, session, namespace=namespace)
+        if context is not None or not ACCOUNT.is_dir():
             raise RolloutError(
-                f"{path}: user {context['user']} logs in by a plugin, which is not "
-                "supported; use --in-cluster, or the config of a ServiceAccount"
+                f"no cluster: {login.paths()} is not there; set KUBECONFIG"
             )
-        http = _pool(
-            user.get("token"),
-            ca_certs=_file(cluster, "certificate-authority"),
-            cert_file=_file(user, "client-certificate"),
-            key_file=_file(user, "client-key"),
-        )
-        return cls(server, http, namespace=context.get("namespace") or "default")
+        http = connect(Route(INSIDE, ca=str(ACCOUNT / "ca.crt")))
+        namespace = (ACCOUNT / "namespace").read_text(encoding="utf-8").strip()
+        return cls(INSIDE, http, is_inside=True, namespace=namespace)
 
     def get(self, path: str) -> Object:
         """An object or list. Raises RemoteError."""
@@ -233,29 +211,3 @@ def reference(service: Object) -> dict[str, str]:
         "name": metadata["name"],
         "uid": metadata["uid"],
     }
-
-
-def _pool(token: str | None, **trust: str | None) -> urllib3.PoolManager:
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return urllib3.PoolManager(
-        num_pools=64, maxsize=64, retries=False, headers=headers, **trust
-    )
-
-
-def _named(config: Object, kind: str, name: str) -> Object:
-    found: Object = next(
-        each[kind] for each in config[f"{kind}s"] if each["name"] == name
-    )
-    return found
-
-
-def _file(entry: Object, name: str) -> str | None:
-    """A path, or one made of the data that stands in the file itself."""
-    if name in entry:
-        return str(entry[name])
-    if f"{name}-data" not in entry:
-        return None
-    with tempfile.NamedTemporaryFile(delete=False) as file:
-        file.write(base64.b64decode(entry[f"{name}-data"]))
-    atexit.register(os.unlink, file.name)
-    return file.name

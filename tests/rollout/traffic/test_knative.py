@@ -1,6 +1,5 @@
 """Traffic on a cluster, on objects recorded from a real KServe behind a fake server."""
 
-import base64
 import copy
 import json
 import re
@@ -10,7 +9,6 @@ from typing import Any
 
 import pytest
 import urllib3
-import yaml
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
@@ -369,30 +367,6 @@ def test_a_canary_that_is_scaled_to_zero_is_idle_and_woken_by_the_activator(
     view = traffic.observe()
     assert view is not None
     assert not view.is_idle
-
-
-def _config(path: Path, url: str, user: dict[str, str]) -> None:
-    config = {
-        "current-context": "here",
-        "contexts": [{"name": "here", "context": {"cluster": "c", "user": "u"}}],
-        "clusters": [{"name": "c", "cluster": {"server": url}}],
-        "users": [{"name": "u", "user": user}],
-    }
-    path.write_text(yaml.safe_dump(config))
-
-
-def test_the_cluster_is_found_as_kubectl_finds_it(
-    api: Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
-    _config(tmp_path / "config", api.url, {"token": "secret"})
-    found = Cluster.here()
-    assert found.http.headers["Authorization"] == "Bearer secret"
-    assert found.get(SERVING)["metadata"]["name"] == "intent"
-    data = base64.b64encode(b"a certificate").decode()
-    _config(tmp_path / "config", api.url, {"client-certificate-data": data})
-    certificate = Cluster.here().http.connection_pool_kw["cert_file"]
-    assert Path(certificate).read_bytes() == b"a certificate"
 
 
 def test_no_cluster_is_said_in_a_line(

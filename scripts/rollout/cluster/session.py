@@ -1,0 +1,108 @@
+"""Connections to one API server that show who asks, and log in again in time."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import urllib3
+
+from scripts.rollout.errors import RolloutError
+
+UNAUTHORIZED = 401
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How an API server is reached and trusted; equal routes share connections."""
+
+    server: str
+    ca: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+    is_verified: bool = True
+    server_name: str | None = None
+    proxy: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A route, what to show there, and when (since 1970) that has to be found anew."""
+
+    route: Route
+    authorization: str = ""
+    expires: float | None = None
+
+
+class Session(urllib3.PoolManager):
+    """A pool for one API server, and the pods that are asked through it."""
+
+    def __init__(self, login: Login, renew: Callable[[], Login]) -> None:
+        """Show `login`, and what `renew` finds once that has ended."""
+        super().__init__()
+        self._login, self._log_in = login, renew
+        self._lock = threading.Lock()
+        self._connections = connect(login.route)
+
+    def urlopen(  # type: ignore[override]
+        self, method: str, url: str, redirect: bool = True, **options: Any
+    ) -> urllib3.BaseHTTPResponse:
+        """Ask, once more with a new login where the old one is not taken any more."""
+        used, pool = self._current()
+        answer = pool.urlopen(method, url, redirect, **_shown(options, used))
+        if answer.status != UNAUTHORIZED:
+            return answer
+        renewed, pool = self._current(other_than=used)
+        if renewed == used:
+            return answer
+        answer.drain_conn()
+        return pool.urlopen(method, url, redirect, **_shown(options, renewed))
+
+    def _current(
+        self, other_than: Login | None = None
+    ) -> tuple[Login, urllib3.PoolManager]:
+        """The login, found again where it has expired or was refused."""
+        with self._lock:
+            expires = self._login.expires
+            has_expired = expires is not None and time.time() >= expires
+            if has_expired or self._login is other_than:
+                self._renew()
+            return self._login, self._connections
+
+    def _renew(self) -> None:
+        before = self._login.route
+        try:
+            self._login = self._log_in()
+        except RolloutError as error:
+            raise urllib3.exceptions.HTTPError(str(error)) from error
+        if self._login.route != before:
+            self._connections = connect(self._login.route)
+
+
+def connect(route: Route) -> urllib3.PoolManager:
+    """A pool of connections."""
+    options: dict[str, Any] = {
+        "num_pools": 64,
+        "maxsize": 64,
+        "retries": False,
+        "ca_certs": route.ca,
+        "cert_file": route.certificate,
+        "key_file": route.key,
+    }
+    if route.server_name:
+        options["server_hostname"] = route.server_name
+    if not route.is_verified:
+        # The kubeconfig says so; a warning at every request would say nothing new.
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+        options["cert_reqs"] = "CERT_NONE"
+    if route.proxy:
+        return urllib3.ProxyManager(route.proxy, **options)
+    return urllib3.PoolManager(**options)
+
+
+def _shown(options: dict[str, Any], login: Login) -> dict[str, Any]:
+    if not login.authorization:
+        return options
+    headers = {**(options.get("headers") or {}), "Authorization": login.authorization}
+    return {**options, "headers": headers}
