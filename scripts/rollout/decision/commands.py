@@ -1,4 +1,4 @@
-"""What a person asks for during a rollout: abort, pause, resume, approve, promote."""
+"""Carries out a person's requests: abort, pause, resume, approve, promote."""
 
 from scripts.rollout.decision.draft import Draft
 from scripts.rollout.errors import Exit
@@ -10,7 +10,7 @@ PROMOTE, PROMOTE_FULL = "promote", "promote-full"
 
 
 def answer(draft: Draft, request: Request) -> None:
-    """Do as asked, or say why not."""
+    """Carry out one request, or note why it changes nothing."""
     why = f": {request.reason}" if request.reason else ""
     match request.verb:
         case "abort":
@@ -32,7 +32,7 @@ def answer(draft: Draft, request: Request) -> None:
 
 
 def is_promoted_by_order(draft: Draft) -> bool:
-    """Go to all traffic at once where that was asked for and is possible."""
+    """Promote at once if a person ordered `promote-full` and it is possible now."""
     may = draft.state.phase in (Phase.PREFLIGHT, Phase.WARMUP, Phase.STEP, Phase.BAKE)
     if draft.state.forced == PROMOTE_FULL and may and draft.can_rise:
         draft.promote()
@@ -67,7 +67,7 @@ def _resume(draft: Draft) -> None:
 
 
 def _resume_from_hand(draft: Draft) -> None:
-    """Go on from the last step that is not above where the hand left it."""
+    """Go on from the last step at or below the weight that was set by hand."""
     state = draft.state
     below = [i for i, percent in enumerate(state.steps) if percent <= state.weight]
     draft.change(pause=Pause.NONE, entered=state.now)

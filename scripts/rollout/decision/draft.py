@@ -1,4 +1,4 @@
-"""One look in the making: the state so far, what to do, what to say. Pure."""
+"""One look in the making: the state so far, actions and notes. Pure."""
 
 from dataclasses import dataclass, field
 
@@ -30,24 +30,24 @@ class Draft:
 
     @property
     def policy(self) -> Policy:
-        """The policy."""
+        """Return the policy."""
         return self.rules.policy
 
     @property
     def view(self) -> View | None:
-        """The InferenceService, None where it could not be read."""
+        """Return the traffic as observed, None where it could not be read."""
         return self.seen.view
 
     @property
     def replicas(self) -> Replicas:
-        """The canary's."""
+        """Return the canary's replicas, zero where they could not be read."""
         if self.view is None:
             return Replicas()
         return self.view.replicas.get(self.state.canary, Replicas())
 
     @property
     def is_ready(self) -> bool:
-        """Whether the canary is the newest ready revision and can answer."""
+        """Return whether the canary is the newest ready revision and can answer."""
         view = self.view
         if view is None or view.ready != self.state.canary:
             return False
@@ -55,12 +55,12 @@ class Draft:
 
     @property
     def can_rise(self) -> bool:
-        """Whether a raise is possible at all: the last one took, the canary answers."""
+        """Return whether a raise is possible: the last in force, the canary ready."""
         return self.state.is_verified and self.is_ready
 
     @property
     def may_rise(self) -> bool:
-        """Whether evidence alone may raise the weight now."""
+        """Return whether evidence alone may raise the weight now."""
         state = self.state
         policy, window = self.policy, self.policy.window
         is_in_time = policy.open_s(state.began, state.now) <= policy.deadlines.rollout
@@ -69,7 +69,7 @@ class Draft:
         return self.can_rise and is_free and self.seen.delta is not None
 
     def change(self, **changes: object) -> None:
-        """Change the state."""
+        """Replace fields of the state."""
         self.state = self.state.changed(**changes)
 
     def say(self, kind: NoteKind, text: str) -> None:
@@ -77,11 +77,11 @@ class Draft:
         self.notes.append(Note(kind, text))
 
     def ask_for(self, percent: int) -> None:
-        """Want another weight from now on."""
+        """Set another weight, in percent, from now on."""
         self.change(weight=percent, is_verified=False)
 
     def roll_back(self, ending: Phase, reason: str, code: Exit) -> None:
-        """Take all traffic from the canary; a person's abort overrides the rest."""
+        """Take all traffic from the canary; a person's abort overrides the ending."""
         if self.state.phase is Phase.ROLLING_BACK and ending is not Phase.ABORTED:
             return
         now = self.state.now
@@ -91,17 +91,17 @@ class Draft:
         self.ask_for(0)
 
     def guard(self, reason: str) -> None:
-        """Roll back for what needs no comparison."""
+        """Roll back for a reason that needs no comparison of the arms."""
         self.roll_back(Phase.ROLLED_BACK, f"guard: {reason}", Exit.GUARD)
 
     def promote(self) -> None:
-        """Give the canary everything, for good."""
+        """Give the canary all traffic, for good."""
         self.change(phase=Phase.PROMOTING, entered=self.state.now, forced="")
         self.say(NoteKind.PROMOTING, f"promoting {self.state.canary}")
         self.ask_for(FULL)
 
     def end(self, phase: Phase, code: Exit, note: Note) -> None:
-        """Be done."""
+        """End the rollout in `phase` with exit code `code`."""
         self.notes.append(note)
         reason = self.state.reason or note.text
         self.change(phase=phase, verdict=code, reason=reason, is_verified=True)

@@ -1,4 +1,4 @@
-"""The numbers behind a decision, metric by metric. Pure."""
+"""Collects the numbers behind a decision, metric by metric. Pure."""
 
 import math
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from scripts.rollout.state.state import Judged, State
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """Bad outcomes of requests in one arm."""
+    """One arm's requests, and how many of them had a bad outcome."""
 
     bad: float
     n: float
 
     @property
     def share(self) -> float:
-        """Bad share, 0 where there was nothing."""
+        """Return the bad share, 0 without requests."""
         return self.bad / self.n if self.n else 0.0
 
 
@@ -51,7 +51,7 @@ class Row:
 
 
 def rows(policy: Policy, design: Design, judged: Judged, step: int) -> list[Row]:
-    """Every metric, with the gate that leads away from `step`."""
+    """Return one row per metric, with the gate that leads from `step` to the next."""
     evidence = judged.evidence
     interval = judged.interval.settled(judged.phi)
     low, high = interval.bounds(design.alpha)
@@ -79,7 +79,7 @@ def rows(policy: Policy, design: Design, judged: Judged, step: int) -> list[Row]
 
 
 def numbers(row: Row) -> dict[str, float | None]:
-    """What a journal keeps of a row: the rest follows from counts and policy."""
+    """Return a row's numbers for the journal; counts and policy give the rest."""
     return {
         "canaryBad": row.canary.bad,
         "canary": row.canary.n,
@@ -94,9 +94,10 @@ def numbers(row: Row) -> dict[str, float | None]:
 
 
 def still_needed(rules: Rules, state: State, row: Row) -> float:
-    """Requests of both arms until a gate opens, if the canary is as the stable.
+    """Estimate the requests to both arms until a gate opens for a good canary.
 
-    The rest of ln(1/beta) over the growth that one request is expected to bring.
+    That is the rest of ln(1/beta) divided by the growth that one request is expected to
+    bring, if the canary is as good as the stable. Infinite if the gate never opens.
     """
     judged, weight = state.judged, state.weight / 100
     pairs = rules.policy.pairs_rps(state.rps) * rules.policy.source.interval

@@ -1,4 +1,4 @@
-"""What is, whatever was asked for: revisions, percents by hand, guards, deadlines."""
+"""Checks that need no evidence: superseded, changed by hand, guards, deadlines."""
 
 from http import HTTPStatus
 
@@ -14,7 +14,7 @@ WAITING = (Phase.PREFLIGHT, Phase.WARMUP, *JUDGED)
 
 
 def revisions(draft: Draft) -> None:
-    """Is the canary still the newest, and is what was asked for in force?"""
+    """Check that the canary is still the newest and that its weight is in force."""
     state, view = draft.state, draft.view
     if view is None:
         return
@@ -52,7 +52,7 @@ def _by_hand(draft: Draft, percent: int) -> None:
 
 
 def canary(draft: Draft) -> None:
-    """Guards: restarts, a revision that failed, one that is not ready for too long."""
+    """Roll back after too many restarts, a failed revision or one not ready in time."""
     state, guards = draft.state, draft.policy.guards
     if draft.view is None or state.phase in OUR_OWN_WAY or state.is_over:
         return
@@ -70,10 +70,10 @@ def canary(draft: Draft) -> None:
 
 
 def refusals(draft: Draft) -> None:
-    """Say what keeps the world from being read; end where an API says no for long.
+    """Report why something cannot be read; end where an API refuses for too long.
 
-    An API that does not answer is waited for. One that says no will go on to, unless
-    somebody mends that.
+    An API that does not answer is retried until the deadline. One that refuses keeps
+    refusing until a person repairs the permission or the object.
     """
     state, seen = draft.state, draft.seen
     if seen.trouble != state.trouble:
@@ -98,9 +98,9 @@ def refusals(draft: Draft) -> None:
 
 
 def _end_gone(draft: Draft, trouble: str) -> None:
-    """What is not there has no traffic: a rollback of it has come true."""
+    """End the rollout because its target was deleted, and its traffic with it."""
     state = draft.state
-    note = Note(NoteKind.GONE, f"what is rolled out is gone: {trouble}")
+    note = Note(NoteKind.GONE, f"the target was deleted: {trouble}")
     if state.phase is Phase.ROLLING_BACK:
         draft.end(state.ending, state.code, note)
     else:
@@ -108,7 +108,7 @@ def _end_gone(draft: Draft, trouble: str) -> None:
 
 
 def deadlines(draft: Draft) -> None:
-    """Has it waited long enough? Then it is held, or rolled back, never promoted."""
+    """Hold or roll back, never promote, when a deadline has passed."""
     state, limits = draft.state, draft.policy.deadlines
     if state.phase not in WAITING:
         return
@@ -135,7 +135,7 @@ def deadlines(draft: Draft) -> None:
 
 
 def _hold(draft: Draft, reason: str, code: Exit) -> None:
-    """Stay at this weight until a person resumes, or go back if the policy says so."""
+    """Stay at this weight until a person resumes; roll back if the policy says so."""
     if draft.policy.on_inconclusive == "rollback":
         draft.guard(reason)
         return

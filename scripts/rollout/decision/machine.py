@@ -1,7 +1,7 @@
-"""The rollout as a pure function: state and one look at the world to the next state.
+"""The rollout as a pure function: from a state and one observation to the next state.
 
-No clock, no files, no network. The order within one look is the order of `step`:
-people first, then what the revisions are, guards, evidence, and only then a raise.
+No clock, no files, no network. `step` fixes the order within one look: requests of
+people, then revisions, guards and evidence, and only then a raise.
 """
 
 from scripts.rollout.decision import commands, guards, measurement, phases, reasons
@@ -39,7 +39,7 @@ def begin(policy: Policy, view: View, now: float) -> State:
 
 
 def unsafe(view: View) -> str:
-    """Why no rollout may begin from here, and what to do; "" where one may."""
+    """Return why no rollout may begin here and what to do, "" where one may."""
     if not view.rolledout:
         return (
             "no revision is rolled out yet; apply a first version and wait until it is "
@@ -55,7 +55,7 @@ def unsafe(view: View) -> str:
 
 
 class Machine:
-    """All decisions of one policy."""
+    """Decides every look of one policy's rollouts."""
 
     def __init__(self, policy: Policy) -> None:
         """Prepare the policy's tests."""
@@ -64,9 +64,10 @@ class Machine:
     def step(
         self, state: State, seen: Observation, foreseen: Precomputed | None = None
     ) -> Decision:
-        """Look once. A clock that went backwards stands still here.
+        """Decide one look. A clock that goes backwards is taken to stand still.
 
-        `foreseen` is the evidence after this look where it is known already.
+        `foreseen` is the evidence after this look, where a replay has computed it
+        already.
         """
         if state.is_over:
             return Decision(state, (), ())
@@ -87,7 +88,7 @@ class Machine:
 
 
 def _measure(draft: Draft, foreseen: Precomputed | None) -> None:
-    """Add what was counted to the evidence, and roll back where it is enough."""
+    """Add the new counts to the evidence; roll back where it suffices."""
     state, delta = draft.state, draft.seen.delta
     if delta is not None:
         _hear(draft, delta)
@@ -113,7 +114,7 @@ def _measure(draft: Draft, foreseen: Precomputed | None) -> None:
 
 
 def _hear(draft: Draft, delta: Delta) -> None:
-    """Remember that there are metrics, how many requests, and the stable before."""
+    """Record the time of the metrics and the load, in preflight the scrape too."""
     state = draft.state
     rps, peak = _load(draft, delta)
     draft.change(heard=state.now, rps=rps, peak_load=peak)
@@ -127,7 +128,7 @@ def _has_stable(delta: Delta) -> bool:
 
 
 def _load(draft: Draft, delta: Delta) -> tuple[float, float]:
-    """Requests a second in all, and the most that one replica was seen to carry."""
+    """Return requests per second, and the most that one replica has carried so far."""
     state, view = draft.state, draft.view
     elapsed = state.now - state.heard
     if elapsed <= 0 or view is None:
@@ -143,7 +144,7 @@ def _load(draft: Draft, delta: Delta) -> tuple[float, float]:
 
 
 def _steer(draft: Draft) -> None:
-    """Ask for the percent until it is what the InferenceService has."""
+    """Request the weight until the backend's object has it."""
     state, view = draft.state, draft.view
     if state.is_over or state.is_verified or state.pause is Pause.HAND:
         return

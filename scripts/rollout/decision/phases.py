@@ -1,4 +1,4 @@
-"""What each phase waits for, and where it leads."""
+"""One handler per phase: what the phase waits for, and which phase follows."""
 
 import math
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from scripts.rollout.state.state import FULL, Pause, Phase
 
 
 def preflight(draft: Draft) -> None:
-    """Until the stable is known well enough to compare with."""
+    """Wait until enough is known of the stable for a comparison; choose the steps."""
     state, policy = draft.state, draft.policy
     if not _knows_enough(draft):
         return
@@ -37,7 +37,7 @@ def preflight(draft: Draft) -> None:
 
 
 def _knows_enough(draft: Draft) -> bool:
-    """Enough scrapes of the stable, with requests for every gate's metric in them."""
+    """Return whether the stable's scrapes suffice and have requests for every gate."""
     policy, known = draft.policy, draft.state.known
     return len(known) >= policy.scrapes_needed and all(
         any(delta.row(metric.name)[3] for delta in known)
@@ -53,7 +53,7 @@ def _rps(draft: Draft) -> float:
 
 
 def warmup(draft: Draft) -> None:
-    """Until the canary is ready and has answered the warm-up requests."""
+    """Wait until the canary is ready and warm; then raise it to the first step."""
     warmed = draft.seen.warmed
     if warmed is not None:
         draft.change(is_warm=True)
@@ -78,7 +78,7 @@ def warmup(draft: Draft) -> None:
 
 
 def step(draft: Draft) -> None:
-    """Until the gate to the next weight is open, and everything else allows it."""
+    """Wait until the next gate is open and nothing else forbids a raise."""
     state = draft.state
     if state.forced and draft.can_rise:
         _rise(draft, state.step + 1, "by hand")
@@ -95,9 +95,10 @@ def step(draft: Draft) -> None:
 
 
 def _agrees(draft: Draft, hook: str, weight: int) -> bool:
-    """Whether a hook has just allowed this weight; it is asked where it has not.
+    """Return whether a hook has just allowed this weight; ask the hook if not.
 
-    An answer is good for one look: evidence that shuts a gate again asks anew.
+    An answer holds for one look: if evidence shuts the gate again, the hook is asked
+    again.
     """
     if getattr(draft.policy.hooks, hook) is None:
         return True
@@ -132,9 +133,9 @@ def _weight(draft: Draft, step: int) -> int:
 
 
 def _open_until(draft: Draft) -> int:
-    """The step that the gates lead to; automatic steps may be skipped, in order.
+    """Return the step that the gates lead to; automatic steps may skip some, in order.
 
-    The last gate is passed at the last step only, where it was seen under most load.
+    The last gate is passed from the last step only, where the load is highest.
     """
     state = draft.state
     assert state.judged is not None
@@ -161,10 +162,10 @@ def _wait_for_approval(draft: Draft) -> None:
 
 
 def _is_enough(draft: Draft, weight: int) -> bool:
-    """Whether the canary's ready replicas can carry the next weight."""
+    """Return whether the canary's ready replicas can carry the next weight."""
     state, ready = draft.state, draft.replicas.ready
     limit = state.peak_load * draft.policy.guards.max_load
-    # Less a trifle: rounding in the division must not ask for one replica more.
+    # 1e-9 less, so that rounding in the division does not ask for one replica more.
     needed = math.ceil(state.rps * weight / FULL / limit - 1e-9) if limit else 1
     if needed <= ready:
         return True
@@ -177,7 +178,7 @@ def _is_enough(draft: Draft, weight: int) -> bool:
 
 
 def bake(draft: Draft) -> None:
-    """Until the last watch beside a small control group is over."""
+    """Wait for the end of the bake, with a small control group left on the stable."""
     state = draft.state
     is_over = state.now - state.entered >= draft.policy.bake.duration
     if (state.forced and draft.can_rise) or (
@@ -187,7 +188,7 @@ def bake(draft: Draft) -> None:
 
 
 def promoting(draft: Draft) -> None:
-    """Until the canary is rolled out and the stable."""
+    """Wait until the canary is in force as the new stable; report when that is late."""
     state = draft.state
     if state.now - state.entered > draft.policy.deadlines.rollback:
         note = f"the promotion is not in force, last seen: {state.last_seen}"
@@ -196,7 +197,7 @@ def promoting(draft: Draft) -> None:
 
 
 def rolling_back(draft: Draft) -> None:
-    """Until the stable was seen to have everything."""
+    """Wait until the stable has all traffic again; report when that is late."""
     state, view = draft.state, draft.view
     if view is not None and view.percent == 0 and view.routed.get(state.stable) == FULL:
         note = f"{state.stable} has all traffic: {state.reason}"
@@ -210,15 +211,15 @@ def rolling_back(draft: Draft) -> None:
 
 
 def held(draft: Draft) -> None:
-    """Until a person resumes or ends it."""
+    """Wait until a person resumes or ends the rollout."""
     draft.change(verdict=draft.state.code)
 
 
 class Handler(Protocol):
-    """A phase's part of one look."""
+    """Handles one phase within one look."""
 
     def __call__(self, draft: Draft, /) -> None:
-        """Change the look."""
+        """Change the draft."""
 
 
 HANDLERS: Mapping[Phase, Handler] = MappingProxyType(

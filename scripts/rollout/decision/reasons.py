@@ -1,4 +1,4 @@
-"""A rollout in words and numbers: why it waits, why it ended. Pure."""
+"""Says why a rollout waits and why it ended, in words and numbers. Pure."""
 
 import math
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ MOST_LABELS = 3
 
 
 def traffic(view: View) -> str:
-    """What was seen of the traffic."""
+    """Describe the traffic: the weight that is set and the shares that are routed."""
     shares = ", ".join(f"{name} {percent} %" for name, percent in view.routed.items())
     asked = view.asked or f"percent {view.percent}"
     seen = f"{asked}, routed {shares or 'nothing'}"
@@ -26,7 +26,7 @@ def traffic(view: View) -> str:
 
 
 def dispersions(policy: Policy, phi: Array, sources: Sequence[str]) -> list[str]:
-    """How many outcomes count as one, by metric, and who says so."""
+    """Describe each metric's cluster size (over-dispersion) and where it comes from."""
     return [
         f"{metric.name}: outcomes in clusters of {value:.0f} ({source})"
         for metric, value, source in zip(policy.metrics, phi, sources, strict=True)
@@ -34,7 +34,10 @@ def dispersions(policy: Policy, phi: Array, sources: Sequence[str]) -> list[str]
 
 
 def why_rolled_back(policy: Policy, design: Design, judged: Judged) -> tuple[str, Exit]:
-    """The largest part of the sum, with its numbers; the ceiling is a guard."""
+    """Return the reason for a rollback, and its exit code.
+
+    The reason names the largest part of the weighted sum; the ceiling is a guard.
+    """
     parts = design.weights * judged.evidence.against()
     largest = int(parts.argmax())
     total, needed = number(float(parts.sum())), number(1 / design.alpha)
@@ -56,7 +59,7 @@ def why_rolled_back(policy: Policy, design: Design, judged: Judged) -> tuple[str
 
 
 def moved(judged: Judged) -> str:
-    """Which labels' shares differ most, from the stable's to the canary's."""
+    """Name the labels whose shares differ most, from the stable's to the canary's."""
     labels = judged.labels
     arms = [arm / max(arm.sum(), 1.0) for arm in (labels.stable, labels.canary)]
     pairs = zip(judged.label_names, *arms, strict=True)
@@ -65,7 +68,7 @@ def moved(judged: Judged) -> str:
 
 
 def waiting(rules: Rules, state: State, seen: Observation | None) -> list[str]:
-    """Everything that stands between now and the next weight, most urgent first."""
+    """List what must happen before the next weight, most urgent first."""
     found = [str(state.pause)] if state.pause else []
     window = rules.policy.window
     found += [window.said(state.now)] if window else []

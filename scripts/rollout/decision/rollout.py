@@ -1,4 +1,4 @@
-"""One rollout, decided look by look by whoever observes and acts."""
+"""Decides one rollout look by look; the caller observes and acts."""
 
 from dataclasses import dataclass, field
 
@@ -10,9 +10,9 @@ from scripts.rollout.state.state import Decision, State
 
 @dataclass(slots=True)
 class Rollout:
-    """A policy and the state of its rollout; observing and acting are the caller's.
+    """The policy and the state of one rollout; the caller observes and acts.
 
-    `state` is all that is to be kept to go on with the same evidence.
+    Keep `state` to go on later with the same evidence.
     """
 
     policy: Policy
@@ -29,7 +29,7 @@ class Rollout:
         return cls(policy, begin(policy, view, time_s))
 
     def look(self, observation: Observation) -> Decision:
-        """Take one observation into the evidence and decide what is to be done."""
+        """Add one observation to the evidence and decide what to do."""
         decision = self._machine.step(self.state, observation)
         self.state = decision.state
         return decision

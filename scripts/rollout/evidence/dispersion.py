@@ -1,4 +1,7 @@
-"""How many outcomes move together: retries, sessions. docs/proofs.md, "Clusters"."""
+"""Estimates over-dispersion: outcomes that move together, as retries or sessions do.
+
+docs/proofs.md, "Clusters".
+"""
 
 import numpy as np
 

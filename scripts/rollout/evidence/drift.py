@@ -1,9 +1,9 @@
-"""Whether two arms predict different labels: one more comparison of two shares.
+"""Tests whether two arms predict different labels, as a comparison of two shares.
 
-The labels that the canary was seen to predict more often than the stable, by earlier
-scrapes only, are one set; its share in both arms goes through the same bet as errors.
-The difference of any set's shares is at most the total variation distance, so what
-rejects the one rejects the other. docs/proofs.md, "Labels".
+Labels that the canary predicted more often than the stable in earlier scrapes form one
+set. The shares of that set in both arms are bet on as shares of errors are.
+The difference of any set's shares is at most the total variation distance, so evidence
+against the one is evidence against the other. docs/proofs.md, "Labels".
 """
 
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ class Labels:
 
     @classmethod
     def begin(cls, shape: tuple[int, ...]) -> "Labels":
-        """Nothing predicted yet; the last axis of `shape` is the labels."""
+        """Return empty counts; the last axis of `shape` is the labels."""
         return cls(np.zeros(shape), np.zeros(shape))
 
     def widened(self, labels: int) -> "Labels":
-        """The same with room for labels that were never seen before."""
+        """Return the counts padded with zeros to `labels` labels."""
         missing = [(0, 0)] * (self.canary.ndim - 1)
         missing.append((0, labels - self.canary.shape[-1]))
         return Labels(np.pad(self.canary, missing), np.pad(self.stable, missing))
@@ -61,10 +61,10 @@ class Labels:
 
     @property
     def distance(self) -> Array:
-        """Total variation distance (...) of the shares so far, from 0 to 1.
+        """Return the total variation distance (...) of the shares so far, from 0 to 1.
 
-        0 where an arm has predicted nothing. It is shown and decides nothing: of few
-        predictions it is large by chance.
+        It is 0 where an arm has predicted nothing. It is displayed and decides nothing:
+        with few predictions it is large by chance.
         """
         apart = np.abs(_shares(self.canary) - _shares(self.stable)).sum(axis=-1) / 2
         seen = (self.canary.sum(axis=-1) > 0) & (self.stable.sum(axis=-1) > 0)

@@ -1,6 +1,6 @@
 """Evidence of one rollout: every metric against every hypothesis, one scrape at a time.
 
-Pure arrays with any leading axes; knows neither metrics' names nor weights' history.
+Pure arrays with any leading axes; it knows no metric's name and no earlier weight.
 docs/proofs.md, "Rollback" and "Gates", says why the thresholds are 1/alpha and 1/beta.
 """
 
@@ -25,21 +25,21 @@ FULL = 100.0
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """What is tested, how strictly. M metrics; G gates, one for each step.
+    """The tests and their error probabilities: M metrics; G gates, one per step.
 
     Shares, budgets, margins and limits are fractions, steps are percents.
 
     `alpha`: probability of ever rolling back a canary that is not worse.
     `beta`: probability of ever giving a canary more than its gate allows.
     `weights` (M + 1): weights of the evidence in the sum, the ceiling's last; sum 1.
-    `tolerance` (M): excess that is no reason to roll back, 0 but for drift.
+    `tolerance` (M): excess that is no reason to roll back; 0 except for drift.
     `budget` (M): excess bad share of all traffic that a gate must rule out.
-    `gated` (M): whether a metric keeps gates shut.
+    `gated` (M): whether a metric must pass before a gate opens.
     `limit` (M): the largest bad share of pairs; NaN where both arms are compared.
     `steps` (..., G): percents; gate g leads from step g to the next, the last to 100.
     `carry_from`: a gate counts scrapes at this share of its step's weight or more.
-    `ceiling`: bad share of the canary alone that is too much whatever the stable does.
-    `margins` (..., M, G): the excess that a gate must rule out, budget over weight.
+    `ceiling`: bad share of the canary that is too much, whatever the stable's share is.
+    `margins` (..., M, G): the excess that a gate must rule out, budget / weight.
     `counts_from` (..., G): the least weight whose scrapes count for a gate, percent.
     """
 
@@ -57,7 +57,7 @@ class Design:
     counts_from: Array = field(init=False)
 
     def __post_init__(self) -> None:
-        """Compute the rest."""
+        """Compute margins and least weights from budgets and steps."""
         following = np.roll(self.steps, -1, axis=-1) / FULL
         following[..., -1] = 1.0
         share = self.budget[:, None] / following[..., None, :]
@@ -75,7 +75,7 @@ class Evidence:
 
     @classmethod
     def begin(cls, design: Design, bad: Array, n: Array) -> "Evidence":
-        """None yet; `bad` of `n` (..., M) is what is known of the stable."""
+        """Return no evidence; `bad` of `n` (..., M) are the stable's counts so far."""
         lead, steps = bad.shape, design.steps.shape[-1]
         return cls(
             RollbackEvidence.begin(lead),
@@ -92,10 +92,11 @@ class Evidence:
         new_epochs: Sequence[bool],
         stable_rate: Array | None = None,
     ) -> "list[Evidence]":
-        """The evidence after each of T scrapes, taken at one `weight` percent (...).
+        """Return the evidence after each of T scrapes, at one `weight` percent (...).
 
-        `counts` are (T, ..., M); the ceiling looks at the first metric. `stable_rate`
-        (T, M) stands in for the stable's past where it is not NaN: drift's set changes.
+        `counts` are (T, ..., M); the ceiling tests the first metric. `stable_rate` (T,
+        M) replaces the stable's rate so far where it is not NaN, because drift's set
+        changes.
         """
         worse = self.worse.before(counts)
         rate = worse.stable_rate
@@ -136,27 +137,27 @@ class Evidence:
         ]
 
     def against(self) -> Array:
-        """E-values that speak for a rollback (..., M + 1), the ceiling's last."""
+        """Return the e-values for a rollback (..., M + 1), the ceiling's last."""
         values = [self.worse.mixture.value, self.ceiling.value[..., None]]
         return np.concatenate(values, axis=-1)
 
     def must_roll_back(self, design: Design) -> npt.NDArray[np.bool_]:
-        """Whether the weighted sum has reached 1/alpha."""
+        """Return whether the weighted sum has reached 1/alpha (...)."""
         return np.asarray(self.sum_against(design) >= 1 / design.alpha)
 
     def sum_against(self, design: Design) -> Array:
-        """The weighted sum of what speaks for a rollback (...)."""
+        """Return the weighted sum of the e-values for a rollback (...)."""
         total: Array = (design.weights * self.against()).sum(axis=-1)
         return total
 
     def opens(self, design: Design) -> npt.NDArray[np.bool_]:
-        """Which gates (..., G) every gating metric leaves open."""
+        """Return which gates (..., G) are open: all gated metrics reached 1/beta."""
         passed = self.gates.value >= 1 / design.beta
         return np.asarray((passed | ~design.gated[:, None]).all(axis=-2))
 
 
 def _against(design: Design, counts: Counts, logs: Array, phi: Array) -> Array:
-    """Those that compare both arms, or a limit that pairs must keep."""
+    """Return log e-values: of both arms, or of pairs against their limit."""
     is_paired = ~np.isnan(design.limit)
     if not is_paired.any():
         return logs

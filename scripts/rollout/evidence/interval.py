@@ -1,7 +1,7 @@
-"""The difference of the two bad shares, with an interval that holds at every look.
+"""A confidence sequence for the difference of two bad shares: it holds at every look.
 
-It consists of the differences that no bet has ruled out yet. It is shown, no decision
-reads it. docs/proofs.md, "The interval that is shown".
+It consists of the differences that no bet has ruled out yet. It is displayed; no
+decision reads it. docs/proofs.md, "The interval that is shown".
 """
 
 import math
@@ -13,26 +13,26 @@ from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.evidence.processes import SHRINKAGE
 from scripts.rollout.evidence.two_sample import Bets, Counts, log_e
 
-# Tunable: the differences that an interval can end at. They are shown, they decide
+# Tunable: the differences at which an interval can end. They are displayed and decide
 # nothing; more of them cost time at every look.
 HALF = np.array([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.9])
-DIFFERENCES = np.concatenate([-HALF[::-1], [0.0], HALF])  # both signs, and none
+DIFFERENCES = np.concatenate([-HALF[::-1], [0.0], HALF])  # both signs, and zero
 # One bet against "at most" and one against "at least" each difference.
 SIGNS = np.repeat([1.0, -1.0], len(DIFFERENCES))
 MARGINS = np.tile(DIFFERENCES, 2)  # of both bets
 
-# Tunable: scrapes that are bet on as one, for a sixth of the cost; a minute at the
-# default interval. It is valid while the weight or both rates stay the same.
+# Tunable: scrapes that one bet covers, for a sixth of the cost; a minute at the default
+# interval. The bet is valid while the weight or both rates stay the same.
 EVERY = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """One bet against each difference from either side, on what was seen so far.
+    """One bet against each difference from either side, on the counts so far.
 
     `logs`: (M, 2 x differences), first those against "at most", then "at least".
-    `seen`, `waiting`: canary bad and n, stable bad and n (4, M), in the bets and not
-    yet in them: several scrapes as one are as valid, at a fraction of the cost.
+    `seen`, `waiting`: canary bad and n, stable bad and n (4, M); `seen` is in the bets,
+    `waiting` is not yet: one bet on several scrapes is as valid and costs less.
     """
 
     logs: Array
@@ -42,7 +42,7 @@ class Interval:
 
     @classmethod
     def begin(cls, metrics: int) -> "Interval":
-        """Nothing seen: every difference is possible."""
+        """Return an interval without counts: every difference is possible."""
         empty = np.zeros((4, metrics))
         return cls(np.zeros((metrics, len(MARGINS))), empty, empty, 0)
 
@@ -71,16 +71,16 @@ class Interval:
         return found
 
     def settled(self, phi: Array) -> "Interval":
-        """Bet what waits as well, so that the newest counts are in the bounds."""
+        """Bet on the waiting counts too: the bounds then include the newest scrape."""
         logs = self.logs + _log_e(self.seen, self.waiting, phi)
         seen = self.seen + self.waiting
         return Interval(logs, seen, np.zeros_like(seen), self.scrapes)
 
     def bounds(self, alpha: float) -> tuple[Array, Array]:
-        """Return lower and upper end (M), fractions: all outside is ruled out.
+        """Return the lower and the upper end (M) as fractions, at widest -1 and 1.
 
-        They hold the true difference at every look with probability 1 - alpha.
-        Rounded outwards to the differences that are bet on; -1 and 1 where none is.
+        The true difference lies between them at every look with probability 1 - alpha.
+        They are rounded outwards to the differences that are bet on.
         """
         is_out = self.logs >= math.log(2 / alpha)
         below, above = np.split(is_out, 2, axis=-1)
@@ -90,8 +90,8 @@ class Interval:
 
 
 def _log_e(seen: Array, waiting: Array, phi: Array) -> Array:
-    """Bets what waits (..., 4, M) on the rates seen, shrunken to one in a hundred."""
-    # Tunable: a rate of 0.01 before anything was seen, as in `processes`.
+    """Return log e-values of `waiting` (..., 4, M), bet on the rates in `seen`."""
+    # Tunable: the rates so far are shrunken towards 0.01, as in `processes`.
     rates = (seen[..., ::2, :] + 0.01 * SHRINKAGE) / (seen[..., 1::2, :] + SHRINKAGE)
     bets = Bets(SIGNS, MARGINS, rates[..., 0, :, None], rates[..., 1, :, None])
     return log_e(Counts(*np.moveaxis(waiting, -2, 0)), bets) / phi[:, None]

@@ -1,7 +1,7 @@
-"""Chooses steps, and says how long a good canary will take on them.
+"""Chooses steps, and forecasts how long a good canary takes on them.
 
-The same evidence on expected counts instead of counted ones: the logarithm of an
-e-value is linear in the counts, so this is its mean path. docs/proofs.md, "Gates".
+The forecast feeds expected counts to the same evidence: the logarithm of an e-value is
+linear in the counts, so the result is its mean path. docs/proofs.md, "Gates".
 """
 
 from collections.abc import Sequence
@@ -14,19 +14,19 @@ from scripts.rollout.evidence.evidence import FULL, Design, Evidence
 from scripts.rollout.evidence.two_sample import Counts
 
 # All tunable: steps move the time to a decision, the tests hold on any.
-# What a canary that answers nothing right may cost before the first look. Smaller first
-# steps cost time; at 1 % it is exceeded over 250 requests a second and 10 s a look.
+# Answers that a wholly broken canary may cost before the first look. Smaller first
+# steps cost time; even 1 % exceeds it above 250 requests per second at 10 s per look.
 MOST_BAD_ANSWERS = 25.0
-# With little traffic the line above allows any weight: this much at the start at most.
+# The first step is at most this: with little traffic the line above allows any weight.
 LARGEST_FIRST_STEP = 25
 # Evidence grows with weight * (1 - weight), which is largest here.
 BEST_WEIGHT = 50
-# Of two steps, from nearly continuous to three times as much: the ladder that is
-# forecast to be through first is chosen.
+# Ratios of one step to the one before, from nearly continuous to three times as much;
+# the ladder with the shortest forecast is chosen.
 RATIOS = (1.12, 1.25, 1.5, 2.0, 3.0)
-# A week: whatever takes longer is said to take for ever.
+# A week: a longer forecast is reported as never.
 HORIZON_S = 7 * 86400.0
-# Simulated rollouts of `plan`, and looks of each (an hour of the default interval):
+# Simulated rollouts of `plan`, and scrapes of each (an hour of the default interval):
 # enough to see that false alarms are rare, not to measure alpha.
 REPLAYS = 200
 MOST_SCRAPES = 360  # as the line above
@@ -34,9 +34,9 @@ MOST_SCRAPES = 360  # as the line above
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What is expected: requests a second in all, bad shares and phi (M).
+    """The expected traffic: requests per second, bad shares (M) and phi (M).
 
-    `pairs`: texts a second that both arms are asked beside the users' requests.
+    `pairs`: texts per second that both arms are asked beside the users' requests.
     """
 
     rps: float
@@ -47,23 +47,23 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """Time at a weight until its gate opens; None where it never does."""
+    """The seconds at a weight (percent) until its gate opens, None if it never does."""
 
     weight: int
     seconds: float | None
 
 
 def first_step(rps: float, interval_s: float) -> int:
-    """The first weight, in percent: a broken canary costs few answers there.
+    """Return the first weight, in percent, at which a broken canary costs few answers.
 
-    It loses `rps` x `interval_s` x weight answers until the first look.
+    A broken canary loses `rps` x `interval_s` x weight answers until the first look.
     """
     percent = MOST_BAD_ANSWERS / max(rps * interval_s, 1e-9) * FULL
     return round(min(max(percent, 1), LARGEST_FIRST_STEP))
 
 
 def ladders(first: int) -> list[tuple[int, ...]]:
-    """Rising steps from `first` to 50 percent, where evidence comes fastest."""
+    """Return rising steps from `first` to 50 percent, where evidence grows fastest."""
     found = []
     for ratio in RATIOS:
         steps = [first]
@@ -76,7 +76,7 @@ def ladders(first: int) -> list[tuple[int, ...]]:
 def choose(
     design: Design, traffic: Traffic, interval_s: float, dwell_s: float
 ) -> tuple[int, ...]:
-    """The ladder on which a good canary is expected to be through first."""
+    """Return the ladder with the shortest forecast for a good canary."""
     candidates = ladders(first_step(traffic.rps, interval_s))
     return min(
         candidates,
@@ -89,12 +89,12 @@ def choose(
 
 
 def with_steps(design: Design, steps: Sequence[int]) -> Design:
-    """The same tests on other steps."""
+    """Return the same tests on other steps (percents)."""
     return replace(design, steps=np.array(steps, dtype=float))
 
 
 def total_s(stays: Sequence[Stay]) -> float:
-    """Seconds to the last gate, infinite where one never opens."""
+    """Return the seconds to the last gate, infinite where one never opens."""
     return sum(float("inf") if s.seconds is None else s.seconds for s in stays)
 
 
@@ -108,10 +108,10 @@ def forecast(
     evidence: Evidence | None = None,
     step: int = 0,
 ) -> list[Stay]:
-    """How long a good canary stays at which weight, from `step` with `evidence`.
+    """Forecast a good canary's time at each weight, from `step` with `evidence`.
 
     `skips`: whether several gates may open in one look, as with `steps: auto`. The
-    list ends with the first gate that does not open within the horizon.
+    list ends with the first gate that does not open within HORIZON_S.
     """
     if evidence is None:
         evidence = Evidence.begin(design, *_known(traffic))
@@ -119,7 +119,7 @@ def forecast(
     while step < len(steps):
         weight, waited, is_open = float(steps[step]), 0.0, False
         while not is_open and spent < HORIZON_S:
-            # Ticks of 2 % of the time so far: no forecast is better than that.
+            # Ticks of 2 % of the time so far: no forecast is more exact than that.
             seconds = max(interval_s, spent / 50)
             counts = _expected(traffic, seconds, weight)
             new_epochs = [False] * len(counts.canary_n)
@@ -139,7 +139,7 @@ def forecast(
 
 
 def _expected(traffic: Traffic, seconds: float, weight: float) -> Counts:
-    """Counts of the users' requests, and of pairs where there are any (first axis)."""
+    """Return expected counts: of users' requests, then of any pairs (first axis)."""
     requests, pairs = traffic.rps * seconds, traffic.pairs * seconds
     canary, stable = [requests * weight / FULL], [requests * (1 - weight / FULL)]
     if pairs:
@@ -156,7 +156,7 @@ def _known(traffic: Traffic) -> tuple[Array, Array]:
 def false_alarms(
     design: Design, traffic: Traffic, stays: Sequence[Stay], interval_s: float
 ) -> int:
-    """How many of 200 simulated canaries as good as the stable are rolled back."""
+    """Count the rollbacks among 200 simulated canaries as good as the stable."""
     random = np.random.default_rng(1)
     shape = (REPLAYS, len(traffic.bad))
     evidence = Evidence.begin(
@@ -182,7 +182,7 @@ def _drawn(
     weight: int,
     shape: tuple[int, ...],
 ) -> Counts:
-    """Counts of both arms with the same bad shares, in clusters of phi."""
+    """Draw counts of both arms with equal bad shares, in clusters of phi."""
     found = []
     for share in (weight / FULL, 1 - weight / FULL):
         clusters = random.poisson(traffic.rps * seconds * share / traffic.phi, shape)

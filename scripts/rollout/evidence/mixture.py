@@ -1,6 +1,6 @@
 """Evidence that bets on several alternatives, and on several times at which they begin.
 
-The start time mixture is Shiryaev's and Roberts' with a prior over start times.
+The mixture over start times is Shiryaev's and Roberts', with a prior over start times.
 docs/proofs.md, "Mixture".
 """
 
@@ -32,7 +32,7 @@ class Mixture:
 
     @classmethod
     def begin(cls, shape: tuple[int, ...]) -> "Mixture":
-        """No evidence yet: an e-value of one."""
+        """Return no evidence: an e-value of one."""
         return cls(np.ones(shape), np.zeros(shape), 0)
 
     def over(self, log_factors: Array, new_epochs: Sequence[bool]) -> "list[Mixture]":
@@ -57,7 +57,7 @@ class Mixture:
 
     @property
     def value(self) -> Array:
-        """The e-value (...): mean over alternatives; bets still to come count 1."""
+        """Return the e-value (...): mean over alternatives; bets to come count as 1."""
         to_come = 0.5 / (self.epoch + 1)
         mixed: Array = (0.5 * self.whole + self.late).mean(axis=-1) + to_come
         return mixed

@@ -7,19 +7,19 @@ import numpy as np
 
 from scripts.rollout.evidence.arrays import Array
 
-# Tunable: how far beyond the ceiling the share is bet to be, of the way to 1. The small
-# ones find 25 % over a ceiling of 20 % in about 60 looks of 25 requests; 0.5 alone does
-# not in 400.
+# Tunable: alternatives for the bad share, as fractions of the way from the ceiling to
+# 1. The small ones find 25 % over a ceiling of 20 % in about 60 looks of 25 requests;
+# 0.5 alone does not in 400.
 BEYOND = np.array([0.1, 0.25, 0.5, 0.75, 0.95])
 
 
 def log_e(
     ceiling: Array | float, bad: Array, n: Array, beyond: Array = BEYOND
 ) -> Array:
-    """Log e-values of one scrape against "its bad share is at most `ceiling`".
+    """Return log e-values of one scrape against "the bad share is at most `ceiling`".
 
     `bad` of `n` are counts (...), the result is (..., alternatives): a likelihood ratio
-    for each share `beyond` the ceiling, worth at most one on average wherever the
+    for each share `beyond` the ceiling, whose mean is at most one wherever the
     hypothesis holds. With a ceiling of one half, on pairs of which
     exactly one is bad, this is McNemar's test at every look.
     """

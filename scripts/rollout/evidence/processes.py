@@ -11,16 +11,16 @@ from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.evidence.mixture import Mixture
 from scripts.rollout.evidence.two_sample import Bets, Counts
 
-# Tunable: how much worse a canary is bet to be, doubling from half the default budget
-# of errors to nearly everything. Any values are valid; three find +2 % a look later.
+# Tunable: alternatives for a worse canary's excess, doubling from half the default
+# budget of errors to nearly 1. Any are valid; three of them find +2 % a look later.
 EXCESSES = np.array([0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 0.95])
-# Tunable: before anything was seen the stable is taken for one bad in a hundred, worth
-# fifty requests.
+# Tunable: the stable's prior is a bad share of one in a hundred, worth fifty requests.
 PRIOR_BAD, PRIOR_REQUESTS = 0.5, 50.0
-# Tunable: requests of the canary's for which its own rate counts half, the stable's the
-# rest. 5 decides the same, 80 a look sooner (tests/bench/DECISIONS.md, "Constants").
+# Tunable: the number of the canary's requests at which its own rate and the stable's
+# weigh the same. 5 decides the same, 80 a look sooner (tests/bench/DECISIONS.md,
+# "Constants").
 SHRINKAGE = 20.0
-# Tunable: a rate of 1 or more is none that could come true.
+# Tunable: bets stay below a rate of 1, which no canary exceeds.
 LARGEST_RATE = 0.98
 # Guarantee: exp overflows beyond 709. A cap makes an e-value smaller, never larger.
 LARGEST_LOG_E = 600.0
@@ -30,7 +30,7 @@ LARGEST_LOG_E = 600.0
 class RollbackEvidence:
     """Evidence against "the canary is worse by at most a tolerance": for a rollback.
 
-    `stable_bad` of `stable_n` (...) are counts so far; `mixture` is over EXCESSES.
+    `stable_bad` of `stable_n` (...) are the counts so far; `mixture` is over EXCESSES.
     """
 
     mixture: Mixture
@@ -39,7 +39,7 @@ class RollbackEvidence:
 
     @classmethod
     def begin(cls, shape: tuple[int, ...]) -> "RollbackEvidence":
-        """No evidence; the stable's rate starts as one bad in a hundred."""
+        """Return no evidence; the stable's rate starts at one bad in a hundred."""
         return cls(
             Mixture.begin((*shape, len(EXCESSES))),
             np.full(shape, PRIOR_BAD),
@@ -48,18 +48,18 @@ class RollbackEvidence:
 
     @property
     def stable_rate(self) -> Array:
-        """The stable's bad share so far (...)."""
+        """Return the stable's bad share so far (...)."""
         return self.stable_bad / self.stable_n
 
     @staticmethod
     def bets(tolerance: Array, stable_rate: Array) -> Bets:
-        """Bet on each excess over the tolerance (M), from a stable rate (..., M)."""
+        """Return a bet per excess over `tolerance` (M), from `stable_rate` (..., M)."""
         base, margin = stable_rate[..., None], tolerance[..., None]
         rates = np.minimum(base + margin + EXCESSES, LARGEST_RATE)
         return Bets(np.ones(1), margin, rates, base)
 
     def before(self, counts: Counts) -> "RollbackEvidence":
-        """What is known of the stable before each of some scrapes (first axis)."""
+        """Return the stable's counts before each of some scrapes (first axis)."""
         bad, n = counts.compared_stable
         return RollbackEvidence(
             self.mixture,
@@ -73,7 +73,7 @@ class GateEvidence:
     """Evidence against "the canary is worse by a margin or more": for a gate.
 
     `logs` (..., 2): logarithms of two bets, on the stable's rate and on the canary's
-    own, shrunken towards it. The others (...) are the counts that a gate has seen.
+    own, shrunken towards it. The others (...) are the counts that the gate has used.
     """
 
     logs: Array
@@ -84,7 +84,7 @@ class GateEvidence:
 
     @classmethod
     def begin(cls, shape: tuple[int, ...], bad: Array, n: Array) -> "GateEvidence":
-        """No evidence; `bad` of `n` is what is known of the stable."""
+        """Return no evidence; `bad` of `n` are the stable's counts so far."""
         return cls(
             np.zeros((*shape, 2)),
             np.zeros(shape),
@@ -94,16 +94,16 @@ class GateEvidence:
         )
 
     def bets(self, margin: Array) -> Bets:
-        """Both bets against `margin`, which has the shape of the evidence."""
+        """Return both bets against `margin`, which has the shape of the evidence."""
         base = self.stable_bad / self.stable_n
         shrunken = (self.canary_bad + SHRINKAGE * base) / (self.canary_n + SHRINKAGE)
-        # Tunable: short of the margin itself, where nothing would be bet.
+        # Tunable: below the margin itself, where the stake would be zero.
         own = np.minimum(shrunken, base + 0.9 * margin)
         rates = np.stack([base, own], axis=-1)
         return Bets(-np.ones(1), margin[..., None], rates, base[..., None])
 
     def before(self, counts: Counts) -> "GateEvidence":
-        """What is known before each of some scrapes (first axis); `logs` stay."""
+        """Return the counts before each of some scrapes (first axis); `logs` stay."""
         columns = (counts.canary_bad, counts.canary_n, *counts.compared_stable)
         seen = (self.canary_bad, self.canary_n, self.stable_bad, self.stable_n)
         pairs = zip(seen, columns, strict=True)
@@ -113,6 +113,6 @@ class GateEvidence:
 
     @property
     def value(self) -> Array:
-        """The e-value (...): the mean of both bets."""
+        """Return the e-value (...): the mean of both bets."""
         mixed: Array = np.exp(np.minimum(self.logs, LARGEST_LOG_E)).mean(axis=-1)
         return mixed

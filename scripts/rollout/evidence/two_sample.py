@@ -1,12 +1,12 @@
-"""How much the counters say against "the canary is fine" and against "it is harmful".
+"""Two-sample evidence from counts: a bet on the difference of two bad shares.
 
-Every number here is an e-value: whatever the moment at which one looks, it exceeds
-1/alpha with probability at most alpha where its hypothesis holds. Arrays may have any
-leading axes, so one rollout and five thousand simulated ones run the same code. No
-clock, no names of metrics, no thresholds.
+Every number here is an e-value: where its hypothesis holds, it ever exceeds 1/alpha
+with probability at most alpha, however often one looks. Arrays may have any leading
+axes, so one rollout and five thousand simulated ones run the same code. No clock, no
+names of metrics, no thresholds.
 
-The two-sample bet is that of Turner, Ly and Gruenwald (arXiv 2106.02693), with a
-margin; clusters of up to phi outcomes are answered by the exponent 1/phi (Hoelder's
+The bet is that of Turner, Ly and Gruenwald (arXiv 2106.02693), with a margin; the
+exponent 1/phi keeps it valid for clusters of up to phi outcomes (Hoelder's
 inequality). docs/proofs.md has the formula, its proof and the conditions.
 """
 
@@ -19,16 +19,16 @@ import numpy.typing as npt
 
 from scripts.rollout.evidence.arrays import Array
 
-# Guarantee: at most 1, else a factor can be negative and the bet is none. Just below 1
-# no outcome ruins the bet for good; 0.5 would take a quarter of a broken canary's e.
+# Guarantee: at most 1, else a factor can be negative, which no e-value is. Just below
+# 1 no outcome makes the e-value 0; 0.5 would take a quarter of a broken canary's e.
 LARGEST_STAKE = 0.98
-# Guarantee: rates stay this far from 0 and 1, so nothing is divided by nothing.
+# Guarantee: rates stay this far from 0 and 1, so nothing is divided by zero.
 TINY = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What one scrape adds: `bad` of `n` requests in each arm, arrays of one shape."""
+    """The counts of one scrape: `bad` of `n` requests per arm, in equal shapes."""
 
     canary_bad: Array
     canary_n: Array
@@ -37,17 +37,17 @@ class Counts:
 
     @property
     def compares(self) -> npt.NDArray[np.bool_]:
-        """Where both arms had requests; one arm alone is no evidence."""
+        """Return where both arms had requests; one arm alone is no evidence."""
         return (self.canary_n > 0) & (self.stable_n > 0)
 
     @property
     def compared_stable(self) -> tuple[Array, Array]:
-        """The stable's bad and n where both arms had requests, else 0."""
+        """Return the stable's bad and n where both arms had requests, else 0."""
         compares = self.compares
         return self.stable_bad * compares, self.stable_n * compares
 
     def each(self, mask: Array) -> "Counts":
-        """With an axis more, 0 where the mask (0 or 1) is."""
+        """Return the counts with one more axis, times a mask of 0 and 1."""
         return Counts(
             self.canary_bad[..., None] * mask,
             self.canary_n[..., None] * mask,
@@ -58,7 +58,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Bets:
-    """What is bet on, alternatives behind the counts' axes; arrays that broadcast.
+    """One bet per alternative, as arrays that broadcast against the counts' axes.
 
     `sign` +1 speaks against "p_canary - p_stable <= margin", -1 against ">= margin".
     The rates come from earlier scrapes only. Any values keep the e-value valid, good
@@ -72,7 +72,7 @@ class Bets:
 
     @classmethod
     def joined(cls, parts: Sequence["Bets"], lead: tuple[int, ...]) -> "Bets":
-        """All behind each other, so that one call does; `lead` are the counts' axes."""
+        """Concatenate bets for one call; `lead` is the shape of the counts."""
         sizes = [math.prod(part.canary_rate.shape[len(lead) :]) for part in parts]
         joined = np.empty((4, *lead, sum(sizes)))
         start = 0
@@ -99,7 +99,7 @@ def log_e(counts: Counts, bets: Bets) -> Array:
     excess = bets.canary_rate - margin
     nearest = start = np.minimum(np.maximum(bets.stable_rate, low), high)
     # Tunable: rounds of the alternative's projection on the hypothesis' boundary. Any
-    # place on it is valid; four come within 0.0001 nats a look of fifty rounds.
+    # point on it is valid; four come within 0.0001 nats per look of fifty rounds.
     for _ in range(4):
         edge = nearest + margin
         canary_pull = canary_n / (edge * (1 - edge))

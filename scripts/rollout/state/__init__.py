@@ -1,1 +1,1 @@
-"""Plain values that every part may hold: state, observation, actions."""
+"""Plain values that every layer may hold: state, observations, actions, notes."""

@@ -1,4 +1,4 @@
-"""What is asked for, what is done, and what comes back of it: plain values."""
+"""People's requests, the rollout's actions, and their results: plain values."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a person asked for, and why."""
+    """A person's request, and the reason given."""
 
     verb: str
     reason: str = ""
@@ -14,14 +14,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Warmed:
-    """How the warm-up went."""
+    """The result of a warm-up: requests sent, and how many of them failed."""
 
     sent: int
     failed: int
 
 
 class Says(StrEnum):
-    """What a hook says."""
+    """A hook's verdict."""
 
     YES = "yes"
     NO = "no"
@@ -30,7 +30,7 @@ class Says(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a hook said when it was asked about a weight, and its reason."""
+    """A hook's verdict on a weight in percent, and its reason."""
 
     hook: str
     weight: int
@@ -40,14 +40,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class SetPercent:
-    """Ask for the canary's weight in percent; None promotes it."""
+    """Set the canary's weight in percent; None promotes it."""
 
     percent: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class WarmUp:
-    """Send requests to the canary's tag host."""
+    """Send requests to the canary, where no user's request goes."""
 
     requests: int
 

@@ -1,6 +1,6 @@
-"""What a look says: a kind for programs, a text for people.
+"""The notes of a look: a kind for programs, a text for people.
 
-Nothing reads a text but people, so it may be put in other words at any time.
+No program reads a text, so texts may be reworded at any time.
 """
 
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class NoteKind(StrEnum):
-    """What a note is about. Journals hold these words: add to them, rename none."""
+    """The subject of a note. Journals hold these words: add to them, rename none."""
 
     STEPS_CHOSEN = "stepsChosen"
     CLUSTER_SIZE = "clusterSize"
@@ -43,12 +43,12 @@ class NoteKind(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> "NoteKind":
-        """A kind that only a newer version writes."""
+        """Read a kind that only a newer version writes as UNKNOWN."""
         del value
         return cls.UNKNOWN
 
 
-# These are said at every look, or again and again, for as long as they hold.
+# Notes of these kinds repeat, at every look or every few, as long as they hold.
 LASTING = frozenset(
     {
         NoteKind.HOOK_WAITS,
@@ -62,7 +62,7 @@ LASTING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One thing that a look says."""
+    """One line that a look reports."""
 
     kind: NoteKind
     text: str
@@ -71,9 +71,10 @@ class Note:
 def news(
     notes: Iterable[Note], told: frozenset[NoteKind]
 ) -> tuple[list[Note], frozenset[NoteKind]]:
-    """Leave out what lasts and was told already; the second is what is told now.
+    """Drop lasting notes that were told already; also return the kinds told by now.
 
-    Anything that does not last makes a condition that goes on after it news again.
+    A note that does not last ends the silence: a lasting condition that goes on after
+    it is news again.
     """
     found = []
     for note in notes:

@@ -1,4 +1,4 @@
-"""One look at the world, as plain values."""
+"""One observation of traffic and counters, as plain values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ Row = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Replicas:
-    """A revision's pods: how many can answer, and how often they were restarted."""
+    """One revision's pods: how many are ready, and their restarts so far."""
 
     ready: int = 0
     restarts: int = 0
@@ -18,14 +18,14 @@ class Replicas:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The traffic as it is: what is asked for, and what really routes.
+    """The observed traffic: the split that is set, and the split that is routed.
 
-    `percent` is what is asked for the canary, None where it was promoted. `routed` is
-    the percent of each revision. `failure` says why the newest can never be ready.
-    `previous` had all traffic before `rolledout`; equal where the backend went back to
-    it. `blocked` says why what is asked for does not come into force.
-    `is_idle`: the newest is ready and scaled to zero, its next request will wake it.
-    `asked` is what is asked for in the backend's own words. `danger` says why no
+    `percent` is the canary's weight as set, None after a promotion. `routed` is the
+    percent of each revision. `failure` says why the newest can never become ready.
+    `previous` had all traffic before `rolledout`; they are equal where the backend
+    went back to it. `blocked` says why the split that is set is not routed.
+    `is_idle`: the newest is ready and scaled to zero; its next request wakes it.
+    `asked` is the split that is set, in the backend's own words. `danger` says why no
     rollout may begin from here, and what to do, where the backend knows a reason.
     """
 
@@ -44,7 +44,7 @@ class View:
 
     @classmethod
     def in_force(cls, canary: str, stable: str, percent: int | None) -> "View":
-        """Traffic that is as it was asked for, with both arms ready; None: promoted."""
+        """Return traffic routed as set, with both arms ready; None means promoted."""
         weight = 100 if percent is None else percent
         return cls(
             created=canary,
@@ -58,11 +58,11 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What the counters gained since the scrape before.
+    """The increase of the counters since the previous scrape.
 
-    `metrics`: by name, bad and n of the canary, bad and n of the stable.
-    `labels`: by predicted label, of the canary and of the stable.
-    `durations`: requests by the upper edge of their bucket in seconds, likewise.
+    `metrics`: metric to (canary bad, canary n, stable bad, stable n).
+    `labels`: predicted label to (canary, stable).
+    `durations`: upper edge of a bucket in seconds to requests (canary, stable).
     """
 
     metrics: Mapping[str, Row]
@@ -70,15 +70,16 @@ class Delta:
     durations: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def row(self, metric: str) -> Row:
-        """One metric's counts, zeros where nobody counts it."""
+        """Return one metric's counts, zeros where none were read."""
         return self.metrics.get(metric, (0.0, 0.0, 0.0, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
 class PairedDelta:
-    """Outcomes from beside the users' requests: `shadow`, `synthetic`, `feedback`.
+    """Outcomes counted beside the users' requests: shadow, synthetic or feedback.
 
-    They are compared by themselves, like with like. `counts`: whether as evidence.
+    Canary and stable answered the same texts, so their counts compare with each other
+    only. `counts`: whether they are evidence.
     """
 
     source: str
@@ -88,10 +89,10 @@ class PairedDelta:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One look at the world. None: it did not answer.
+    """Everything that one look observes; None where a source did not answer.
 
-    `trouble` says why something could not be read; `status` is HTTP's where an API
-    has said no, 0 where nobody did.
+    `trouble` says why something could not be read; `status` is the HTTP status of an
+    API's refusal, 0 without one.
     `history`: earlier scrapes of the stable alone, where the source keeps any.
     """
 

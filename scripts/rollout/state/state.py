@@ -1,4 +1,4 @@
-"""What a rollout remembers, sees, and does: plain values, no behaviour but reading."""
+"""The state of a rollout, and the decision of one look: plain values."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,15 +13,15 @@ from scripts.rollout.state.actions import Action
 from scripts.rollout.state.notes import Note
 from scripts.rollout.state.observation import Delta
 
-# Raised where a journal of before would be decided otherwise, see `journal.codec`, or
-# where it takes another form. 2: a note has a kind beside its text.
+# Raise it when older journals would be decided differently (see `journal.codec`) or are
+# written in another form. 2: a note has a kind beside its text.
 SCHEMA = 2
-READABLE = (1, SCHEMA)  # older ones, whose rollouts may go on
+READABLE = (1, SCHEMA)  # rollouts of these schemas may go on
 FULL = 100  # percent of all traffic
 
 
 class Phase(StrEnum):
-    """Where a rollout is."""
+    """The phase of a rollout."""
 
     PREFLIGHT = "Preflight"
     WARMUP = "Warmup"
@@ -43,7 +43,7 @@ JUDGED = frozenset({Phase.STEP, Phase.BAKE})
 
 
 class Pause(StrEnum):
-    """Why the weight does not rise although the evidence might allow it."""
+    """The reason why the weight stays although the evidence might allow a raise."""
 
     NONE = ""
     PERSON = "paused by a person"
@@ -53,7 +53,7 @@ class Pause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The evidence, and what it is built on."""
+    """The evidence, and the estimates it is computed with."""
 
     began: float
     phi: Array
@@ -66,14 +66,15 @@ class Judged:
 
 @dataclass(frozen=True)
 class State:
-    """All that a promoter must know to go on after it was killed.
+    """Everything a promoter needs to go on after it was killed.
 
-    `weight` is what was asked for last; `is_verified` whether it was seen in force.
+    `weight` was requested last; `is_verified` says whether it was observed in force.
     `known` are scrapes of the stable before the canary got traffic. `peak_load` is the
-    most requests a second that one replica was seen to carry. `ending` and `code` are
-    where a rollback leads; `verdict` is set where a run has nothing more to wait for.
-    `last_seen` is the traffic as it could be read last, in words. `trouble` is why it
-    cannot be read now; `refused_since` is when an API began to say no.
+    most requests per second that one replica has carried. `ending` and `code` are the
+    outcome of a rollback; `verdict` is set when a run has nothing more to wait for.
+    `last_seen` describes the traffic as last read. `trouble` says why it cannot be
+    read now; `refused_since` is the time at which an API began to refuse. Times are in
+    seconds.
     """
 
     canary: str
@@ -110,20 +111,20 @@ class State:
     schema: int = SCHEMA
 
     def changed(self, **changes: Any) -> "State":
-        """A copy with other values; `dataclasses.replace` costs ten times as much."""
+        """Return a changed copy; `dataclasses.replace` costs ten times as much."""
         copy: State = object.__new__(State)
         copy.__dict__.update(self.__dict__, **changes)
         return copy
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing can change any more."""
+        """Return whether the rollout has ended for good."""
         return self.phase in TERMINAL
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The state after one look, what to do, and what to say about it."""
+    """The result of one look: the next state, actions and notes."""
 
     state: State
     actions: tuple[Action, ...]
@@ -132,12 +133,12 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Precomputed:
-    """Evidence after a look, worked out before, from `before` at one weight."""
+    """Evidence after a look, computed in advance from `before` at one weight."""
 
     judged: Judged
     before: Judged
     weight: int
 
     def holds(self, state: State) -> bool:
-        """Whether it follows from this state."""
+        """Return whether this evidence continues `state`."""
         return self.before is state.judged and self.weight == state.weight

@@ -81,7 +81,7 @@ def test_what_was_deleted_is_aborted() -> None:
     for _ in range(8):
         state = _refused(rollout, 404, "GET /intent: not found").state
     assert (state.phase, state.verdict) == (Phase.ABORTED, Exit.ABORTED)
-    assert state.reason == "what is rolled out is gone: GET /intent: not found"
+    assert state.reason == "the target was deleted: GET /intent: not found"
 
 
 def test_a_rollback_of_what_was_deleted_has_come_true() -> None:

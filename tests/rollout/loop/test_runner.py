@@ -267,7 +267,7 @@ def test_what_is_deleted_meanwhile_ends_it(
     cluster.runner().run(once=True)
     monkeypatch.setattr(cluster, "observe", _raise(NotFound(404, "intent not found")))
     assert cluster.runner().run() is Exit.ABORTED
-    assert cluster.said[-1] == "what is rolled out is gone: intent not found"
+    assert cluster.said[-1] == "the target was deleted: intent not found"
 
 
 def test_a_journal_that_is_deleted_meanwhile_ends_it(
