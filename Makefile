@@ -54,9 +54,12 @@ typecheck: $(INSTALLED) ## Check types, strictly
 	$(RUN) -m mypy
 
 lock: $(INSTALLED) ## Bring the lock files in line with pyproject.toml
-	$(COMPILE) pyproject.toml --all-extras -o requirements.lock
+	mkdir -p .cache && cp requirements*.lock .cache
+	$(COMPILE) pyproject.toml --all-extras -o .cache/requirements.lock
 	for part in predictor promoter; do $(EXTRA) $$part <pyproject.toml | \
-	  $(COMPILE) - -c requirements.lock -o requirements-$$part.lock || exit; done
+	  $(COMPILE) - -c .cache/requirements.lock -o .cache/requirements-$$part.lock || exit; done
+	for lock in requirements*.lock; do \
+	  cmp -s .cache/$$lock $$lock || cp .cache/$$lock $$lock; done
 
 clean: ## End what runs here, remove what was made here
 	if [ -x $(RUN) ]; then $(RUN) -m scripts.local down; fi

@@ -114,7 +114,7 @@ def test_a_wheel_has_packages_and_their_data_and_nothing_of_the_clone(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_starts_in_an_emptyenvironment(
+def test_every_command_starts_in_an_empty_environment(
     installed: Path, command: str, tmp_path: Path
 ) -> None:
     code, said, error = run(installed, [command, "--help"], tmp_path)
@@ -181,6 +181,6 @@ def test_local_mode_says_which_packages_it_lacks(
     apply = ["intent-local", "apply", "-f", str(ROOT / "manifests" / "isvc-v1.yaml")]
     code, _, error = run(installed, apply, tmp_path)
     assert code == 1
-    assert "kserve, sklearn is not installed: pip install" in error
+    assert "(kserve, sklearn): pip install '.[predictor]' in the clone" in error
     assert "Traceback" not in error
     assert list(tmp_path.iterdir()) == []

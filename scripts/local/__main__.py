@@ -201,8 +201,8 @@ def _check_installed() -> None:
     missing = [name for name in PREDICTOR if find_spec(name) is None]
     if missing:
         raise LocalError(
-            f"local mode runs predictors on this machine, and {', '.join(missing)} "
-            "is not installed: pip install 'intent-classifier[predictor]'"
+            f"local mode runs predictors on this machine and lacks their packages "
+            f"({', '.join(missing)}): pip install '.[predictor]' in the clone"
         )
 
 
