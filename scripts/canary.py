@@ -10,7 +10,7 @@ from scripts.rollout.cli.app import CANARY
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb; its exit code."""
+    """Run one verb; return its exit code."""
     return CANARY.run(arguments)
 
 

@@ -1,4 +1,4 @@
-"""Progress for people: a spinner on a terminal, plain lines everywhere else."""
+"""Output for people: a spinner or a bar on a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Iterator
@@ -23,18 +23,18 @@ err = _console(stderr=True)
 
 
 def table(content: Table) -> None:
-    """Print a table as wide as its columns: names are to be copied, never cut."""
+    """Print a table as wide as its columns, so that names can be copied whole."""
     out.print(content, width=WIDTH, crop=False)
 
 
 def progress() -> Progress:
-    """A bar on a terminal, nothing elsewhere."""
+    """Return a bar that is shown on a terminal only."""
     return Progress(console=err, transient=True, disable=not err.is_terminal)
 
 
 @contextmanager
 def step(title: str) -> Iterator[None]:
-    """Show that something is going on, and how long it took."""
+    """Show a spinner while the block runs, then how long the block took."""
     start = time.monotonic()
     if err.is_terminal:
         with err.status(title):

@@ -1,7 +1,7 @@
 """Decides a canary rollout by evidence: the library under scripts/canary.py.
 
-A folder a role; docs/architecture.md draws them. Its public names decide from counts
-that somebody else has, without a cluster and without a clock:
+One folder per role; docs/architecture.md draws them. The public names decide from
+counts that the caller brings, without a cluster and without a clock:
 
 >>> from scripts.rollout import Delta, Observation, Rollout, View, parse_policy
 >>> policy = parse_policy('''
@@ -15,7 +15,7 @@ that somebody else has, without a cluster and without a clock:
 >>> for look in range(1, 30):
 ...     weight = rollout.state.weight
 ...     canary, stable = 10 * weight, 10 * (100 - weight)
-...     errors = (0.1 * canary, canary, 0.0, stable)  # bad, requests; of both arms
+...     errors = (0.1 * canary, canary, 0.0, stable)  # bad and n of both arms
 ...     view = View.in_force("v2", "v1", weight)
 ...     observation = Observation(10.0 * look, view, Delta({"errors": errors}))
 ...     decision = rollout.look(observation)
@@ -80,7 +80,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is asked for: `--help` does without NumPy."""
+    """Import a public name on first use, so that `--help` does without NumPy."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, _, attribute = _HOMES[name].partition(":")

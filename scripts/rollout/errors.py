@@ -1,16 +1,16 @@
-"""What can go wrong in a rollout, and what the command line says about it.
+"""The errors of a rollout and their exit codes.
 
-RolloutError         2   usage: a line that says what to do
+RolloutError         2   usage: one line that says what to do
 ├── PolicyError      2   the policy file is refused, every fault with its line
-├── JournalError     2   a journal that cannot be trusted or understood
-├── LockHeld        31   somebody else promotes this InferenceService
-├── Gone            12   what is rolled out was deleted, and its journal with it
-└── RemoteError     40   what is outside did not do it; traffic is as it was
+├── JournalError     2   the journal is broken or of another version
+├── LockHeld        31   another promoter works on the same target
+├── Gone            12   the target was deleted, and its journal with it
+└── RemoteError     40   a remote call failed; traffic is as it was
     ├── Unreachable      no answer: no connection, a timeout, HTTP 5xx, 429
-    └── ApiError         an answer that says no, in the API's own words
-        ├── Forbidden    HTTP 401, 403: an admin may mend it
+    └── ApiError         the API refused; the message is the API's own
+        ├── Forbidden    HTTP 401, 403: an admin may grant the right
         ├── NotFound     HTTP 404
-        └── Conflict     HTTP 409: somebody else has written meanwhile
+        └── Conflict     HTTP 409: another writer changed the object first
 """
 
 from enum import IntEnum
@@ -39,51 +39,51 @@ class RolloutError(Exception):
 
 
 class PolicyError(RolloutError):
-    """The policy file is refused; one line a fault."""
+    """The policy file is refused; the message has one line per fault."""
 
 
 class JournalError(RolloutError):
-    """A journal is broken, or of another version."""
+    """The journal is broken, or of another version."""
 
 
 class LockHeld(RolloutError):
-    """Another promoter works on the same InferenceService."""
+    """Another promoter works on the same InferenceService or HTTPRoute."""
 
     code = Exit.LOCKED
 
 
 class Gone(RolloutError):
-    """What is rolled out was deleted, and its journal with it."""
+    """The target of the rollout was deleted, and its journal with it."""
 
     code = Exit.ABORTED
 
 
 class RemoteError(RolloutError):
-    """Something outside this process did not do what it was asked."""
+    """A call to something outside this process failed."""
 
     code = Exit.UNREACHABLE
 
 
 class Unreachable(RemoteError):
-    """Something outside did not answer, or only that it cannot now."""
+    """A remote party did not answer, or reported that it cannot answer now."""
 
 
 class ApiError(RemoteError):
-    """An API answered, and said no."""
+    """An API answered and refused."""
 
     def __init__(self, status: int, message: str) -> None:
-        """`status` is HTTP's, `message` the API's own sentence."""
+        """Keep the HTTP `status`; `message` is the API's own sentence."""
         super().__init__(message)
         self.status = status
 
 
 class Forbidden(ApiError):
-    """This account may not do it, or the API does not know the account."""
+    """This account lacks the right, or the API does not know the account."""
 
 
 class NotFound(ApiError):
-    """There is no such object."""
+    """The object does not exist."""
 
 
 class Conflict(ApiError):
-    """The object is not, or no longer, as the writer read it."""
+    """The object has changed since the writer read it (optimistic locking)."""

@@ -1,4 +1,4 @@
-"""Numbers in words: durations, shares, e-values, verdicts. Pure."""
+"""Formats durations, shares, e-values and verdicts. Pure."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from scripts.rollout.errors import Exit
 
 
 def duration(seconds: float) -> str:
-    """Such as 40s, 3m05s or 2h10m."""
+    """Format seconds as 40s, 3m05s or 2h10m."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole}s"
@@ -16,22 +16,22 @@ def duration(seconds: float) -> str:
 
 
 def share(value: float) -> str:
-    """A fraction as percent."""
+    """Format a fraction as a percentage."""
     return f"{value * 100:.2f}%"
 
 
 def percents(steps: Sequence[int]) -> str:
-    """Steps as 5/10/25/50."""
+    """Format steps as 5/10/25/50."""
     return "/".join(map(str, steps))
 
 
 def number(e_value: float) -> str:
-    """An e-value, short whatever its size."""
+    """Format an e-value briefly, whatever its size."""
     if 100 <= e_value < 1e6:
         return f"{e_value:,.0f}"
     return f"{e_value:.3g}" if 0.05 <= e_value < 100 else f"{e_value:.1e}"
 
 
 def verdict(code: Exit) -> str:
-    """An exit code in a line."""
+    """Format an exit code as one line."""
     return f"verdict: {code.name.lower()}, exit code {int(code)}"

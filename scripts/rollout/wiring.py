@@ -32,9 +32,9 @@ SUBJECTS = {"inferenceservice": service_path, "route": route_path}
 
 
 def traffic(place: Place, policy: Policy) -> CountedTraffic:
-    """The adapter that the policy's backend names. Raises RolloutError.
+    """Build the adapter that the policy's backend names. Raises RolloutError.
 
-    It is imported here: the promoter's image does without local mode.
+    The adapter is imported here, because the promoter's image lacks local mode.
     """
     module, _, name = policy.backend.adapter.partition(":")
     try:
@@ -46,7 +46,7 @@ def traffic(place: Place, policy: Policy) -> CountedTraffic:
 
 
 def metrics(policy: Policy, chosen: CountedTraffic) -> Metrics:
-    """Counters from the policy's Prometheus, else as the backend counts."""
+    """Build the source of counters: the policy's Prometheus, or the backend's own."""
     url = policy.source.prometheus
     if url is None:
         return chosen.metrics()
@@ -55,7 +55,7 @@ def metrics(policy: Policy, chosen: CountedTraffic) -> Metrics:
 
 
 def subject(policy: Policy) -> str:
-    """What is rolled out on a cluster, as a path of its API server."""
+    """Return the API server's path of the object that a policy rolls out."""
     find = SUBJECTS[policy.backend.target]
     return find(policy.target.namespace, policy.target.name)
 
@@ -63,9 +63,9 @@ def subject(policy: Policy) -> str:
 def journal(
     place: Place, key: str, *, on_cluster: bool, owner: str = ""
 ) -> SharedJournal:
-    """The journal of a target's rollouts; `owner` is the path of what begins one.
+    """Return the journal of a target's rollouts. Raises RolloutError.
 
-    Raises RolloutError.
+    `owner` is the path of the object that owns a new journal.
     """
     if not on_cluster:
         return FileJournal.of(place.folder, key)
@@ -75,7 +75,7 @@ def journal(
 
 
 def journal_of(place: Place, policy: Policy) -> SharedJournal:
-    """The journal of a policy's rollouts. Raises RolloutError."""
+    """Return the journal of a policy's rollouts. Raises RolloutError."""
     if policy.backend.journal == "folder":
         return journal(place, policy.key, on_cluster=False)
     return journal(place, policy.key, on_cluster=True, owner=subject(policy))
@@ -89,23 +89,23 @@ def broadcast(
     say: Callable[[str], None],
     hooks: Sequence[Listener] = (),
 ) -> Journal:
-    """The journal, and those whom the policy tells of it; a report beside its file.
+    """Wrap the journal so that it also tells the policy's webhooks and the report.
 
-    On a cluster Events and a copy of the whole chain are among them.
+    On a cluster it tells Kubernetes Events too, and a file that keeps the whole chain.
     """
     others: list[Listener] = [Notify(each, policy.key) for each in policy.notify]
     if policy.backend.journal == "configmap":
         cluster = Cluster.of(place.context)
         others.append(Events(cluster, policy.target.namespace, subject(policy)))
-        copy = copy or str(copied(place.folder, policy.key))
+        copy = copy or str(copy_path(place.folder, policy.key))
     whole = kept.path if isinstance(kept, FileJournal) else copy
     if whole not in (None, "-"):
         others.append(Report(Path(str(whole)), say))
     return Broadcast(kept, copy_to(copy) if copy else None, [*others, *hooks])
 
 
-def copied(folder: Path, key: str) -> Path:
-    """Where the whole journal of a cluster's rollouts is kept on this machine."""
+def copy_path(folder: Path, key: str) -> Path:
+    """Return the file that keeps the whole journal of a cluster's rollouts."""
     return folder / "clusters" / key / "journal.jsonl"
 
 
@@ -118,10 +118,10 @@ def world(
     copy: str | None = None,
     has_pairs: bool = False,
 ) -> World:
-    """Everything that a runner needs; `is_quiet` keeps standard output for others.
+    """Build everything that a runner needs.
 
-    `has_pairs`: whether both arms are asked what the policy says; to end a rollout, or
-    to say what one look would do, that is not needed.
+    `is_quiet` keeps standard output free for other text. `has_pairs` starts shadow and
+    synthetic requests; neither ending a rollout nor rehearsing one look needs them.
     """
     chosen = traffic(place, policy)
     output = sys.stderr if is_quiet else sys.stdout

@@ -1,1 +1,1 @@
-"""Others that are asked or told: hooks, webhooks, Kubernetes Events."""
+"""Hooks, webhooks and Kubernetes Events."""

@@ -1,4 +1,4 @@
-"""Kubernetes Events on the InferenceService: decisions where kubectl shows them."""
+"""Writes Kubernetes Events about decisions, where `kubectl describe` shows them."""
 
 import json
 import sys
@@ -16,17 +16,17 @@ TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class Events:
-    """Tells what a journal's entries say; an Event that is lost changes nothing."""
+    """Writes one Event per entry that has news; a lost Event changes nothing."""
 
     def __init__(self, cluster: Cluster, namespace: str, subject: str) -> None:
-        """About the InferenceService or HTTPRoute at the path `subject`."""
+        """Write Events about the object at the API path `subject`."""
         self._cluster, self._namespace, self._subject = cluster, namespace, subject
         self._path = f"/api/v1/namespaces/{namespace}/events"
         self._object: dict[str, str] = {}
         self._told: frozenset[NoteKind] = frozenset()
 
     def __call__(self, saved: Saved) -> None:
-        """One Event for what a look says that is new; none where nothing is."""
+        """Write an Event if this entry says something new."""
         state, message = saved.state, self._news(saved)
         if not message:
             return

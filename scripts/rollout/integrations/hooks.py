@@ -1,9 +1,9 @@
-"""Hooks: another's word before a raise, asked beside the loop, which never waits.
+"""Consults hooks before a raise, in a thread of its own, so that the loop never waits.
 
-A command has ROLLOUT_HOOK, _TARGET, _CANARY, _STABLE and _WEIGHT in its environment, a
-URL gets them in a JSON object by POST: {hook, target, canary, stable, weight}, and at
-the end also {verdict, reason}. Asked again after a restart, so a hook may be asked more
-than once for one weight.
+A command has ROLLOUT_HOOK, _TARGET, _CANARY, _STABLE and _WEIGHT in its environment. A
+URL gets them as a JSON object by POST: {hook, target, canary, stable, weight}, and at
+the end also {verdict, reason}. A hook must be idempotent: after a restart it is asked
+about the same weight again.
 """
 
 import math
@@ -22,19 +22,19 @@ from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.actions import Answer, Consult, Says
 from scripts.rollout.state.state import State
 
-# A crash (2, 127, 500) must not read as a refusal, so only these two say no.
+# A crash (2, 127, 500) must not count as a refusal, so only these two say no.
 YES_CODE, NO_CODE = 0, 1
-YES_BELOW, NO_STATUS = 300, 403  # likewise of an answer over HTTP
-LONGEST_REASON = 200  # characters: one line of a terminal and some more
-# A short interval must not ask a hook at every look.
+YES_BELOW, NO_STATUS = 300, 403  # the same for an answer over HTTP
+LONGEST_REASON = 200  # characters: little more than one line of a terminal
+# A hook is not asked the same again sooner, however short the interval.
 AGAIN_S = 5.0
 
 
 class PolicyHooks:
-    """Those of a policy."""
+    """Consults the hooks of one policy."""
 
     def __init__(self, policy: Policy, say: Callable[[str], None]) -> None:
-        """Nothing is asked yet; `say` hears of the end."""
+        """Prepare without asking; `say` reports the post hook's answer."""
         self._hooks, self._target, self._say = policy.hooks, policy.key, say
         self._pool = ThreadPoolExecutor(1)
         self._asked: Consult | None = None
@@ -42,7 +42,7 @@ class PolicyHooks:
         self._future: Future[tuple[Says, str]] | None = None
 
     def __call__(self, saved: Saved) -> None:
-        """Tell the post hook of the end, and wait for it."""
+        """Tell the post hook of the end of a rollout, and wait for the hook."""
         state = saved.state
         if not state.is_over or self._hooks.post is None:
             return
@@ -53,7 +53,7 @@ class PolicyHooks:
         self._say(f"hook post says {says}: {reason}")
 
     def ask(self, consult: Consult, state: State) -> None:
-        """Begin, if the same question is not open yet, nor answered a moment ago."""
+        """Begin to ask, unless the same question is open or was just answered."""
         is_early = time.monotonic() - self._answered_at < AGAIN_S
         if consult == self._asked and (self._future is not None or is_early):
             return
@@ -62,11 +62,11 @@ class PolicyHooks:
         self._asked, self._future = consult, self._pool.submit(ask, hook, message)
 
     def is_ready(self) -> bool:
-        """Whether the open question is answered."""
+        """Return whether the open question is answered."""
         return self._future is not None and self._future.done()
 
     def answer(self) -> Answer | None:
-        """The answer, once."""
+        """Return the answer, once."""
         if self._future is None or self._asked is None or not self._future.done():
             return None
         (says, reason), asked = self._future.result(), self._asked
@@ -84,7 +84,7 @@ class PolicyHooks:
 
 
 def ask(hook: Hook, message: dict[str, Any]) -> tuple[Says, str]:
-    """What a hook says, and why; everything that is neither yes nor no is no answer."""
+    """Ask a hook; return its verdict and reason. A failure is NOT_YET."""
     if hook.url is not None:
         return _post(hook.url, message, hook.timeout)
     assert hook.command is not None

@@ -1,8 +1,8 @@
-"""One webhook a transition, sent beside the loop: a slow receiver never delays it.
+"""Sends one message per transition, in a thread of its own that never delays the loop.
 
 A message is {target, canary, stable, phase, weight, paused, verdict, reason, notes,
-seq}, or for Slack's incoming webhooks {text}. An answer below 300 is a receipt; else it
-is sent again, some seconds later each time, and given up after TRIES with a line.
+seq}, or for Slack's incoming webhooks {text}. An answer below 300 is a receipt; without
+one the message is sent again with exponential back-off and given up after TRIES.
 """
 
 import atexit
@@ -19,15 +19,15 @@ from scripts.rollout.journal.saved import Saved
 from scripts.rollout.policy.integrations import Webhook
 
 # Pauses double, 7.5 s from the first try to the last: a receiver may restart meanwhile.
-# At the end of a run nobody waits longer than PATIENCE_S for it.
+# The end of a run waits at most PATIENCE_S for messages that are left.
 TRIES, FIRST_PAUSE_S, PATIENCE_S = 5, 0.5, 10.0
 
 
 class Notify:
-    """Tells a webhook of every change of phase, weight or pause."""
+    """Sends a message on every change of canary, phase, weight or pause."""
 
     def __init__(self, webhook: Webhook, target: str) -> None:
-        """Send from a thread of its own, which is given a moment at the end."""
+        """Start the sending thread; the end of the process waits briefly for it."""
         self._webhook, self._target = webhook, target
         self._http = urllib3.PoolManager(retries=False)
         self._waiting: queue.Queue[bytes | None] = queue.Queue()
@@ -38,7 +38,7 @@ class Notify:
         atexit.register(self.close)
 
     def __call__(self, saved: Saved) -> None:
-        """Leave a message if this entry is a transition."""
+        """Queue a message if this entry is a transition."""
         state = saved.state
         now = state.canary, state.phase, state.weight, state.pause
         if now == self._before:
@@ -67,7 +67,7 @@ class Notify:
         return {"text": f"{self._target}: {message['canary']} {where}. {why}".strip()}
 
     def close(self) -> None:
-        """Wait a moment for what is still to be sent."""
+        """Wait up to PATIENCE_S for the messages that are left."""
         self._waiting.put(None)
         self._thread.join(PATIENCE_S)
         self._ended.set()

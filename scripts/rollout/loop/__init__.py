@@ -1,1 +1,1 @@
-"""Observe, decide, write down, act, read back; the world comes in through ports."""
+"""The loop: observe, decide, write the journal, act, read back."""

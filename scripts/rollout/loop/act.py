@@ -1,4 +1,4 @@
-"""Does what was decided, and reads back what is in force."""
+"""Carries out the decided actions, and reads back what is in force."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ from scripts.rollout.state.actions import Action, Consult, SetPercent, Warmed, W
 from scripts.rollout.state.observation import View
 from scripts.rollout.state.state import FULL, State
 
-POLL_S = 0.1  # how often it is read back until it is in force
+POLL_S = 0.1  # the interval at which traffic is read until the weight is in force
 
 
 def do(
     world: World, action: Action, state: State
 ) -> tuple[dict[str, Any], Warmed | None]:
-    """What is to be written down of it, and how a warm-up went."""
+    """Carry out one action; return the journal's fields and the warm-up's result."""
     match action:
         case SetPercent(percent):
             return _set_percent(world, percent, state.canary), None

@@ -71,13 +71,13 @@ def _beside(
     policy: Policy, world: World, saved: Saved, requests: Sequence[Request]
 ) -> tuple[Disagreements, tuple[PairedDelta, ...]]:
     """What was counted beside the users' requests, and what people know of it."""
-    apart, found = pairs.judged(policy, saved.apart, requests)
+    apart, found = pairs.judge_disagreements(policy, saved.apart, requests)
     for each in world.pair_sources:
         taken = each.take(saved.state.canary, saved.state.stable)
         if each.counts:
-            apart = pairs.apart(apart, taken)
+            apart = pairs.add_disagreements(apart, taken)
         if taken:
-            delta = pairs.counted(policy, taken)
+            delta = pairs.count_pairs(policy, taken)
             found = (*found, PairedDelta(each.name, delta, each.counts))
     return apart, found
 

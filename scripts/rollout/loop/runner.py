@@ -1,7 +1,7 @@
-"""The loop: look, decide, write down, act, read back. The world comes from outside.
+"""The loop: observe, decide, write the journal, act, read back.
 
-Killed at any instant, the next run starts from what was written, does once more what
-may not have been done (every action is absolute), and goes on with the same evidence.
+After a kill at any instant, the next run starts from the journal, repeats the actions
+that may not have been done (every action is idempotent), and keeps the evidence.
 """
 
 from dataclasses import replace
@@ -29,27 +29,27 @@ from scripts.rollout.state.actions import Action
 from scripts.rollout.state.observation import View
 from scripts.rollout.state.state import FULL, Decision, Pause, Phase, State
 
-# How soon a person's request is heard, and a weight that comes into force is seen.
+# The longest delay until a person's request is read or a weight in force is noticed.
 SETTLE_S = 0.5
 
 
 class Runner:
-    """One promoter for one policy."""
+    """Runs the rollouts of one policy."""
 
     def __init__(self, policy: Policy, text: str, world: World) -> None:
-        """`text` is the policy file, kept in the journal."""
+        """Keep `text`, the policy file's content, for the journal."""
         self._policy, self._text, self._world = policy, text, world
         self._machine = Machine(policy)
         self._saved: Saved | None = None
 
     @property
     def saved(self) -> Saved:
-        """What was committed last."""
+        """Return the last commit."""
         assert self._saved is not None
         return self._saved
 
     def run(self, *, once: bool = False) -> Exit:
-        """Go on until there is a verdict; `once` looks one single time."""
+        """Look until there is a verdict, or a single time with `once`."""
         verdict = self.start()
         while verdict is None:
             state = self.look().state
@@ -61,7 +61,7 @@ class Runner:
         return verdict
 
     def _wait(self, seconds: float) -> None:
-        """Until the next look is due, or somebody asks for something."""
+        """Wait until the next look is due, a person asks or a hook answers."""
         while seconds > 0:
             self._world.sleep(min(seconds, SETTLE_S))
             seconds -= SETTLE_S
@@ -71,7 +71,7 @@ class Runner:
                 return
 
     def start(self) -> Exit | None:
-        """Begin, or go on where a run before was ended; the verdict if it had one."""
+        """Begin a rollout or resume one; return the verdict if it has one already."""
         world = self._world
         saved, view = world.journal.load(repair=True), observe.view(world.traffic)
         if saved is not None:
@@ -102,7 +102,7 @@ class Runner:
         self._commit(fresh, "begin", body)
 
     def _fresh(self, view: View) -> Saved:
-        """A rollout that begins; what people asked of an earlier one is not for it."""
+        """Return the state of a new rollout, past the requests for earlier ones."""
         state = machine.begin(self._policy, view, self._world.now())
         asked = self._world.journal.requests(0)
         return Saved(state, self._text, requests=len(asked))
@@ -127,7 +127,7 @@ class Runner:
         self._commit(self.saved, "restart", body)
 
     def look(self) -> Decision:
-        """Observe, decide, write down, act, read back."""
+        """Observe, decide, write the journal, act, read back."""
         seen, reading, apart = observe.look(self._policy, self._world, self.saved)
         decision = self._machine.step(self.saved.state, seen)
         saved = replace(
@@ -148,7 +148,7 @@ class Runner:
         return decision
 
     def rehearse(self) -> Decision:
-        """What one look would decide; nothing is written and nothing done."""
+        """Decide one look without writing the journal and without acting."""
         self._saved = self._world.journal.load()
         if self._saved is None or self._saved.state.is_over:
             self._saved = self._fresh(self._world.traffic.observe())
@@ -156,17 +156,17 @@ class Runner:
         return self._machine.step(self._saved.state, seen)
 
     def _act(self, action: Action) -> None:
-        """Do what was decided, read back what is in force, write that down too."""
+        """Carry out one action and write its result to the journal."""
         saved = self.saved
         done, warmed = act.do(self._world, action, saved.state)
         body = {"action": entries.encoded(action), **done}
         self._commit(replace(saved, warmed=warmed or saved.warmed), "act", body)
 
     def _commit(self, saved: Saved, kind: str, body: dict[str, Any]) -> None:
-        """Try until it is written; nothing else is done meanwhile.
+        """Retry until the journal is written; nothing else is done meanwhile.
 
-        A right that was taken away may come back: it is waited for as long as metrics
-        are. One that is missing at the beginning ends the run.
+        A right that was revoked may be granted again: the retries go on for
+        `metricsSilence`. A right that is missing at the beginning ends the run.
         """
         patience = self._policy.deadlines.metrics_silence if kind != "begin" else 0.0
         said, waited_s = "", 0.0
@@ -194,6 +194,6 @@ class Runner:
 
 
 def _check_promotion(state: State, view: View) -> None:
-    """Raises RolloutError where a percent has come back after the promotion."""
+    """Raise RolloutError if a percent has come back after the promotion."""
     if state.phase is Phase.PROMOTED and view.percent not in (None, FULL):
         raise RolloutError(machine.unsafe(view) or f"{state.canary} was undone by hand")

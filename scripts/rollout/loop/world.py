@@ -1,4 +1,4 @@
-"""What the loop needs from the world; one adapter a file, none knows another."""
+"""The ports of the loop: everything that it needs from outside."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,23 +13,23 @@ from scripts.rollout.traffic.port import Traffic
 
 
 class Hooks(Protocol):
-    """Those whose word is asked for, beside the loop."""
+    """Consults the policy's hooks without delaying the loop."""
 
     def ask(self, consult: Consult, state: State) -> None:
-        """Begin to ask, if that has not begun yet."""
+        """Begin to ask, unless the same question is open or was just answered."""
 
     def answer(self) -> Answer | None:
-        """What was said since the last time."""
+        """Return the answer that came since the last call, None without one."""
 
     def is_ready(self) -> bool:
-        """Whether there is something that was said."""
+        """Return whether an answer has come."""
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Everything outside: ports, the time in seconds, how to wait, who listens.
+    """Everything outside: ports, the clock (seconds), waiting, a line of output.
 
-    `settles_s`: how long a weight may take to be in force, in seconds.
+    `settles_s`: seconds within which a weight usually comes into force.
     """
 
     traffic: Traffic

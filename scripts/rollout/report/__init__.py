@@ -1,1 +1,1 @@
-"""Rollouts as people read them: summary, tables, live view, page."""
+"""Shows rollouts to people: summary, tables, live view, HTML page."""

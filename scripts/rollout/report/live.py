@@ -1,4 +1,4 @@
-"""A rollout as a picture of characters: both arms, evidence as bars, decisions."""
+"""The live view on a terminal: both arms, evidence as bars, decisions."""
 
 import json
 import math
@@ -16,11 +16,11 @@ from scripts.rollout.report import tables
 
 BAR, WEIGHT_BAR = 24, 50  # characters
 FILLED, EMPTY = "█", "░"
-DECISIONS = 8  # the newest, below the tables
+DECISIONS = 8  # the newest ones, below the tables
 
 
 def bar(e_value: float, needed: float) -> str:
-    """How far evidence is on its way, on the scale on which it grows: logarithms."""
+    """Draw evidence as a bar on the logarithmic scale, full at `needed`."""
     if e_value <= 1:
         return EMPTY * BAR
     return _filled(math.log(e_value) / math.log(needed), BAR)
@@ -32,7 +32,7 @@ def _filled(share: float, width: int) -> str:
 
 
 def decisions(lines: Iterable[str]) -> list[str]:
-    """What the last entries of a journal say, with their time."""
+    """Return the last notes of a journal's lines, each with its time."""
     found = []
     for entry in map(json.loads, lines):
         at = entry.get("seen", {}).get("time")
@@ -42,7 +42,7 @@ def decisions(lines: Iterable[str]) -> list[str]:
 
 
 def frame(found: dict[str, Any], notes: list[str]) -> Group:
-    """One picture of what `summary.summary` found."""
+    """Draw the result of `summary.summary` as one picture."""
     weight = found["weight"]
     canary = f"{_filled(weight / 100, WEIGHT_BAR)} {weight} % to {found['canary']}"
     waits = [f"waits for: {each}" for each in found["waitingFor"]]

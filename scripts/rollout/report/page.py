@@ -1,7 +1,7 @@
-"""A rollout as one HTML page that needs nothing else: plots, decisions, the verdict.
+"""Renders a rollout as one self-contained HTML page: plots, decisions, the verdict.
 
-Plots are Apache ECharts'; the library and the numbers are in the page. A journal may
-be a stranger's: the template escapes all that comes from it. Pure.
+The page embeds Apache ECharts and the numbers. A journal is untrusted input, so the
+template escapes everything from it. Pure.
 """
 
 from functools import cache
@@ -18,7 +18,7 @@ from scripts.rollout.policy.policy import Policy
 from scripts.rollout.report.story import Story
 from scripts.rollout.state.state import Phase
 
-DIGITS = 5  # significant ones: more than a plot shows
+DIGITS = 5  # significant digits: more than a plot shows
 RELOAD_S = 2  # the page is written after every look
 NUMBERS = (
     *("canaryBad", "canary", "stableBad", "stable"),
@@ -43,7 +43,7 @@ ENDINGS = {
 
 
 def sentence(story: Story, policy: Policy) -> str:
-    """How it stands, for somebody who never heard of an e-value."""
+    """Describe the rollout to a reader who does not know e-values."""
     if story.verdict is None:
         if story.phase in (Phase.PREFLIGHT, Phase.WARMUP):
             return f"{story.canary} waits to start: no user has met it yet."
@@ -59,7 +59,7 @@ def sentence(story: Story, policy: Policy) -> str:
 
 
 def page(story: Story, verified: tuple[int, int] | None = None) -> str:
-    """The whole page. Raises PolicyError where the journal's policy is none.
+    """Render the whole page. Raises PolicyError if the journal's policy is invalid.
 
     `verified` are the numbers of the first and the last line whose hashes were checked.
     """
@@ -137,12 +137,12 @@ def _template() -> jinja2.Template:
 
 @cache
 def _policy(content: str) -> Policy:
-    """Parsed once a rollout, and not at every look."""
+    """Parse the policy once per rollout rather than at every look."""
     return reader.parse(content, "the journal's policy")
 
 
 @cache
 def _asset(name: str) -> Markup:
-    """Our own style or script, which stands in the page as it is."""
+    """Return a style or script of this package, which the page includes unescaped."""
     assets = resources.files("scripts.rollout.report") / "assets"
     return Markup((assets / name).read_text("utf-8"))

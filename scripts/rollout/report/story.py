@@ -1,8 +1,8 @@
-"""A rollout's journal, thinned out to what a page can show. Pure.
+"""Condenses a rollout's journal to what a page can show. Pure.
 
 A `Story` takes a journal's entries one by one and keeps at most MOST_POINTS looks and
-MOST_DECISIONS notes, however long the rollout: each point stands for more time as
-there are more.
+MOST_DECISIONS notes, however long the rollout: when there are too many points, every
+second one is dropped.
 """
 
 from dataclasses import dataclass, field
@@ -12,17 +12,17 @@ from scripts.rollout.errors import Exit
 from scripts.rollout.journal.notes import read_notes
 from scripts.rollout.state.notes import NoteKind, news
 
-MOST_POINTS = 600  # more than a plot shows apart
-MOST_DECISIONS = 300  # a long rollout says the same often; the middle goes first
+MOST_POINTS = 600  # more than a plot can show separately
+MOST_DECISIONS = 300  # beyond that, notes are dropped from the middle
 ORDERS = frozenset({NoteKind.ORDERED, NoteKind.PROMOTED_BY_HAND})
 
 
 @dataclass
 class Story:
-    """One rollout so far.
+    """The entries of one rollout so far, condensed.
 
-    `missing` is how many entries came before a copy of the journal that begins in the
-    middle of the rollout, 0 where the whole rollout is there.
+    `missing` is the number of entries before the first one, if this copy of the journal
+    begins in the middle of the rollout; else 0.
     """
 
     canary: str = ""
@@ -45,7 +45,7 @@ class Story:
     looks: int = 0
 
     def add(self, entry: dict[str, Any]) -> "Story":
-        """The story with one more entry of its journal; a new one where that begins."""
+        """Add one journal entry; a `begin` entry starts a new story."""
         match entry["kind"]:
             case "begin":
                 return _begun(entry, 0)
@@ -84,7 +84,7 @@ class Story:
             self.every *= 2
 
     def _count(self, seen: dict[str, Any], *, is_judged: bool) -> None:
-        """Add up labels, latencies, and what was asked beside the users' requests."""
+        """Add up labels, latencies and the requests beside the users'."""
         if is_judged and seen["delta"] is not None:
             _add(self.labels, seen["delta"]["labels"])
             _add(self.durations, seen["delta"].get("durations", {}))

@@ -1,4 +1,4 @@
-"""What `status`, `explain` and `watch` show of a rollout, as plain values. Pure."""
+"""Summarises a rollout for `status`, `explain` and `watch` as plain values. Pure."""
 
 import json
 from typing import Any
@@ -15,7 +15,7 @@ from scripts.rollout.state.state import JUDGED, Phase, State
 
 
 def summary(policy: Policy, saved: Saved) -> dict[str, Any]:
-    """Everything that `status` and `explain` show, as plain values."""
+    """Return everything that `status` and `explain` show, as plain values."""
     rules, state = Rules(policy), saved.state
     seen = _last_seen(saved)
     rows = []
@@ -39,7 +39,7 @@ def summary(policy: Policy, saved: Saved) -> dict[str, Any]:
 
 
 def _last_seen(saved: Saved) -> Observation | None:
-    """What the last look saw, where the last line is one."""
+    """Return the last look's observation, None if the last line is no look."""
     if saved.kind != "look":
         return None
     seen: Observation = codec.decode(Observation, json.loads(saved.line)["seen"])
@@ -47,7 +47,7 @@ def _last_seen(saved: Saved) -> Observation | None:
 
 
 def eta_s(rules: Rules, state: State) -> float | None:
-    """Seconds to the promotion of a good canary, None where none is in sight."""
+    """Forecast the seconds to a good canary's promotion, None if it never comes."""
     policy, judged = rules.policy, state.judged
     if judged is None or state.phase not in JUDGED or not state.rps:
         return None

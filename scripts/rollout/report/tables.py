@@ -9,7 +9,7 @@ from scripts.rollout.evidence.ladder import Stay
 
 
 def headline(found: dict[str, Any]) -> str:
-    """The state in a line."""
+    """Return the state in one line."""
     line = f"{found['target']}  {found['stable']} -> {found['canary']}  "
     line += f"{found['phase']} at {found['weight']} %"
     if found["steps"]:
@@ -22,7 +22,7 @@ def headline(found: dict[str, Any]) -> str:
 
 
 def evidence(found: dict[str, Any]) -> Table:
-    """Both arms, the interval of their difference, evidence against its bounds."""
+    """Tabulate both arms, the interval of their difference, and the e-values."""
     table = Table(box=None)
     table.add_column("METRIC")
     table.add_column("CANARY", justify="right")
@@ -45,13 +45,13 @@ def evidence(found: dict[str, Any]) -> Table:
 
 
 def arm(counts: dict[str, float]) -> str:
-    """An arm's bad share, and of how many."""
+    """Format one arm's bad share and number of requests."""
     share = counts["bad"] / counts["n"] if counts["n"] else 0.0
     return f"{text.share(share)} ({counts['n']:.0f})"
 
 
 def difference(row: dict[str, Any]) -> str:
-    """Canary less stable, with the interval that holds at every look."""
+    """Format canary minus stable, with the interval that holds at every look."""
     if row["distance"] is not None:
         return f"labels {text.share(row['distance'])} apart"
     canary, stable = row["canary"], row["stable"]
@@ -63,7 +63,7 @@ def difference(row: dict[str, Any]) -> str:
 
 
 def stays(found: dict[str, Any]) -> Table:
-    """Time at each weight."""
+    """Tabulate the time at each weight."""
     table = Table(box=None)
     table.add_column("WEIGHT", justify="right")
     table.add_column("TIME", justify="right")

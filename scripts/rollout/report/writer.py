@@ -1,4 +1,4 @@
-"""Writes the page of a rollout: once from a journal, or anew after each look."""
+"""Writes a rollout's page: once from a journal, or anew after each look."""
 
 from collections.abc import Callable, Iterable
 from itertools import groupby
@@ -15,10 +15,10 @@ from scripts.rollout.report.story import Story
 
 
 def write_report(lines: list[str], path: Path) -> None:
-    """Write a journal's page to `path`. Raises JournalError where its chain is broken.
+    """Write a journal's page to `path`. Raises JournalError if its chain is broken.
 
-    A page travels without the journal, so nobody could check a warning on it; whoever
-    has the journal reads in the error from which line on it cannot be trusted.
+    A page travels without its journal, so a reader could not check a warning on it. The
+    error names the line from which on the journal cannot be trusted.
     """
     records, verified = chain.part(lines) if lines else ([], (0, 0))
     story = tell(records)
@@ -28,7 +28,7 @@ def write_report(lines: list[str], path: Path) -> None:
 
 
 def tell(records: Iterable[dict[str, Any]]) -> Story:
-    """The story of the last rollout in a journal's entries."""
+    """Return the story of the last rollout in a journal's entries."""
     story = Story()
     for record in records:
         story = story.add(record)
@@ -36,19 +36,20 @@ def tell(records: Iterable[dict[str, Any]]) -> Story:
 
 
 class Report:
-    """Keeps a page beside a journal's file, written anew after each look.
+    """Keeps a page beside a journal's file and rewrites it after each look.
 
-    No page where the file holds no beginning, as after an `undo` from another machine.
+    There is no page if the file has no beginning of a rollout, as after an `undo` from
+    another machine.
     """
 
     def __init__(self, journal: Path, say: Callable[[str], None]) -> None:
-        """What the file holds already is read when the first entry comes."""
+        """Prepare; the file's entries are read when the first new entry comes."""
         self._say = say
         self._journal, self.path = journal, journal.with_name("report.html")
         self._story: Story | None = None
 
     def __call__(self, saved: Saved) -> None:
-        """Add the entry that was just written; replace the page at once."""
+        """Add the entry that was just written, and replace the page."""
         if self._story is None:
             with self._journal.open(encoding="utf-8") as lines:
                 # A promoter that goes on writes its last entry to a copy once more.
@@ -59,7 +60,7 @@ class Report:
             self._write(self._story)
 
     def _write(self, story: Story) -> None:
-        """A report that cannot be written ends no rollout; a line says why."""
+        """Write the page; report an OSError in a line instead of ending the rollout."""
         try:
             _replace(self.path, page(story))
         except OSError as error:

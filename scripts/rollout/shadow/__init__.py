@@ -1,1 +1,1 @@
-"""The same texts asked of both arms."""
+"""Asks both arms the same texts and compares their answers pairwise."""

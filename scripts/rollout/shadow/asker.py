@@ -1,8 +1,8 @@
-"""Asks both arms the same texts, side by side, beside the loop and past the gateway.
+"""Asks both arms the same texts at once, in threads of its own, past the gateway.
 
-Marked, so that nobody counts them as users' requests. Both arms are asked in the same
-way at the same time, so their latencies compare. A pod that is gone is nobody's
-failure. Texts stay in memory.
+A header marks these requests, so that nothing counts them as users' requests. Both
+arms are asked in the same way at the same time, so their latencies compare. A pod that
+has gone counts as no failure. Texts stay in memory.
 """
 
 import math
@@ -19,17 +19,17 @@ from scripts.rollout.metrics.port import Pages
 from scripts.rollout.shadow.pairs import Outcome, Pair
 from scripts.rollout.shadow.sources import POLL_S, TIMEOUT_S, Shadow, Synthetic
 
-# A pod that was found is asked for as long without looking it up again.
+# Seconds for which the addresses of pods are kept before they are looked up again.
 FRESH_S = 3.0
-# Pairs asked at once, and those that wait. Arms too slow for more miss some, which is
-# no evidence against either.
+# Pairs that are asked at once, and pairs that wait. Beyond that texts are dropped,
+# which is no evidence against either arm.
 WORKERS, MOST_WAITING = 16, 200
 MARK = "x-intent-traffic"
 Find = Callable[[Sequence[str]], Pages | None]
 
 
 class PairAsker:
-    """One of both, asking from the first `take` until it is closed."""
+    """Asks both arms the texts of one source, from the first `take` until `close`."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class PairAsker:
         *,
         counts: bool,
     ) -> None:
-        """Ask the predictors that `find` finds; `counts` as evidence."""
+        """Ask the predictors that `find` returns; `counts`: the pairs are evidence."""
         self.name, self.counts = source.name, counts
         self._source, self._find, self._http, self._say = source, find, http, say
         self._headers = {**http.headers, MARK: source.name}
@@ -54,7 +54,7 @@ class PairAsker:
         self._thread = threading.Thread(target=self._work, daemon=True)
 
     def take(self, canary: str, stable: str) -> list[Pair]:
-        """Pairs since the last time; the first time begins it."""
+        """Return the pairs since the last call; the first call starts the asking."""
         self._arms = canary, stable
         if not self._thread.is_alive():
             self._thread.start()
@@ -63,7 +63,7 @@ class PairAsker:
         return found
 
     def close(self) -> None:
-        """Ask nothing more; what is being asked is not waited for."""
+        """Stop asking; open requests are abandoned."""
         self._ended.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -79,7 +79,7 @@ class PairAsker:
             self._ended.wait(POLL_S)
 
     def _ask_all(self) -> str:
-        """Hand out what is to be asked; why nothing can be."""
+        """Submit the texts that are due; return why that fails, "" if it works."""
         canary, stable = (self._doors(each) for each in self._arms)
         if not canary or not stable:
             return ""
@@ -93,20 +93,20 @@ class PairAsker:
         return ""
 
     def _has_room(self) -> bool:
-        """Whether one more may wait; what comes in excess of that is left out."""
+        """Reserve a place in the queue; return False if the queue is full."""
         with self._lock:
             has_room = self._waiting < MOST_WAITING
             self._waiting += has_room
         return has_room
 
     def _doors(self, revision: str, fresh_s: float = FRESH_S) -> list[str]:
-        """Where a revision's predictors are asked directly, found a moment ago."""
+        """Return the addresses of a revision's predictors, at most `fresh_s` old."""
         found_at, found = self._known.get(revision, (-math.inf, []))
         if time.monotonic() - found_at > fresh_s:
             try:
                 pages = self._find([revision])
             except RemoteError:
-                pages = None  # whoever reads the counters meets it too, and says it
+                pages = None  # the reader of the counters meets and reports it
             found = [] if pages is None else list(map(pages.door, pages.predictors))
             self._known[revision] = time.monotonic(), found
         return found

@@ -1,4 +1,4 @@
-"""The same texts asked of both arms: from pairs of answers to counts. Pure."""
+"""Turns pairs of answers to the same texts into counts. Pure."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,17 +11,17 @@ from scripts.rollout.state.actions import Request
 from scripts.rollout.state.observation import Delta, PairedDelta, Row
 
 FEEDBACK = "feedback"
-# Disagreements that wait for a label, kept in the state: some 350 kB of it.
+# Disagreements that wait for a true label; in the state they take about 350 kB.
 MOST_APART = 5000
 Disagreements = Mapping[str, tuple[str, str]]
-"""Labels of canary and stable where they differ, by the request's id."""
+"""Request id to the labels of canary and stable, where they differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an arm made of a text; `label` is "" where it failed.
+    """One arm's answer to a text; `label` is "" where the arm failed.
 
-    `is_silent`: no answer at all, as from a pod that is gone.
+    `is_silent`: no answer at all, as from a pod that has gone.
     """
 
     seconds: float
@@ -32,7 +32,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Both arms' outcomes of the text of one request."""
+    """The outcomes of both arms for one text; `request` is its request's id."""
 
     request: str
     canary: Outcome
@@ -40,13 +40,13 @@ class Pair:
 
     @property
     def is_apart(self) -> bool:
-        """Whether both answered, and differently."""
+        """Return whether both arms answered, with different labels."""
         labels = self.canary.label, self.stable.label
         return all(labels) and labels[0] != labels[1]
 
 
-def counted(policy: Policy, pairs: Iterable[Pair]) -> Delta:
-    """Counts of every metric that pairs can say something about."""
+def count_pairs(policy: Policy, pairs: Iterable[Pair]) -> Delta:
+    """Count the pairs for every metric that they are evidence on."""
     pairs = list(pairs)
     rows = ((metric.name, _row(metric, pairs)) for metric in policy.metrics)
     return Delta({name: row for name, row in rows if row is not None})
@@ -75,8 +75,8 @@ def _bad(metric: Metric, outcomes: list[Outcome]) -> Iterator[bool]:
             yield not each.label
 
 
-def apart(before: Disagreements, pairs: Iterable[Pair]) -> Disagreements:
-    """The newest that differ and have an id, with those that were known."""
+def add_disagreements(before: Disagreements, pairs: Iterable[Pair]) -> Disagreements:
+    """Add pairs that differ and have an id; keep the newest MOST_APART."""
     new = {
         each.request: (each.canary.label, each.stable.label)
         for each in pairs
@@ -86,12 +86,13 @@ def apart(before: Disagreements, pairs: Iterable[Pair]) -> Disagreements:
     return dict(list(every.items())[-MOST_APART:])
 
 
-def judged(
+def judge_disagreements(
     policy: Policy, known: Disagreements, requests: Iterable[Request]
 ) -> tuple[Disagreements, tuple[PairedDelta, ...]]:
-    """What true labels say of the pairs that differ, each of which counts once.
+    """Judge disagreements by the true labels in people's requests, once each.
 
-    Only those where one of both is right say which is better.
+    Only a pair in which exactly one arm is right says which arm is better. Returns the
+    disagreements that are left, and the counts.
     """
     rest, wrong, right = dict(known), 0, 0
     for request in requests:
@@ -109,13 +110,13 @@ def judged(
 
 
 class PairSource(Protocol):
-    """Whoever asks both arms the same texts; `counts` as in `PairedDelta`."""
+    """Asks both arms the same texts; `counts` as in `PairedDelta`."""
 
     name: str
     counts: bool
 
     def take(self, canary: str, stable: str) -> list[Pair]:
-        """Pairs of answers since the last time."""
+        """Return the pairs of answers since the last call."""
 
     def close(self) -> None:
-        """Ask nothing more."""
+        """Stop asking."""

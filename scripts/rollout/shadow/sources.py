@@ -1,4 +1,4 @@
-"""Which texts both arms are asked: the users', or sentences of the policy's."""
+"""The texts that both arms are asked: the users' or the policy's sentences."""
 
 import math
 import time
@@ -7,8 +7,8 @@ from itertools import cycle
 
 import urllib3
 
-POLL_S = 0.5  # predictors keep the newest thousand texts: 2,000 a second
-TIMEOUT_S = 10.0  # an arm that takes longer has failed
+POLL_S = 0.5  # predictors keep the newest 1,000 texts: enough for 2,000 per second
+TIMEOUT_S = 10.0  # a longer answer counts as a failure
 Text = tuple[str, str]
 
 
@@ -18,12 +18,12 @@ class Shadow:
     name = "shadow"
 
     def __init__(self, share: float, token: str, http: urllib3.PoolManager) -> None:
-        """Borrow `share` of them with `token`."""
+        """Borrow `share` (a fraction) of the users' texts with `token`."""
         self._http, self._share = http, share
         self._headers = {**http.headers, "x-recording-token": token}
 
     def texts(self, doors: Sequence[str]) -> Iterator[Text]:
-        """With their requests' ids, what was asked at these doors meanwhile."""
+        """Yield the request ids and texts that these predictors recorded meanwhile."""
         for door in doors:
             answer = self._http.request(
                 "POST",
@@ -39,17 +39,17 @@ class Shadow:
 
 
 class Synthetic:
-    """Sentences in turns, at a rate."""
+    """Sentences in turn, at a fixed rate."""
 
     name = "synthetic"
 
     def __init__(self, rps: float, sentences: Sequence[str]) -> None:
-        """Begin with the first."""
+        """Use `rps` sentences per second, from the first one on."""
         self._rps, self._sentences = rps, cycle(sentences)
         self._last, self._owed = -math.inf, 0.0
 
     def texts(self, doors: Sequence[str]) -> Iterator[Text]:
-        """As many as are due; what fell due while nobody could ask is not."""
+        """Yield as many sentences as are due, for at most 2 x POLL_S of the past."""
         del doors
         now = time.monotonic()
         self._owed += self._rps * min(now - self._last, 2 * POLL_S)

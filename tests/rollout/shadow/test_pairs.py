@@ -36,7 +36,7 @@ def _feedback(**labels: str) -> Request:
 def test_each_metric_counts_what_pairs_say_of_it() -> None:
     failed = Outcome(0.1)
     sure, unsure = Outcome(0.1, "a", 0.9), Outcome(0.3, "b", 0.4)
-    found = pairs.counted(
+    found = pairs.count_pairs(
         SHADOW,
         [Pair("1", failed, sure), Pair("2", unsure, sure), Pair("3", sure, sure)],
     )
@@ -50,7 +50,7 @@ def test_each_metric_counts_what_pairs_say_of_it() -> None:
 
 def test_a_true_label_counts_once_and_only_where_one_arm_is_right() -> None:
     both = [("a", "b"), ("a", "b"), ("a", "b"), ("a", "a")]
-    known = pairs.apart(
+    known = pairs.add_disagreements(
         {"old": ("a", "b")},
         [
             Pair(f"r{i}", Outcome(0.1, *canary), Outcome(0.1, *stable))
@@ -59,10 +59,10 @@ def test_a_true_label_counts_once_and_only_where_one_arm_is_right() -> None:
     )
     assert set(known) == {"old", "r0", "r1", "r2"}
     labels = {"r0": "b", "r1": "a", "r2": "c", "r3": "a", "gone": "b"}
-    rest, (found,) = pairs.judged(SHADOW, known, [_feedback(**labels)])
+    rest, (found,) = pairs.judge_disagreements(SHADOW, known, [_feedback(**labels)])
     assert found == PairedDelta("feedback", Delta({"accuracy": (1, 2, 0, 0)}))
     assert set(rest) == {"old"}
-    assert pairs.judged(SHADOW, rest, [_feedback(**labels)]) == (rest, ())
+    assert pairs.judge_disagreements(SHADOW, rest, [_feedback(**labels)]) == (rest, ())
 
 
 def test_the_oldest_pairs_are_forgotten_first() -> None:
@@ -70,7 +70,7 @@ def test_the_oldest_pairs_are_forgotten_first() -> None:
         Pair(f"r{i}", Outcome(0.1, "a"), Outcome(0.1, "b"))
         for i in range(pairs.MOST_APART + 10)
     ]
-    known = pairs.apart({}, many)
+    known = pairs.add_disagreements({}, many)
     assert len(known) == pairs.MOST_APART
     assert "r9" not in known
 
