@@ -23,6 +23,10 @@ from scripts.local.replicas import Replicas
 from scripts.local.rules import State, Wish, settle
 from scripts.local.store import Pod, Store
 
+# circus and supervisord keep processes too; neither adopts those of a supervisor that
+# was killed, nor waits until Envoy has drained one. Of the 365 lines of processes and
+# replicas most would stay.
+
 TICK_S = 0.1
 GRACE_S = 10.0
 SUPERVISOR = "supervisor"

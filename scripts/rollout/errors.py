@@ -13,6 +13,7 @@ RolloutError         2   usage: one line that says what to do
         └── Conflict     HTTP 409: another writer changed the object first
 """
 
+from collections.abc import Mapping
 from enum import IntEnum
 
 
@@ -87,3 +88,18 @@ class NotFound(ApiError):
 
 class Conflict(ApiError):
     """The object has changed since the writer read it (optimistic locking)."""
+
+
+BY_STATUS: Mapping[int, type[ApiError]] = {
+    401: Forbidden,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+}
+
+
+def refusal(status: int, message: str) -> RemoteError:
+    """The error that an HTTP status of 400 or more stands for."""
+    if status >= 500 or status == 429:
+        return Unreachable(message)
+    return BY_STATUS.get(status, ApiError)(status, message)

@@ -10,27 +10,13 @@ import urllib3
 
 from scripts.rollout.cluster import login
 from scripts.rollout.cluster.session import Route, Session, connect
-from scripts.rollout.errors import (
-    ApiError,
-    Conflict,
-    Forbidden,
-    NotFound,
-    RemoteError,
-    RolloutError,
-    Unreachable,
-)
+from scripts.rollout.errors import NotFound, RolloutError, Unreachable, refusal
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 # An API server that takes longer is silent; a pod that was scaled to zero has to start.
 TIMEOUT_S, COLD_START_S = 10.0, 60.0
 INSIDE = "https://kubernetes.default.svc"
 MANAGER = "intent-canary"
-REFUSALS: Mapping[int, type[ApiError]] = {
-    401: Forbidden,
-    403: Forbidden,
-    404: NotFound,
-    409: Conflict,
-}
 JSON = {"Content-Type": "application/json"}
 Object = dict[str, Any]
 
@@ -136,7 +122,7 @@ class Cluster:
         sent = {**self._account(), **(headers or {})}
         answer = self._send(method, self.server + path, body, sent)
         if answer.status >= 400:
-            raise _refusal(answer, f"{method} {path}")
+            raise refusal(answer.status, f"{method} {path}: {_said(answer)}")
         try:
             content: Object = answer.json()
         except ValueError as error:
@@ -170,16 +156,12 @@ class Cluster:
             raise Unreachable(f"{self.server}: {error}") from error
 
 
-def _refusal(answer: urllib3.BaseHTTPResponse, asked: str) -> RemoteError:
+def _said(answer: urllib3.BaseHTTPResponse) -> str:
     """The API's own sentence; a proxy before it may answer with a page instead."""
     try:
-        message = answer.json()["message"]
+        return str(answer.json()["message"])
     except (ValueError, KeyError, TypeError):
-        message = f"HTTP {answer.status} {answer.reason}"
-    said = f"{asked}: {message}"
-    if answer.status >= 500 or answer.status == 429:
-        return Unreachable(said)
-    return REFUSALS.get(answer.status, ApiError)(answer.status, said)
+        return f"HTTP {answer.status} {answer.reason}"
 
 
 def condition(status: Object, kind: str) -> Object:

@@ -13,6 +13,10 @@ from datetime import UTC, datetime, timedelta
 from scripts.rollout.cluster.client import Cluster, Object
 from scripts.rollout.errors import Conflict, LockHeld, RemoteError
 
+# kubernetes.leaderelection would save 60 of these lines. It works by threads and
+# callbacks, without a block that holds or a way to ask who does, and what keeps two
+# promoters from acting, the journal's resourceVersion, would stay here anyway.
+
 # Kubernetes' own controllers hold a Lease as long.
 DURATION_S = 15
 RENEW_S = 5.0  # a third of it, so that one or two may fail

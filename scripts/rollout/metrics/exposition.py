@@ -9,6 +9,10 @@ from scripts.rollout.metrics.port import (
     UP_TO,
 )
 
+# prometheus_client.parser reads exotic escapes too, and takes 26 times as long
+# (6.5 ms against 0.25 for 184 series). A look reads up to 200 pages, of three exporters
+# that are known.
+
 MS = 1000.0  # milliseconds in a second: Envoy's and old Knative's edges
 KEPT = 2048  # sets of labels: more than a page of a model with 151 intents has
 LINE = re.compile(r"^([a-z_]+)(?:\{(.*)\})? (\S+)", re.MULTILINE)
