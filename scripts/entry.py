@@ -1,6 +1,6 @@
-"""What the three command lines share: typed verbs, exit codes, no traceback.
+"""A command line of typed verbs with exit codes, for the three programs.
 
-Whatever takes long to import is imported by a verb: help is there at once.
+A verb imports what takes long to import, so that help is shown at once.
 """
 
 import os
@@ -20,7 +20,7 @@ Verb = TypeVar("Verb", bound=Callable[..., int])
 
 
 class CommandLine:
-    """A program of verbs; each ends with an exit code, and one line where it fails."""
+    """A program of verbs, which end with an exit code and one line if they fail."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class CommandLine:
         )
 
     def verb(self, function: Verb) -> Verb:
-        """Make a function a verb: its name, its docstring, its parameters' types."""
+        """Register a function as a verb, by its name, docstring and parameter types."""
 
         @wraps(function)
         def ended(**given: Any) -> None:
@@ -58,7 +58,7 @@ class CommandLine:
         return function
 
     def run(self, arguments: Sequence[str] | None) -> int:
-        """Run what the arguments say, the process's own if None; its exit code."""
+        """Run the verb of `arguments`, the process's own if None; return exit code."""
         try:
             self.app(arguments, prog_name=self._program)
         except SystemExit as end:
@@ -84,7 +84,7 @@ class CommandLine:
 
 
 def program(called: str, module: str) -> str:
-    """The name under which a person called it: installed, by kubectl, as a module."""
+    """Return the name under which a person called the program."""
     name = Path(called).name
     if name.startswith("kubectl-"):
         return name.replace("-", " ", 1).replace("_", "-")
@@ -118,7 +118,7 @@ def _positive(value: str | int) -> int:
 
 
 def _spread(function: Callable[..., int]) -> list[Parameter]:
-    """Parameters as options; one that is a dataclass stands for its fields."""
+    """Return the parameters as options, with a dataclass replaced by its fields."""
     found: list[Parameter] = []
     for each in signature(function).parameters.values():
         found += _fields(each) or [each]
@@ -126,7 +126,7 @@ def _spread(function: Callable[..., int]) -> list[Parameter]:
 
 
 def _gathered(function: Callable[..., int], given: dict[str, Any]) -> int:
-    """Call it with its dataclasses made of the options that stand for them."""
+    """Call the function with its dataclasses rebuilt from the given options."""
     bound = {}
     for name, each in signature(function).parameters.items():
         fields = {field.name: given[field.name] for field in _fields(each)}
@@ -135,7 +135,7 @@ def _gathered(function: Callable[..., int], given: dict[str, Any]) -> int:
 
 
 def _fields(each: Parameter) -> list[Parameter]:
-    """What a dataclass is made of, nothing where the parameter is none."""
+    """Return a dataclass's fields as parameters, none for another parameter."""
     made: Callable[..., Any] = each.annotation
     is_group = is_dataclass(each.annotation)
     return list(signature(made).parameters.values()) if is_group else []

@@ -1,1 +1,1 @@
-"""The command line of rollouts: a module a kind of verb, the options of all in app."""
+"""The command line of rollouts: its options in `app`, one module per kind of verb."""

@@ -1,6 +1,6 @@
-"""The verbs of the command line: their options, and which function carries each out.
+"""The verbs of the command line, their options and the functions that carry them out.
 
-A verb imports its module when it is asked for: help is there at once.
+A verb imports its module when it runs, so that help is shown at once.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`pause`, `resume`, `approve`, `promote`, `abort`: ask the promoter."""
+"""`pause`, `resume`, `approve`, `promote`, `abort`: leave the promoter a request."""
 
 from scripts.rollout import wiring
 from scripts.rollout.cli.options import Common, Named, emit, find, policy_of
@@ -10,7 +10,7 @@ from scripts.rollout.state.actions import Request
 
 
 def ask(verb: str, named: Named, common: Common, reason: str) -> Exit:
-    """Ask; an abort that nobody would read is carried out here."""
+    """Leave a request; carry out an abort here if no promoter is running."""
     journal, saved = find(named, common)
     if saved.state.is_over:
         raise RolloutError(f"{saved.state.canary}: {saved.state.phase} already")

@@ -1,4 +1,4 @@
-"""`feedback`: true labels by request id, for the promoter to compare with."""
+"""`feedback`: hand in true labels by request id, as evidence."""
 
 import csv
 import json
@@ -9,13 +9,13 @@ from scripts.rollout.errors import Exit, RolloutError
 from scripts.rollout.shadow.pairs import FEEDBACK
 from scripts.rollout.state.actions import Request
 
-# Rows a request: about 100 kB of the 1 MiB that a ConfigMap, the mailbox, may have.
+# Rows per request: about 100 kB of the 1 MiB that a ConfigMap may have.
 MOST_ROWS = 2000
 COLUMNS = ["id", "label"]
 
 
 def feedback(named: Named, file: str, common: Common) -> Exit:
-    """Leave what says which arm is better; say what became of every row."""
+    """Hand in the labels that pairs wait for; report what became of every row."""
     labels = list(_rows(text_of(file).splitlines(), file))
     journal, saved = find(named, common)
     if saved.state.is_over:
@@ -38,7 +38,7 @@ def feedback(named: Named, file: str, common: Common) -> Exit:
 
 
 def _rows(lines: list[str], file: str) -> Iterator[tuple[str, str]]:
-    """Pairs of id and label, of CSV with a header or of JSON lines."""
+    """Yield id and label of each row, of CSV with a header or of JSON lines."""
     filled = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     if not filled:
         raise RolloutError(f"{file}: no rows")

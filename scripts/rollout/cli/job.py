@@ -1,4 +1,4 @@
-"""`run --in-cluster`: the same rollout, by a Job of the shipped manifest."""
+"""`run --in-cluster`: run the rollout in a Job made from the shipped manifest."""
 
 from importlib import resources
 
@@ -11,7 +11,7 @@ from scripts.rollout.policy.policy import Policy
 
 
 def start(policy: Policy, text: str, image: str | None, common: Common) -> Exit:
-    """Leave the policy in a ConfigMap and create the Job; do not wait for it."""
+    """Write the policy to a ConfigMap and create the Job, without waiting for it."""
     if policy.backend.journal != "configmap":
         raise RolloutError("target.backend: local is this machine, not a cluster")
     cluster, target = Cluster.of(common.context), policy.target

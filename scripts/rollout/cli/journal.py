@@ -1,4 +1,4 @@
-"""`replay` and `report`: decide again from a journal, or show it as a page."""
+"""`replay` and `report`: decide a journal again, or show it as a page."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from scripts.rollout.report import writer
 
 
 def replay(file: str, policy_file: Path | None, output: Format | None) -> Exit:
-    """Print each decision; end with the exit code that the run would have had."""
+    """Print each decision; return the exit code that the run would have had."""
     policy = reader.read(policy_file) if policy_file else None
     lines = text_of(file).splitlines()
     entries = _entries(lines)
@@ -38,7 +38,7 @@ def replay(file: str, policy_file: Path | None, output: Format | None) -> Exit:
 
 
 def report(file: str, page: Path | None, output: Format | None) -> Exit:
-    """Check the journal's chain, write the page, and say where it is."""
+    """Check the journal's chain, write the page, and print its path."""
     if page is None and file == "-":
         raise RolloutError("a journal from standard input needs --html FILE")
     page = page or Path(file).with_name("report.html")
@@ -51,5 +51,5 @@ def report(file: str, page: Path | None, output: Format | None) -> Exit:
 
 
 def _entries(lines: list[str]) -> list[str]:
-    """A journal's lines: a promoter's output has others between them."""
+    """Return a journal's lines; a promoter's output has other lines between them."""
     return [line for line in lines if line.startswith(chain.HEAD)]

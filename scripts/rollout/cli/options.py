@@ -1,4 +1,4 @@
-"""What verbs share: where a rollout is, what they read, the form of what they print."""
+"""Options that verbs share, the search for a rollout, reading files and printing."""
 
 import json
 import os
@@ -31,7 +31,7 @@ PolicyFile = Annotated[Path, Option("-f", help="the policy")]
 
 
 def _names(context: typer.Context, incomplete: str) -> list[str]:
-    """Rollouts on this machine, for the shell to complete."""
+    """Return the names of rollouts on this machine, for shell completion."""
     folder = Path(context.params.get("folder") or LOCAL) / "rollouts"
     namespace = context.params.get("namespace") or "default"
     found = [path.name.partition(".")[2] for path in folder.glob(f"{namespace}.*")]
@@ -40,7 +40,7 @@ def _names(context: typer.Context, incomplete: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """What every verb takes."""
+    """The options of every verb."""
 
     folder: Folder = LOCAL
     context: Context = None
@@ -48,7 +48,7 @@ class Common:
 
     @property
     def place(self) -> "Place":
-        """Where adapters look."""
+        """Return the places where adapters look."""
         from scripts.rollout.traffic.port import Place
 
         return Place(self.folder, self.context)
@@ -56,7 +56,7 @@ class Common:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What a verb takes that is about one rollout."""
+    """The options of a verb about one rollout."""
 
     name: Annotated[str, Argument(help="what is rolled out", autocompletion=_names)]
     namespace: Annotated[str | None, Option("-n", help=NAMESPACE)] = None
@@ -65,7 +65,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """What `run` takes."""
+    """The options of `run`."""
 
     file: PolicyFile
     in_cluster: Annotated[bool, Option("--in-cluster", help="by a Job there")] = False
@@ -80,10 +80,10 @@ class Rollout:
 
 
 def find(named: Named, common: Common) -> "tuple[SharedJournal, Saved]":
-    """The journal of the rollout with this name, and its last commit.
+    """Return the journal of the rollout with this name, and its last commit.
 
-    Looks on this machine and on the context's cluster, or where the options say.
-    Raises RolloutError where it is in neither or in both.
+    Searches this machine and the context's cluster, or only where the options say.
+    Raises RolloutError if the rollout is in neither or in both.
     """
     looked: list[tuple[SharedJournal, Saved | None]] = []
     unasked: RolloutError | None = None
@@ -106,7 +106,7 @@ def find(named: Named, common: Common) -> "tuple[SharedJournal, Saved]":
 
 
 def _candidates(named: Named, common: Common) -> list[bool]:
-    """Where to look, on a cluster or not: everywhere that was not ruled out."""
+    """Return where to search (True: on the cluster): everywhere not ruled out."""
     from scripts.rollout.cluster.client import ACCOUNT
 
     if named.on_cluster is not None:
@@ -132,7 +132,7 @@ def _journal(named: Named, common: Common, *, on_cluster: bool) -> "SharedJourna
 def _lost(
     looked: "list[SharedJournal]", unasked: RolloutError | None, is_twice: bool
 ) -> RolloutError:
-    """What a person hears where not exactly one rollout has the name."""
+    """Return the error for a name that is not exactly one rollout's."""
     if is_twice:
         both = " and ".join(f"{each.name} in {each}" for each in looked)
         return RolloutError(f"two rollouts: {both}; say which: --local or --cluster")
@@ -145,14 +145,14 @@ def _lost(
 
 
 def policy_of(saved: "Saved") -> "Policy":
-    """The policy that a rollout began with."""
+    """Return the policy with which a rollout began."""
     from scripts.rollout.policy import reader
 
     return reader.parse(saved.policy, "the rollout's policy")
 
 
 def emit(output: Format | None, content: dict[str, Any], text: str) -> None:
-    """Print one thing in the form that was asked for."""
+    """Print one thing in the chosen format."""
     match output:
         case "json":
             print(json.dumps(content))
@@ -165,7 +165,7 @@ def emit(output: Format | None, content: dict[str, Any], text: str) -> None:
 
 
 def text_of(file: str | Path) -> str:
-    """The content of a file, "-" is standard input. Raises RolloutError."""
+    """Read a file, or standard input for "-". Raises RolloutError."""
     try:
         if file == "-":
             return sys.stdin.read()

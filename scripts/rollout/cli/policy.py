@@ -1,4 +1,4 @@
-"""`lint` and `plan`: check a policy file, say what to expect of it."""
+"""`lint` and `plan`: check a policy file, forecast its rollout."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from scripts.rollout.report import tables
 
 
 def lint(file: Path, output: Format | None) -> Exit:
-    """Say every fault at once, or what the whole policy is, defaults and all."""
+    """Print every fault at once, or that there are none; with -o the whole policy."""
     policy = reader.read(file)
     content = policy.model_dump(mode="json", by_alias=True)
     emit(output, content, f"{file}: nothing to complain about")
@@ -27,7 +27,7 @@ def plan(
     bad: dict[str, float],
     common: Common,
 ) -> Exit:
-    """Look at the stable, or take what is told. Raises PolicyError if impossible."""
+    """Forecast from observed or assumed traffic. Raises PolicyError if impossible."""
     policy = reader.read(file)
     if rps:
         traffic = forecast.given(policy, rps, bad)

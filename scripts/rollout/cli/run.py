@@ -8,7 +8,7 @@ from scripts.rollout import text, wiring
 from scripts.rollout.cli import job
 from scripts.rollout.cli.options import Common, Format, Rollout, emit, text_of
 from scripts.rollout.errors import Exit, RolloutError
-from scripts.rollout.journal.entries import so_far
+from scripts.rollout.journal.entries import exit_code_so_far
 from scripts.rollout.loop.runner import Runner
 from scripts.rollout.policy import reader
 from scripts.rollout.policy.policy import Policy
@@ -17,7 +17,7 @@ from scripts.rollout.traffic import manifest
 
 
 def run(rollout: Rollout, common: Common) -> Exit:
-    """Until there is a verdict; once; or only in words."""
+    """Run until there is a verdict, for one look, or as a rehearsal."""
     content = text_of(rollout.file)
     policy = reader.parse(content, str(rollout.file))
     if rollout.in_cluster:
@@ -63,7 +63,7 @@ def _without_percent(file: Path | None, policy: Policy) -> str:
 
 
 def _close_the_trap(file: Path | None, policy: Policy) -> str:
-    """Applied again with its percent, a promoted version would lose the rest."""
+    """Remove the field that would roll back when the manifest is re-applied; say so."""
     changed = _without_percent(file, policy)
     if file is None:
         return policy.backend.after_promotion
@@ -85,4 +85,4 @@ def _rehearse(runner: Runner, output: Format | None) -> Exit:
     would = would or ["nothing now"]
     emit(output, {"would": would}, "\n".join(f"would: {each}" for each in would))
     state = decision.state
-    return so_far(state) if state.verdict is None else state.verdict
+    return exit_code_so_far(state) if state.verdict is None else state.verdict

@@ -1,4 +1,4 @@
-"""`status`, `watch` and `explain`: where a rollout is, how it goes, why it waits."""
+"""`status`, `watch` and `explain`: show a rollout's state, progress and evidence."""
 
 import time
 from collections.abc import Iterator
@@ -9,19 +9,19 @@ from rich.live import Live
 from scripts import console
 from scripts.rollout.cli.options import Common, Named, emit, find, policy_of
 from scripts.rollout.errors import Exit, RolloutError
-from scripts.rollout.journal.entries import so_far
+from scripts.rollout.journal.entries import exit_code_so_far
 from scripts.rollout.journal.port import SharedJournal
 from scripts.rollout.journal.saved import Saved
 from scripts.rollout.report import live, summary, tables
 
-POLL_S = 0.2  # how late `--wait` notices a verdict
-WATCH_S = 0.5  # sooner than a person sees, seldom enough for a cluster
+POLL_S = 0.2  # the delay until `--wait` notices a verdict
+WATCH_S = 0.5  # fast enough for a person, rare enough for a cluster
 
 
 def status(
     named: Named, is_waiting: bool, timeout_s: float | None, common: Common
 ) -> Exit:
-    """One line of state, and why it ended where it has; its verdict, if waited for."""
+    """Print the state and its reason; return the verdict if it was waited for."""
     journal, saved = find(named, common)
     deadline = time.monotonic() + (timeout_s or float("inf"))
     while is_waiting and saved.state.verdict is None and time.monotonic() < deadline:
@@ -33,11 +33,11 @@ def status(
     if not is_waiting:
         return Exit.PROMOTED
     verdict = saved.state.verdict
-    return so_far(saved.state) if verdict is None else verdict
+    return exit_code_so_far(saved.state) if verdict is None else verdict
 
 
 def explain(named: Named, common: Common) -> Exit:
-    """Both arms, the evidence either way, and what is missing."""
+    """Print both arms, the evidence either way, and what a raise still waits for."""
     _, saved = find(named, common)
     found = summary.summary(policy_of(saved), saved)
     emit(common.output, found, tables.headline(found))
@@ -52,7 +52,7 @@ def explain(named: Named, common: Common) -> Exit:
 
 
 def watch(named: Named, common: Common) -> Exit:
-    """Until it has a verdict; a picture a decision where this is no terminal."""
+    """Show the rollout until its verdict; if piped, one picture per decision."""
     journal, _ = find(named, common)
     if console.out.is_terminal:
         with Live(console=console.out, auto_refresh=False) as terminal:

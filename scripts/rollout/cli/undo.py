@@ -1,4 +1,4 @@
-"""`undo`: after a promotion, back to the revision before."""
+"""`undo`: roll back to the previous revision after a promotion."""
 
 import time
 from dataclasses import replace
@@ -15,7 +15,7 @@ POLL_S = 0.2  # a weight comes into force within seconds
 
 
 def undo(named: Named, common: Common, reason: str) -> Exit:
-    """Set 0 and see the old revision with all traffic; 50 where that cannot be seen."""
+    """Set 0 percent and wait until the old revision has all traffic, else return 50."""
     journal, saved = find(named, common)
     state, policy = saved.state, policy_of(saved)
     if state.phase is not Phase.PROMOTED:

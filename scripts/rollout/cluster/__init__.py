@@ -1,1 +1,1 @@
-"""One Kubernetes API server: its objects, its pods, its Lease."""
+"""A Kubernetes API server: login, objects, pods, the Lease."""

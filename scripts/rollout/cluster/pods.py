@@ -1,4 +1,4 @@
-"""A revision's pods: how many are ready, how often restarted, where to ask them."""
+"""Pods of a revision: readiness, restarts, ports, and the addresses to ask."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
@@ -31,14 +31,14 @@ TENSOR = {"name": "text", "datatype": "BYTES", "shape": [1], "data": ["hello"]}
 
 
 def is_ready(pod: Object) -> bool:
-    """Whether a pod takes requests."""
+    """Return whether a pod takes requests."""
     return condition(pod["status"], "Ready").get("status") == "True"
 
 
 def replicas(
     pods: Iterable[Object], revision: Callable[[Object], str], container: str = ""
 ) -> Mapping[str, Replicas]:
-    """Ready pods and restarts of each revision; see `total`."""
+    """Return ready pods and restarts of each revision; see `total`."""
     by_revision: dict[str, list[Object]] = {}
     for pod in pods:
         by_revision.setdefault(revision(pod), []).append(pod)
@@ -46,7 +46,7 @@ def replicas(
 
 
 def total(pods: list[Object], container: str = "") -> Replicas:
-    """Ready pods and restarts of one revision, without those of sidecars.
+    """Return ready pods and restarts of one revision, without those of sidecars.
 
     `container` names the only container whose restarts count.
     """
@@ -59,10 +59,10 @@ def total(pods: list[Object], container: str = "") -> Replicas:
 
 
 def own(containers: list[Object], container: str = "") -> list[Object]:
-    """The containers, or their statuses, that are not a platform's sidecars.
+    """Return the containers, or their statuses, that are not a platform's sidecars.
 
-    A pod that has no container of the name `container` may be another version's, and
-    one of sidecars alone was named so by its author: then all of them are its own.
+    A pod without a container named `container` may belong to another version. If all
+    its containers have sidecars' names, their author chose those names, so all count.
     """
     named = [each for each in containers if each["name"] == container]
     apart = [each for each in containers if each["name"] not in SIDECARS]
@@ -70,7 +70,7 @@ def own(containers: list[Object], container: str = "") -> list[Object]:
 
 
 def model_container(containers: list[Object], container: str = "") -> Object:
-    """The container that serves the model: the named one, KServe's, or the first."""
+    """Return the container that serves the model: the named, KServe's, or the first."""
     found = own(containers, container)
     return next((each for each in found if each["name"] == CONTAINER), found[0])
 
@@ -86,7 +86,7 @@ def check(pods: Iterable[Object], container: str) -> None:
 
 
 def serving_port(pod: Object, container: str = "") -> int:
-    """The port of the pod's model that answers HTTP, 8080 where it declares none."""
+    """Return the port of the pod's model that answers HTTP, by default 8080."""
     ports = model_container(pod["spec"]["containers"], container).get("ports", ())
     found = (
         each["containerPort"]
@@ -97,7 +97,7 @@ def serving_port(pod: Object, container: str = "") -> int:
 
 
 def metrics_port(pod: Object, container: str = "") -> int:
-    """The port called `metrics` or `http-metrics`, else the one that serves."""
+    """Return the port called `metrics` or `http-metrics`, else the serving port."""
     found = (
         port["containerPort"]
         for each in own(pod["spec"]["containers"], container)
@@ -113,12 +113,14 @@ def urls(
     port: int = SERVING_PORT,
     path: str = "/metrics",
 ) -> tuple[str, ...]:
-    """A page of every pod that is ready."""
+    """Return the URL of a page of every ready pod."""
     return tuple(cluster.pod_url(pod, port, path) for pod in pods if is_ready(pod))
 
 
-def of(cluster: Cluster, namespace: str, labels: Mapping[str, str]) -> list[Object]:
-    """Pods with these labels. Raises RemoteError."""
+def find_pods(
+    cluster: Cluster, namespace: str, labels: Mapping[str, str]
+) -> list[Object]:
+    """Return the pods with these labels. Raises RemoteError."""
     selector = quote(",".join(f"{key}={value}" for key, value in labels.items()))
     path = f"/api/v1/namespaces/{namespace}/pods?labelSelector={selector}"
     found: list[Object] = cluster.get(path)["items"]
@@ -132,7 +134,7 @@ def warm_up(
     requests: int,
     headers: Mapping[str, str] = MappingProxyType({}),
 ) -> Warmed:
-    """Ask pods at these addresses in turns, past the gateway, where no user comes."""
+    """Send requests to pods at these addresses in turn, past the gateway."""
     if not doors:
         return Warmed(0, 0)
     failed = 0
@@ -143,7 +145,7 @@ def warm_up(
 
 
 def model_of(pods: Iterable[Object], service: str, container: str = "") -> str:
-    """The model that the arguments of these pods name, else called as `service` is."""
+    """Return the model that these pods' arguments name, else `service`."""
     for pod in pods:
         serving = model_container(pod["spec"]["containers"], container)
         return model_name(serving.get("args", ()), service)

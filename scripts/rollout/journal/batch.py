@@ -1,7 +1,7 @@
-"""Evidence of many recorded looks at once: arrays over time instead of one by one.
+"""Computes the evidence of many recorded looks at once, as arrays over time.
 
-What the evidence becomes does not depend on what is decided, as long as the weight
-stays. So a replay works it out in blocks, and again from where the weight changed.
+While the weight stays, the evidence does not depend on the decisions. So a replay
+computes it in blocks, and starts a new block where the weight changes.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from scripts.rollout.decision.measurement import Rules
 from scripts.rollout.state.observation import Observation
 from scripts.rollout.state.state import Precomputed, State
 
-# Looks a block: few after a change of weight, which throws the rest away, then doubled.
+# Looks per block: few after a change of weight, which voids the block; then doubled.
 SMALLEST, LARGEST = 8, 1024
 
 
@@ -19,13 +19,13 @@ class Batch:
     """The evidence after each of the recorded looks, block by block."""
 
     def __init__(self, rules: Rules, looks: Sequence[Observation]) -> None:
-        """Keep what is to be worked out; nothing is yet."""
+        """Keep the looks; blocks are computed on demand."""
         self._rules, self._looks = rules, looks
         self._block: list[Precomputed] = []
         self._start, self._size = 0, SMALLEST
 
     def after(self, state: State, look: int) -> Precomputed | None:
-        """The evidence after look number `look`, from `state`; None if it has none."""
+        """Return the evidence after look number `look` from `state`; or None."""
         found = self._at(look)
         if found is not None and found.holds(state):
             return found

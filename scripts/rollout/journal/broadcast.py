@@ -1,4 +1,4 @@
-"""A journal that is heard: each entry goes to listeners once it is written."""
+"""Writes to a journal, then tells its listeners."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,18 +12,18 @@ Listener = Callable[[Saved], None]
 
 
 class Broadcast:
-    """Another journal, and who listens to it."""
+    """Wraps a journal and tells listeners of each commit."""
 
     def __init__(
         self, journal: Journal, copy: Listener | None, others: Sequence[Listener] = ()
     ) -> None:
-        """Tell `copy`, which misses no line, and `others` what is committed."""
+        """Tell `copy`, which must miss no line, and `others` of each commit."""
         self._journal = journal
         self._copies = [copy] if copy else []
         self._others = others
 
     def load(self, *, repair: bool = False) -> Saved | None:
-        """The last commit, told once more: nobody knows whether it was before."""
+        """Return the last commit; with `repair`, tell `copy` again after a kill."""
         saved = self._journal.load(repair=repair)
         if saved is not None and repair:
             for copy in self._copies:
@@ -31,19 +31,19 @@ class Broadcast:
         return saved
 
     def commit(self, saved: Saved, kind: str, body: dict[str, Any]) -> Saved:
-        """Write, then tell."""
+        """Write the entry, then tell the listeners."""
         after = self._journal.commit(saved, kind, body)
         for listener in (*self._copies, *self._others):
             listener(after)
         return after
 
     def requests(self, after: int) -> list[Request]:
-        """What people asked for."""
+        """Return people's requests, without the first `after`."""
         return self._journal.requests(after)
 
 
 def copy_to(path: str | Path) -> Listener:
-    """Append every line to a file, or print it where that is "-"."""
+    """Return a listener that appends lines to a file, or prints them for "-"."""
 
     def to_file(saved: Saved) -> None:
         file = Path(path)

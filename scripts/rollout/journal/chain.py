@@ -1,7 +1,7 @@
-"""Journal lines that carry the hash of all before them, so none is changed unseen.
+"""A hash chain over journal lines, so that no line can be changed unnoticed.
 
-A line is a JSON object whose first key is `hash`: the SHA-256 of the hash of the line
-before and of everything behind its own. Anybody can check it with sha256sum.
+A line is a JSON object whose first key is `hash`: the SHA-256 of the previous line's
+hash and of everything after its own hash. `sha256sum` can check it.
 """
 
 import hashlib
@@ -15,25 +15,25 @@ import orjson
 
 from scripts.rollout.errors import JournalError
 
-FIRST = "0" * 64  # no line has this hash of SHA-256's 64 digits
+FIRST = "0" * 64  # stands in for the hash of a line before the first
 HEAD = '{"hash":"'
 START, END = len(HEAD), len(HEAD) + 64  # where a line's own hash stands
 NUMBER = re.compile(r'"seq":(\d+),"kind":"(\w+)"')
 
 
 def link(previous: str, content: dict[str, Any]) -> tuple[str, str]:
-    """The line for `content` behind a line with hash `previous`, and its own hash."""
+    """Return the line for `content` after a line with hash `previous`, and its hash."""
     rest = json.dumps(content, separators=(",", ":"), allow_nan=False)[1:]
     digest = _digest(previous, rest)
     return f'{HEAD}{digest}",{rest}', digest
 
 
-def verified(
+def verify(
     lines: Iterable[str], previous: str = FIRST, first: int = 1
 ) -> Iterator[dict[str, Any]]:
-    """The contents in order. Raises JournalError with the number of a broken line.
+    """Yield the contents in order. Raises JournalError with a broken line's number.
 
-    `previous` is the hash of what came before line number `first`.
+    `previous` is the hash of the line before line number `first`.
     """
     for number, line in enumerate(lines, first):
         digest, rest = line[START:END], line[END + 2 :].rstrip("\n")
@@ -46,26 +46,26 @@ def verified(
         yield orjson.loads("{" + rest)
 
 
-def part(lines: list[str]) -> tuple[list[dict[str, Any]], tuple[int, int]]:
-    """All entries of a chain or of a part of one, and the numbers of those verified.
+def verify_part(lines: list[str]) -> tuple[list[dict[str, Any]], tuple[int, int]]:
+    """Return the entries of a chain or a part of one, and the verified line numbers.
 
-    The first of a part is taken as it is. A copy may hold an entry twice, where a
-    promoter went on from it, and older parts before the last, where somebody else had
-    the journal meanwhile. Raises JournalError.
+    The first entry of a part cannot be verified. A copy may hold an entry twice, where
+    a promoter resumed, and earlier parts, where another machine had the journal
+    meanwhile: repeats are dropped and the last part counts. Raises JournalError.
     """
     lines = [line for line, _ in groupby(lines)]
     lines = lines[_last_part(lines) :]
     first = orjson.loads(lines[0])
     if first["seq"] == 1:
-        records = list(verified(lines))
+        records = list(verify(lines))
         return records, (1, len(records))
-    rest = verified(lines[1:], first["hash"], first["seq"] + 1)
+    rest = verify(lines[1:], first["hash"], first["seq"] + 1)
     records = [first, *rest]
     return records, (first["seq"] + 1, records[-1]["seq"])
 
 
 def _last_part(lines: list[str]) -> int:
-    """Where the last beginning stands that does not follow what is before it."""
+    """Return the index of the last beginning that does not follow the line before."""
     start, expected = 0, 0
     for i, line in enumerate(lines):
         head = NUMBER.match(line, END + 2)

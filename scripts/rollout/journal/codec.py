@@ -1,8 +1,8 @@
-"""Dataclasses with arrays to JSON and back, exactly: floats keep every bit.
+"""Converts dataclasses with arrays to JSON and back, exactly: floats keep every bit.
 
-A field that an older journal lacks takes its default. A field that only a newer version
-knows is ignored: whoever adds one that changes a decision raises SCHEMA, and a journal
-of another schema is refused before it is decoded.
+A field that an older journal lacks takes its default; a field that only a newer version
+knows is ignored. So a new field that changes a decision must raise SCHEMA: a journal of
+an unknown schema is refused before it is decoded.
 """
 
 from typing import Any, TypeVar
@@ -16,12 +16,12 @@ T = TypeVar("T")
 
 
 def encode(value: Any) -> Any:
-    """Nothing but dicts, lists, strings, numbers, booleans and None."""
+    """Convert to dicts, lists, strings, numbers, booleans and None."""
     return msgspec.to_builtins(value, enc_hook=lambda array: array.tolist())
 
 
 def decode(kind: type[T], value: Any, place: str = "journal") -> T:
-    """Turn JSON that stood at `place` into a value of the annotated type.
+    """Convert JSON that stood at `place` into a value of the annotated type.
 
     Raises JournalError, which names the field that does not fit.
     """
@@ -32,7 +32,7 @@ def decode(kind: type[T], value: Any, place: str = "journal") -> T:
 
 
 def _array(_: type, value: Any) -> Any:
-    """No commit writes a number that is not finite, and none would ever decide."""
+    """Convert to an array; refuse infinite numbers and NaN, which no commit writes."""
     found = np.array(value, dtype=float)
     if not np.isfinite(found).all():
         raise ValueError("Expected finite numbers")

@@ -1,9 +1,9 @@
-"""State, the last of the audit, and the mailbox of one rollout in a ConfigMap.
+"""The state, the newest entries and the requests of one rollout in a ConfigMap.
 
 Every write names the resourceVersion that it changes (optimistic locking), so of two
 promoters one is refused before it acts. The whole chain does not fit into one object:
-listeners keep it (`broadcast`), and `before` is the hash of what came before the
-entries that are kept here.
+listeners keep it (`broadcast`), and `before` is the hash of the entry before the first
+one that is kept here.
 """
 
 import base64
@@ -30,17 +30,17 @@ from scripts.rollout.state.actions import Request
 STATE, ENTRIES, REQUESTS = "state.json.gz", "journal.jsonl", "requests.jsonl"
 # Far below the 1 MiB that an object may have, with room for state and requests.
 KEPT_BYTES = 64 * 1024
-# Each is lost to somebody else's write of the same object; ten in a row are a fault.
+# Writes that lose to another writer of the same object; ten in a row are a fault.
 TRIES = 10
 
 
 class ConfigMapJournal:
-    """The ConfigMap and the Lease `<name>-rollout` of what is rolled out."""
+    """The ConfigMap `<name>-rollout` of a target, and the Lease of the same name."""
 
     def __init__(
         self, cluster: Cluster, namespace: str, name: str, holder: str, owner: str
     ) -> None:
-        """Write and lock on behalf of `holder`; what begins belongs to `owner`."""
+        """Write and lock on behalf of `holder`; `owner` is the path of the owner."""
         self.name = f"{namespace}.{name}"
         self._cluster, self._object = cluster, f"{name}-rollout"
         self._folder = f"/api/v1/namespaces/{namespace}/configmaps"
@@ -50,21 +50,21 @@ class ConfigMapJournal:
         self._found: Object | None = None
 
     def __str__(self) -> str:
-        """The object's kind and name."""
+        """Return the kind and name of the object."""
         return f"ConfigMap {self._object}"
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Be the only promoter. Raises LockHeld with who is."""
+        """Hold the Lease until the block ends. Raises LockHeld with the holder."""
         with self._lease.held():
             yield
 
     def is_locked(self) -> bool:
-        """Whether a promoter works here now."""
+        """Return whether a promoter holds the Lease now."""
         return self._lease.is_held()
 
     def load(self, *, repair: bool = False) -> Saved | None:
-        """The last commit, None before the first; one write is never half done."""
+        """Return the last commit, None before the first; no write is ever partial."""
         del repair
         self._found = self._cluster.find(self._path)
         if self._found is None:
@@ -100,7 +100,7 @@ class ConfigMapJournal:
         return self._cluster.create(self._folder, content)
 
     def _readable(self, after: Saved) -> dict[str, str]:
-        """Return what `kubectl describe` shows to a person, and the last entries."""
+        """Return the fields that `kubectl describe` shows, and the newest entries."""
         before = self._found["data"] if self._found else {}
         lines = [*before.get(ENTRIES, "").splitlines(), after.line]
         dropped = before.get("before", chain.FIRST)
@@ -119,7 +119,7 @@ class ConfigMapJournal:
         }
 
     def _owned(self) -> Object:
-        """Metadata with an owner: Kubernetes deletes the object with its owner."""
+        """Return metadata with an owner, with which Kubernetes deletes the object."""
         owner = reference(self._cluster.get(self._owner))
         return {"name": self._object, "ownerReferences": [owner]}
 
@@ -135,12 +135,12 @@ class ConfigMapJournal:
         raise Unreachable(f"{self}: changed {TRIES} times while it was written")
 
     def tail(self) -> list[str]:
-        """The last entries, as many as KEPT_BYTES hold. Raises RemoteError."""
+        """Return the newest entries, at most KEPT_BYTES of them. Raises RemoteError."""
         found = self._cluster.find(self._path)
         return found["data"][ENTRIES].splitlines() if found else []
 
     def requests(self, after: int) -> list[Request]:
-        """All requests but the first `after`; none while the API server is silent."""
+        """Return all requests but the first `after`; none while the API is silent."""
         self._lease.renew()
         try:
             found = self._cluster.find(self._path)
@@ -151,7 +151,7 @@ class ConfigMapJournal:
 
 
 def _unpacked(found: Object, name: str) -> bytes:
-    """The state in a ConfigMap. Raises JournalError."""
+    """Return the state in a ConfigMap. Raises JournalError."""
     try:
         return gzip.decompress(base64.b64decode(found["binaryData"][STATE]))
     except (KeyError, ValueError, OSError, EOFError, zlib.error) as error:

@@ -1,4 +1,4 @@
-"""What a journal's lines hold, and how they are read again. Pure."""
+"""Encodes looks and actions as journal entries, and decodes them. Pure."""
 
 import json
 from typing import Any
@@ -13,14 +13,14 @@ from scripts.rollout.state.state import Decision, Pause, State
 
 
 def look(rules: Rules, seen: Observation, decision: Decision) -> dict[str, Any]:
-    """Every number of a decision."""
+    """Return every number of a decision, as the body of an entry."""
     state = decision.state
     body = {
         "seen": codec.encode(seen),
         "phase": state.phase,
         "weight": state.weight,
         "notes": codec.encode(decision.notes),
-        "actions": [encoded(action) for action in decision.actions],
+        "actions": [encode_action(action) for action in decision.actions],
         "verdict": state.verdict,
     }
     if state.judged is not None:
@@ -31,8 +31,8 @@ def look(rules: Rules, seen: Observation, decision: Decision) -> dict[str, Any]:
     return body
 
 
-def encoded(action: Action) -> dict[str, Any]:
-    """An action as it stands in the journal."""
+def encode_action(action: Action) -> dict[str, Any]:
+    """Encode an action for the journal."""
     match action:
         case SetPercent(percent):
             return {"setPercent": percent}
@@ -42,8 +42,8 @@ def encoded(action: Action) -> dict[str, Any]:
             return {"consult": hook, "weight": weight}
 
 
-def actions(line: str) -> list[Action]:
-    """What a look decided."""
+def read_actions(line: str) -> list[Action]:
+    """Decode the actions in a look's line."""
     return [_decoded(each) for each in json.loads(line)["actions"]]
 
 
@@ -56,8 +56,8 @@ def _decoded(action: dict[str, Any]) -> Action:
     return SetPercent(action["setPercent"])
 
 
-def so_far(state: State) -> Exit:
-    """The exit code where nothing is decided yet."""
+def exit_code_so_far(state: State) -> Exit:
+    """Return the exit code of a rollout without a verdict."""
     if state.pause is Pause.APPROVAL:
         return Exit.PAUSED
     return Exit.HELD if state.heard == state.now else Exit.UNREACHABLE

@@ -1,8 +1,8 @@
-"""State, audit and mailbox of one rollout in a folder.
+"""The state, the journal and the requests of one rollout in a folder.
 
 A commit replaces the state, which carries its own journal line, and then appends that
-line. Killed in between, the next start appends it. So state and journal never differ,
-and nothing is acted upon that is not on disk.
+line; after a kill in between, the next start appends it. So state and journal never
+differ, and nothing is acted upon that is not on disk.
 """
 
 import fcntl
@@ -19,9 +19,9 @@ from scripts.rollout.journal import chain, codec
 from scripts.rollout.journal.saved import Saved, restore
 from scripts.rollout.state.actions import Request
 
-# A question whether it is locked holds it for an instant: longer than that is a holder.
+# `is_locked` takes the lock for an instant; a promoter keeps it for longer than that.
 LOCK_TRIES, LOCK_PAUSE_S = 3, 0.05
-# A few dozen entries, read without reading the whole journal.
+# A few dozen entries at the end, so that the whole journal need not be read.
 TAIL_BYTES = 64 * 1024
 
 
@@ -29,7 +29,7 @@ class FileJournal:
     """The files of one InferenceService's rollouts."""
 
     def __init__(self, folder: Path) -> None:
-        """Use `folder`; it is made when something is first written."""
+        """Use `folder`, which the first write creates."""
         self.folder, self.name = folder, folder.name
         self.path = folder / "journal.jsonl"
         self._state = folder / "state.json"
@@ -37,16 +37,16 @@ class FileJournal:
 
     @classmethod
     def of(cls, folder: Path, key: str) -> "FileJournal":
-        """The journal of target `key` below a state folder."""
+        """Return the journal of target `key` below a state folder."""
         return cls(folder.resolve() / "rollouts" / key)
 
     def __str__(self) -> str:
-        """The folder of its files."""
+        """Return the folder."""
         return str(self.folder)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Be the only promoter. Raises LockHeld with who is."""
+        """Lock the folder until the block ends. Raises LockHeld with the holder."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "lock").open("a+") as file:
             if not _has_locked(file):
@@ -62,7 +62,7 @@ class FileJournal:
             yield
 
     def is_locked(self) -> bool:
-        """Whether a promoter works here now."""
+        """Return whether a promoter works here now."""
         try:
             with self.lock():
                 return False
@@ -70,9 +70,10 @@ class FileJournal:
             return True
 
     def load(self, *, repair: bool = False) -> Saved | None:
-        """The last commit, None before the first; `repair` the audit if asked to.
+        """Return the last commit, None before the first. Raises JournalError.
 
-        Only who holds the lock may repair. Raises JournalError.
+        `repair` appends a line that a kill has cut off; only the holder of the lock may
+        repair.
         """
         saved = self._read()
         if saved is not None and repair:
@@ -91,7 +92,7 @@ class FileJournal:
             return None
 
     def _repair(self, saved: Saved) -> None:
-        """Cut a torn line off, check the chain, append what the state is ahead."""
+        """Cut a torn line off, check the chain, append a missing last line."""
         text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
         whole, _, torn = text.rpartition("\n")
         if torn:
@@ -99,7 +100,7 @@ class FileJournal:
                 file.truncate(len(f"{whole}\n".encode()) if whole else 0)
         lines = whole.splitlines()
         try:
-            for _ in chain.verified(lines):
+            for _ in chain.verify(lines):
                 pass
         except JournalError as error:
             raise JournalError(f"{self.path}: {error}") from error
@@ -113,7 +114,7 @@ class FileJournal:
         self._append(saved.line)
 
     def commit(self, saved: Saved, kind: str, body: dict[str, Any]) -> Saved:
-        """Put state and line on disk, in this order, before anything is done."""
+        """Write the state, then its line, before anything is done."""
         after = saved.extended(kind, body)
         self.folder.mkdir(parents=True, exist_ok=True)
         temporary = self._state.with_suffix(".new")
@@ -138,7 +139,7 @@ class FileJournal:
             _sync(file)
 
     def tail(self) -> list[str]:
-        """The last entries, as many as TAIL_BYTES hold."""
+        """Return the newest entries, at most TAIL_BYTES of them."""
         if not self.path.exists():
             return []
         with self.path.open("rb") as file:
@@ -147,7 +148,7 @@ class FileJournal:
         return [line for line in whole.splitlines() if line.startswith(chain.HEAD)]
 
     def requests(self, after: int) -> list[Request]:
-        """All but the first `after` requests."""
+        """Return all requests but the first `after`."""
         try:
             lines = self._requests.read_text(encoding="utf-8").splitlines()
         except FileNotFoundError:
@@ -156,7 +157,7 @@ class FileJournal:
 
 
 def _has_locked(file: TextIO) -> bool:
-    """Whether the lock was free within a moment; `is_locked` holds it so briefly."""
+    """Take the lock, waiting out the instant for which `is_locked` takes it."""
     for _ in range(LOCK_TRIES):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

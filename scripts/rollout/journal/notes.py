@@ -1,7 +1,4 @@
-"""Notes as they stand in a journal's entries, of this schema or of schema 1. Pure.
-
-Whoever tells people what a look said reads this, and needs nothing of the decision.
-"""
+"""Reads the notes of journal entries, of this schema or of schema 1. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -9,8 +6,8 @@ from typing import Any
 
 from scripts.rollout.state.notes import Note, NoteKind
 
-# Schema 1 wrote texts alone. These are its words for the kinds that anybody asks for;
-# no version writes schema 1 any more, so they stay as they are.
+# Schema 1 wrote texts alone. These patterns recognise the kinds that are looked for; no
+# version writes schema 1 any more, so the patterns never change.
 SCHEMA_1 = {
     "promote(-full)? asked by a person, whatever the evidence": NoteKind.ORDERED,
     r"\S+ promoted by a person's patch$": NoteKind.PROMOTED_BY_HAND,
@@ -23,7 +20,7 @@ SCHEMA_1 = {
 
 
 def read_notes(entry: Mapping[str, Any]) -> list[Note]:
-    """What an entry says: nothing but a look says anything."""
+    """Return an entry's notes; only looks have any."""
     return [_note(each) for each in entry.get("notes", ())]
 
 

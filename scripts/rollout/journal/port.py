@@ -1,4 +1,4 @@
-"""Where a rollout is written down, as the loop and the verbs need it."""
+"""The ports of the loop and of the commands to a rollout's journal."""
 
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
@@ -8,20 +8,20 @@ from scripts.rollout.state.actions import Request
 
 
 class Journal(Protocol):
-    """Where state, audit and requests live."""
+    """Keeps the state, the journal and the requests of a rollout."""
 
     def load(self, *, repair: bool = False) -> Saved | None:
-        """The last commit, None before the first; `repair` the audit if asked to."""
+        """Return the last commit, None before the first; optionally `repair` it."""
 
     def commit(self, saved: Saved, kind: str, body: dict[str, Any]) -> Saved:
-        """Put state and one line of audit on disk, before anything is done."""
+        """Write the state and one journal line, before anything is done."""
 
     def requests(self, after: int) -> list[Request]:
-        """What people asked for, without the first `after` requests."""
+        """Return people's requests, without the first `after`."""
 
 
 class SharedJournal(Journal, Protocol):
-    """A journal that people and other promoters meet at."""
+    """A journal that several processes use: promoters and people's commands."""
 
     name: str
 
@@ -29,10 +29,10 @@ class SharedJournal(Journal, Protocol):
         """Be the only promoter until the block ends. Raises LockHeld."""
 
     def is_locked(self) -> bool:
-        """Whether a promoter works here now."""
+        """Return whether a promoter works here now."""
 
     def ask(self, request: Request) -> None:
         """Leave a request for the promoter."""
 
     def tail(self) -> list[str]:
-        """The last entries."""
+        """Return the newest entries."""

@@ -1,7 +1,7 @@
-"""Decides again from what was recorded: a journal, or counters as CSV. Pure.
+"""Decides a recorded rollout again, from a journal or from counters as CSV. Pure.
 
-A journal under its own policy must lead to the decisions that stand in it. Under
-another policy, and from CSV, the traffic is taken to follow what is decided.
+Under its own policy a journal must lead to the decisions that it records. Under
+another policy, and from CSV, the traffic is assumed to follow the decisions.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +14,7 @@ from scripts.rollout.decision.machine import Machine
 from scripts.rollout.errors import Exit, JournalError
 from scripts.rollout.journal import chain, codec
 from scripts.rollout.journal.batch import Batch
-from scripts.rollout.journal.entries import encoded, so_far
+from scripts.rollout.journal.entries import encode_action, exit_code_so_far
 from scripts.rollout.journal.notes import read_notes
 from scripts.rollout.metrics import counters
 from scripts.rollout.metrics.csv_file import CANARY, STABLE, readings
@@ -28,10 +28,10 @@ from scripts.rollout.state.state import Decision, Phase, State
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What was decided, and when, and the code that the run would have had.
+    """The notes of the decisions with their times, and the run's exit code.
 
-    `lines`: first and last entry of the journal that were verified, 0 for CSV. `code`
-    is None where a part of a journal holds no beginning to decide from.
+    `lines`: numbers of the first and last verified entry, 0 for CSV. `code` is None if
+    a part of a journal has no beginning to decide from.
     """
 
     notes: tuple[tuple[float, str], ...]
@@ -45,7 +45,7 @@ def journal(lines: Iterable[str], policy: Policy | None) -> Replay:
     A part goes on from its first `begin` or `restart`. Raises JournalError where the
     chain is broken or where this version decides otherwise.
     """
-    records, span = chain.part(list(lines))
+    records, span = chain.verify_part(list(lines))
     begin = _beginning(records)
     if begin is None:
         return Replay((), None, span)
@@ -93,19 +93,22 @@ def _again(
 
 
 def _made(decision: Decision) -> dict[str, Any]:
-    """What a look decides, without its words: they may be put otherwise at any time."""
+    """Return what a look decided, without its texts, which may be reworded."""
     state = decision.state
     return {
         "phase": state.phase,
         "weight": state.weight,
         "verdict": state.verdict,
-        "actions": [encoded(each) for each in decision.actions],
+        "actions": [encode_action(each) for each in decision.actions],
         "notes": [note.kind for note in decision.notes],
     }
 
 
 def _recorded(record: dict[str, Any], decision: Decision) -> dict[str, Any]:
-    """The same of an entry; a kind that its schema does not tell agrees with any."""
+    """Return what an entry records, in the form of `_made`.
+
+    Schema 1 does not record every kind of a note; an unknown kind agrees with any.
+    """
     found = {key: record[key] for key in ("phase", "weight", "verdict", "actions")}
     kinds = [note.kind for note in read_notes(record)]
     made = [note.kind for note in decision.notes]
@@ -116,7 +119,7 @@ def _recorded(record: dict[str, Any], decision: Decision) -> dict[str, Any]:
 
 
 def counts(lines: Iterable[str], policy: Policy) -> Replay:
-    """Cumulative counters as CSV. Raises RolloutError with the line of a fault."""
+    """Decide from cumulative counters as CSV. Raises RolloutError with the line."""
     read = list(readings(lines))
     deltas = [
         (time, counters.delta(policy, before, now, since=0.0, arms=(CANARY, STABLE)))
@@ -137,7 +140,7 @@ def _at_first_step(
     rest: list[tuple[float, Delta]],
     now: float,
 ) -> State:
-    """As if the canary had got the first step's weight just before its first row."""
+    """Return the state in which the canary has just got the first step's weight."""
     policy = machine.rules.policy
     phi = measurement.phi_of(policy, known)
     seen = sum(sum(delta.metrics["errors"][1::2]) for _, delta in rest)
@@ -164,7 +167,7 @@ def _at_first_step(
 def _follow(
     machine: Machine, state: State, looks: Sequence[Observation]
 ) -> Iterator[Decision]:
-    """Decide in a world that does at once what is asked for, and where hooks agree."""
+    """Decide while the traffic follows every decision at once and hooks agree."""
     warmed, answer, ahead = None, None, Batch(machine.rules, looks)
     for i, seen in enumerate(looks):
         there = replace(seen, view=_view(state), warmed=warmed, answer=answer)
@@ -198,7 +201,7 @@ def _ended(
     for decision in decisions:
         state = decision.state
         said += [(state.now, note.text) for note in decision.notes]
-    code = so_far(state) if state.verdict is None else state.verdict
+    code = exit_code_so_far(state) if state.verdict is None else state.verdict
     return Replay(tuple(said), code, span)
 
 

@@ -1,4 +1,4 @@
-"""What a journal keeps from one look to the next. Pure."""
+"""The content of a journal's last commit. Pure."""
 
 import json
 from dataclasses import dataclass, field, replace
@@ -14,10 +14,10 @@ from scripts.rollout.state.state import READABLE, SCHEMA, State
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What is on disk: the state, and the counters it came from.
+    """The content of a commit: the state, and the counters it was computed from.
 
-    `kind` is the last line's: after "look", its actions may not have been done.
-    `apart`: answers that wait for their true labels.
+    `kind` is the kind of `line`: after a "look", its actions may not have been done.
+    `apart`: disagreements that wait for their true labels.
     """
 
     state: State
@@ -33,14 +33,14 @@ class Saved:
     line: str = ""
 
     def extended(self, kind: str, body: dict[str, Any]) -> "Saved":
-        """With the journal line that comes next."""
+        """Return a copy with the next journal line."""
         content = {"seq": self.seq + 1, "kind": kind, "schema": SCHEMA, **body}
         line, digest = chain.link(self.hash, content)
         return replace(self, seq=self.seq + 1, kind=kind, hash=digest, line=line)
 
 
 def restore(text: bytes, name: str) -> Saved:
-    """What a commit wrote to the place `name`. Raises JournalError."""
+    """Decode a commit that was read from the place `name`. Raises JournalError."""
     try:
         content = json.loads(text)
     except ValueError as error:

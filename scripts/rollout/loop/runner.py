@@ -55,7 +55,7 @@ class Runner:
             state = self.look().state
             verdict = state.verdict
             if verdict is None and once:
-                return entries.so_far(state)
+                return entries.exit_code_so_far(state)
             if verdict is None:
                 self._wait(self._pause_s(state))
         return verdict
@@ -117,7 +117,7 @@ class Runner:
         state = saved.state
         self._world.say(f"going on at {state.weight} %, {state.phase}")
         if saved.kind == "look":
-            for action in entries.actions(saved.line):
+            for action in entries.read_actions(saved.line):
                 self._act(action)
         body = {
             "time": self._world.now(),
@@ -159,7 +159,7 @@ class Runner:
         """Carry out one action and write its result to the journal."""
         saved = self.saved
         done, warmed = act.do(self._world, action, saved.state)
-        body = {"action": entries.encoded(action), **done}
+        body = {"action": entries.encode_action(action), **done}
         self._commit(replace(saved, warmed=warmed or saved.warmed), "act", body)
 
     def _commit(self, saved: Saved, kind: str, body: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ def write_report(lines: list[str], path: Path) -> None:
     A page travels without its journal, so a reader could not check a warning on it. The
     error names the line from which on the journal cannot be trusted.
     """
-    records, verified = chain.part(lines) if lines else ([], (0, 0))
+    records, verified = chain.verify_part(lines) if lines else ([], (0, 0))
     story = tell(records)
     if not story.policy:
         raise JournalError("no rollout begins in it")

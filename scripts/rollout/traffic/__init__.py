@@ -1,1 +1,1 @@
-"""Who moves the weight: one file a value of target.backend."""
+"""Adapters that set the canary's weight: one file per value of target.backend."""

@@ -1,7 +1,8 @@
-"""Traffic on a cluster by an HTTPRoute's weights: two Services behind one address.
+"""Sets the weights of an HTTPRoute with two Services.
 
 The route's first backendRef is the stable, its second the canary; each is the Service
-of an InferenceService in Standard mode, or any other. The script owns their weights.
+of an InferenceService in Standard mode, or any other. Only the promoter may change the
+weights.
 """
 
 from collections.abc import Sequence
@@ -21,11 +22,11 @@ from scripts.rollout.traffic.port import Place
 
 
 class GatewayTraffic:
-    """One HTTPRoute of a cluster."""
+    """The traffic of one HTTPRoute."""
 
     @classmethod
     def of(cls, place: Place, target: Target, counted_by: str) -> Self:
-        """The HTTPRoute of a policy. Raises RolloutError."""
+        """Return the traffic of a policy's HTTPRoute. Raises RolloutError."""
         cluster, container = Cluster.of(place.context), target.container or ""
         return cls(cluster, target.namespace, target.name, counted_by, container)
 
@@ -37,7 +38,7 @@ class GatewayTraffic:
         counted_by: str,
         container: str = "",
     ) -> None:
-        """Raises RolloutError where the route is not one of two Services."""
+        """Check the target. Raises RolloutError unless the route has two Services."""
         self.counted_by, self.http = counted_by, cluster.http
         self._container = container
         self._cluster, self._namespace, self._name = cluster, namespace, name
@@ -56,7 +57,7 @@ class GatewayTraffic:
         return names[0], names[1]
 
     def observe(self) -> View:
-        """The route's weights, in force where its gateway says so, and the pods."""
+        """Read the weights, whether the gateways report them in force, and the pods."""
         route = self._cluster.get(self._path)
         stable, canary = self._arms(route)
         found = {name: self._pods(name) for name in (stable, canary)}
@@ -85,11 +86,11 @@ class GatewayTraffic:
         )
 
     def promote(self) -> None:
-        """Give the canary's Service everything. Raises RemoteError."""
+        """Give the canary's Service all traffic. Raises RemoteError."""
         self.set_weight(FULL)
 
     def set_weight(self, percent: int) -> None:
-        """Set both weights, on the version that was just read. Raises RemoteError."""
+        """Set both weights, on the resourceVersion just read. Raises RemoteError."""
         route = self._cluster.get(self._path)
         weights = FULL - percent, percent
         for backend, weight in zip(httproute.backends(route), weights, strict=True):
@@ -98,7 +99,7 @@ class GatewayTraffic:
         self._cluster.patch(self._path, route, change)
 
     def warm_up(self, requests: int) -> Warmed:
-        """Ask the canary's pods, past the gateway."""
+        """Send requests to the canary's pods, past the gateway."""
         _, canary = self._arms(self._cluster.get(self._path))
         found = self._pods(canary)
         model = pods.model_of(found, canary, self._container)
@@ -106,11 +107,11 @@ class GatewayTraffic:
         return pods.warm_up(self._cluster, doors, model, requests)
 
     def metrics(self) -> Metrics:
-        """Counters read from the predictors' pages."""
+        """Return the counters on the predictors' metrics pages."""
         return Scrape(self._namespace, self.pages, http=self.http)
 
     def pages(self, revisions: Sequence[str]) -> Pages | None:
-        """Pages of every ready pod behind these Services."""
+        """Return the metrics pages of all ready pods behind these Services."""
         arms, doors = {}, {}
         for name in revisions:
             for pod in filter(pods.is_ready, self._pods(name)):
@@ -120,7 +121,7 @@ class GatewayTraffic:
         return Pages(predictors=pages, arms=arms, doors=doors, with_http=True)
 
     def _urls(self, pod: Object) -> tuple[str, str]:
-        """A pod's metrics page, and where it answers predictions."""
+        """Return the URLs of a pod's metrics page and of its predictions."""
         metrics = pods.metrics_port(pod, self._container)
         serving = pods.serving_port(pod, self._container)
         page = self._cluster.pod_url(pod, metrics, METRICS_PAGE)
@@ -131,4 +132,4 @@ class GatewayTraffic:
         found = self._cluster.find(f"{root}/services/{service}")
         if found is None:
             return []
-        return pods.of(self._cluster, self._namespace, found["spec"]["selector"])
+        return pods.find_pods(self._cluster, self._namespace, found["spec"]["selector"])

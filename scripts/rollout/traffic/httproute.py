@@ -1,4 +1,4 @@
-"""An HTTPRoute of the Gateway API: which Service gets which share. Pure."""
+"""Reads an HTTPRoute of the Gateway API. Pure."""
 
 from collections.abc import Iterator
 
@@ -8,18 +8,18 @@ API = "/apis/gateway.networking.k8s.io/v1"
 
 
 def route_path(namespace: str, name: str) -> str:
-    """Of an HTTPRoute."""
+    """Return the API path of an HTTPRoute."""
     return f"{API}/namespaces/{namespace}/httproutes/{name}"
 
 
 def backends(route: Object) -> Iterator[Object]:
-    """Every backendRef of every rule."""
+    """Yield every backendRef of every rule."""
     for rule in route["spec"].get("rules", ()):
         yield from rule.get("backendRefs", ())
 
 
 def shares(route: Object) -> dict[str, int]:
-    """Percent by Service; a rule's weights are relative, and 1 where none is given."""
+    """Return each Service's percent; weights are relative and default to 1."""
     weights: dict[str, int] = {}
     for backend in backends(route):
         name = backend["name"]
@@ -29,7 +29,7 @@ def shares(route: Object) -> dict[str, int]:
 
 
 def is_in_force(route: Object) -> bool:
-    """Whether every gateway has taken the newest generation, and knows its Services."""
+    """Return whether every gateway accepted the newest generation and its Services."""
     parents = route.get("status", {}).get("parents", ())
     newest = route["metadata"]["generation"]
     return bool(parents) and all(

@@ -1,7 +1,7 @@
-"""Traffic on a cluster: an InferenceService in Knative mode, by its own percent field.
+"""Sets canaryTrafficPercent of an InferenceService in Knative mode.
 
-Writes nothing but `canaryTrafficPercent`, never metadata (that would be a revision).
-What is in force is read from the Knative Service's `status.traffic`, once it has
+It writes no other field, and never metadata, which would make a new revision. The
+split in force is read from the Knative Service's `status.traffic`, once that has
 observed its newest generation; never from `Ready`.
 """
 
@@ -38,11 +38,11 @@ GATEWAY_PORT, QUEUE_PORT, ACTIVATOR_PORT = 9000, 9091, 8012
 
 
 class KnativeTraffic:
-    """One InferenceService of a cluster."""
+    """The traffic of one InferenceService in Knative mode."""
 
     @classmethod
     def of(cls, place: Place, target: Target, counted_by: str) -> Self:
-        """The InferenceService of a policy. Raises RolloutError."""
+        """Return the traffic of a policy's InferenceService. Raises RolloutError."""
         cluster, container = Cluster.of(place.context), target.container or ""
         return cls(cluster, target.namespace, target.name, counted_by, container)
 
@@ -54,7 +54,7 @@ class KnativeTraffic:
         counted_by: str,
         container: str = "",
     ) -> None:
-        """Raises RolloutError in a state from which no rollout is safe."""
+        """Check the target. Raises RolloutError if a rollout would be unsafe."""
         self._container = container
         self._cluster, self._namespace, self._name = cluster, namespace, name
         self._service = service_path(namespace, name)
@@ -75,7 +75,7 @@ class KnativeTraffic:
         self.http = cluster.http
 
     def observe(self) -> View:
-        """As KServe reports the revisions, as Knative routes, as the pods are."""
+        """Read revisions from KServe, routes from Knative, replicas from the pods."""
         document = self._cluster.get(self._service)
         service = self._cluster.get(self._routes)
         return self._view(document, service, self._pods())
@@ -100,14 +100,14 @@ class KnativeTraffic:
             blocked=_blocked(service),
             is_idle=created == ready and not has_pods and self._is_idle(created),
         )
-        return percent_field.in_words(view)
+        return percent_field.explain(view)
 
     def _failure(self, revision: str) -> str:
-        """Why a revision can never be ready, "" while it still may."""
+        """Return why a revision can never become ready, "" while it may."""
         return why_not(self._revision_status(revision), "Ready")
 
     def _is_idle(self, revision: str) -> bool:
-        """Whether it was scaled to zero because nobody asked."""
+        """Return whether Knative scaled a revision to zero because no request came."""
         active = condition(self._revision_status(revision), "Active")
         return active.get("status") == "False" and active.get("reason") == "NoTraffic"
 
@@ -131,9 +131,9 @@ class KnativeTraffic:
         self._cluster.patch(self._service, read, change)
 
     def warm_up(self, requests: int) -> Warmed:
-        """Ask the canary's pods, past the gateway, where no user comes.
+        """Send requests to the canary's pods, past the gateway.
 
-        One that is scaled to zero is woken as Knative does it: by its activator.
+        A canary that is scaled to zero is woken as Knative does it: by the activator.
         """
         document = self._cluster.get(self._service)
         newest = document["status"]["components"]["predictor"]["latestReadyRevision"]
@@ -146,18 +146,18 @@ class KnativeTraffic:
             "Knative-Serving-Namespace": self._namespace,
             "Knative-Serving-Revision": newest,
         }
-        activators = pods.of(self._cluster, *ACTIVATOR)
+        activators = pods.find_pods(self._cluster, *ACTIVATOR)
         doors = pods.urls(self._cluster, activators, ACTIVATOR_PORT, "")
         return pods.warm_up(self._cluster, doors, model, requests, headers)
 
     def metrics(self) -> Metrics:
-        """Counters read from the pages of gateways and pods."""
+        """Return the counters on the metrics pages of gateways and pods."""
         return Scrape(self._namespace, self.pages, http=self.http)
 
     def pages(self, revisions: Sequence[str]) -> Pages | None:
-        """Pages of every gateway, and of each ready pod of these revisions."""
+        """Return the metrics pages of gateways and of these revisions' ready pods."""
         cluster, counted_by = self._cluster, self.counted_by
-        proxies = pods.of(cluster, *GATEWAYS) if counted_by == "gateway" else []
+        proxies = pods.find_pods(cluster, *GATEWAYS) if counted_by == "gateway" else []
         mine = self._pods()
         if counted_by == "gateway" and not proxies:
             return None
@@ -171,7 +171,7 @@ class KnativeTraffic:
         )
 
     def _serving(self, document: Object) -> Object:
-        """The container that serves: of a custom predictor, or of a runtime's model."""
+        """Return the serving container: a custom predictor's or a runtime's model."""
         predictor = document["spec"]["predictor"]
         containers: list[Object] = predictor.get("containers") or [
             {**predictor.get("model", {}), "name": pods.CONTAINER}
@@ -183,7 +183,7 @@ class KnativeTraffic:
         return any(port.get("name") == "h2c" for port in ports)
 
     def _pods(self) -> list[Object]:
-        return pods.of(self._cluster, self._namespace, {pods.OWNER: self._name})
+        return pods.find_pods(self._cluster, self._namespace, {pods.OWNER: self._name})
 
 
 def _applied(cluster: Cluster, path: str, name: str) -> Object:
@@ -197,7 +197,7 @@ def _applied(cluster: Cluster, path: str, name: str) -> Object:
 
 
 def _routed(service: Object) -> dict[str, int]:
-    """Percent by revision; nothing while Knative has not seen its newest generation."""
+    """Return each revision's percent, {} until Knative has observed the generation."""
     status = service.get("status", {})
     if status.get("observedGeneration") != service["metadata"]["generation"]:
         return {}
@@ -212,7 +212,9 @@ def _revision(pod: Object) -> str:
 
 
 def _blocked(service: Object) -> str:
-    """Why the newest split is not routed: Knative leaves a route as it is, a rollback
-    too, while a revision in it is not ready, as one is that crashes after its start.
+    """Return why the newest split is not routed, "" if it is.
+
+    While a revision of the split is not ready (it crashed after its start, say),
+    Knative leaves the route unchanged, even for a rollback.
     """
     return why_not(service.get("status", {}), "RoutesReady")

@@ -1,7 +1,7 @@
-"""Traffic on one machine: local mode's InferenceService, and the real Envoy before it.
+"""Sets canaryTrafficPercent of an InferenceService in local mode, behind a real Envoy.
 
-What is asked for goes the way of a `kubectl patch`; what is in force is read from
-Envoy's own configuration.
+The percent is set as `kubectl patch` sets it; the split in force is read from Envoy's
+configuration dump.
 """
 
 from collections.abc import Sequence
@@ -28,22 +28,22 @@ from scripts.rollout.state.observation import Replicas, View
 from scripts.rollout.traffic import percent_field
 from scripts.rollout.traffic.port import Place
 
-POOL_SIZE = 32  # connections: as many as pages are asked for at once
+POOL_SIZE = 32  # connections: one per page that is read at once
 WARM_UP_TEXTS = ("hello", "where is my order?", "never again", "thanks a lot")
 
 
 class LocalTraffic:
-    """One InferenceService of a state folder."""
+    """The traffic of one InferenceService of a state folder."""
 
     @classmethod
     def of(cls, place: Place, target: Target, counted_by: str) -> Self:
-        """The InferenceService of a policy. Raises RolloutError."""
+        """Return the traffic of a policy's InferenceService. Raises RolloutError."""
         return cls(Store(place.folder), target.namespace, target.name, counted_by)
 
     def __init__(
         self, store: Store, namespace: str, name: str, counted_by: str
     ) -> None:
-        """Raises RolloutError where nothing of that name was applied."""
+        """Check the target. Raises RolloutError unless it was applied."""
         self._store, self._namespace, self._name = store, namespace, name
         self._key = f"{namespace}.{name}"
         self._admin: Admin | None = None
@@ -60,7 +60,7 @@ class LocalTraffic:
         self._has_tags = manifest.has_tag_routing(document)
 
     def observe(self) -> View:
-        """As the supervisor reports it, and as Envoy routes it. Raises RemoteError."""
+        """Read revisions from the supervisor, routes from Envoy. Raises RemoteError."""
         document = self._store.object(self._key)
         if document is None:
             raise NotFound(404, f"InferenceService {self._key} was deleted")
@@ -84,7 +84,7 @@ class LocalTraffic:
             failure=status.message(current) if is_failed else "",
             previous=state.previous_rolledout,
         )
-        return percent_field.in_words(view)
+        return percent_field.explain(view)
 
     def set_weight(self, percent: int) -> None:
         """Set the percent field. Raises Unreachable."""
@@ -102,7 +102,7 @@ class LocalTraffic:
             raise Unreachable(str(error)) from error
 
     def warm_up(self, requests: int) -> Warmed:
-        """Ask by the tag `latest`; without tag routing there is no such way."""
+        """Send requests to the tag `latest`; without tag routing, send none."""
         if not self._has_tags:
             return Warmed(0, 0)
         host = f"{LATEST}-{host_name(self._name, self._namespace)}"
@@ -114,11 +114,11 @@ class LocalTraffic:
         return Warmed(len(answers), len(failed))
 
     def metrics(self) -> Metrics:
-        """Counters read from the pages of Envoy and the predictors."""
+        """Return the counters on the metrics pages of Envoy and the predictors."""
         return Scrape(self._namespace, self.pages, http=self.http)
 
     def pages(self, revisions: Sequence[str]) -> Pages | None:
-        """Where the counters of these revisions are, None without a gateway."""
+        """Return the metrics pages of these revisions, None without a gateway."""
         admin = self._find_admin()
         if admin is None:
             return None
@@ -144,7 +144,7 @@ class LocalTraffic:
         return {name.partition("/")[2]: share for name, share in weights.items()}
 
     def _find_admin(self) -> Admin | None:
-        """Envoy's admin port, which a restart changes."""
+        """Return Envoy's admin client, anew after a restart, which changes its port."""
         if self._admin is None:
             for child in processes.find(self._store.folder):
                 if child.role == ROLE:
@@ -153,5 +153,5 @@ class LocalTraffic:
 
 
 def _is_failure(code: str) -> bool:
-    """Whether an answer is the server's failure: 5xx, none at all, or gRPC's."""
+    """Return whether the code is a server's failure: 5xx, no answer, or gRPC's."""
     return code.startswith("5") or not (code.isdecimal() or code == "OK")

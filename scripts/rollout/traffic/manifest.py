@@ -1,4 +1,4 @@
-"""The manifest of a canary after its promotion, without the percent that means back.
+"""Removes canaryTrafficPercent from a manifest, for re-applying after a promotion.
 
 Pure: text to text. Comments and order stay as they are.
 """
@@ -18,9 +18,9 @@ KIND = "InferenceService"
 
 
 def without_percent(text: str, name: str) -> str:
-    """The text without the field, in the InferenceService `name`. Raises RolloutError.
+    """Return the text without the field of InferenceService `name`.
 
-    Applied again after a promotion, a percent sends the rest of the traffic back.
+    Re-applied after a promotion, the field would roll back. Raises RolloutError.
     """
     found = list(_fields(text, name))
     lines = text.splitlines(keepends=True)
@@ -33,7 +33,7 @@ def without_percent(text: str, name: str) -> str:
 
 
 def _fields(text: str, name: str) -> Iterator[tuple[yaml.Node, yaml.Node]]:
-    """Where it stands: key and value."""
+    """Yield the field's key and value nodes."""
     try:
         documents = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
     except yaml.YAMLError as error:
@@ -67,7 +67,7 @@ def _is_the_rest(changed: str, text: str) -> bool:
 
 
 def _bare(text: str) -> list[Any]:
-    """What it says, but for the field."""
+    """Return the parsed documents without the field."""
 
     def bare(part: Any) -> Any:
         if not isinstance(part, dict):

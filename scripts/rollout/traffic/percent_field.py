@@ -1,7 +1,7 @@
-"""KServe's `canaryTrafficPercent`: what its values mean, and its traps. Pure.
+"""The meaning and the traps of KServe's `canaryTrafficPercent`. Pure.
 
 Absent or 100 promotes the newest revision as soon as it is ready; 0 rolls back; a value
-that stays in a manifest rolls back when that is applied again after a promotion.
+that stays in a manifest rolls back when the manifest is re-applied after a promotion.
 """
 
 from dataclasses import replace
@@ -11,14 +11,17 @@ from scripts.rollout.state.observation import View
 from scripts.rollout.state.state import FULL
 
 
-def in_words(view: View) -> View:
-    """The view with what its percent asks for, and why no rollout may begin there."""
+def explain(view: View) -> View:
+    """Return the view with its percent in words and the danger of beginning there."""
     asked = f"{PERCENT_FIELD} {'absent' if view.percent is None else view.percent}"
     return replace(view, asked=asked, danger=_danger(view))
 
 
 def _danger(view: View) -> str:
-    """At 0 % a canary that is not ready yet is safe: no request reaches it."""
+    """Return why no rollout may begin here, "" where one may.
+
+    At 0 % a canary that is not ready yet is safe: no request reaches it.
+    """
     if view.percent is not None and not 0 <= view.percent <= FULL:
         return (
             f"{PERCENT_FIELD} is {view.percent}, expected 0 to 100: KServe takes it "

@@ -1,4 +1,4 @@
-"""What an adapter of `target.backend` can do, in words that every backend shares."""
+"""The port to an adapter of `target.backend`, in terms that all backends share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,33 +15,33 @@ from scripts.rollout.state.observation import View
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where adapters look: local mode's folder, a context of the kubeconfig."""
+    """The places where adapters look: local mode's folder, the kubeconfig's context."""
 
     folder: Path
     context: str | None = None
 
 
 class Traffic(Protocol):
-    """Two revisions behind one address, and the share of requests that each gets."""
+    """Two revisions behind one address, and each one's share of the requests."""
 
     def observe(self) -> View:
-        """What is asked for and what is routed. Raises RemoteError."""
+        """Read the split that is set and the one that is routed. Raises RemoteError."""
 
     def set_weight(self, percent: int) -> None:
-        """Ask for the canary's percent. Raises RemoteError."""
+        """Set the canary's percent. Raises RemoteError."""
 
     def promote(self) -> None:
         """Make the canary the stable, with all traffic. Raises RemoteError."""
 
     def warm_up(self, requests: int) -> Warmed:
-        """Send requests to the canary past the split, where no user comes."""
+        """Send requests to the canary past the split, where no user's request goes."""
 
 
 class CountedTraffic(Traffic, Protocol):
     """Traffic whose requests are counted.
 
-    `counted_by`: who counts them, as in `Policy.counted_by`, or "grpc".
-    `http`: the pool through which its pages and predictors are asked.
+    `counted_by`: the part that counts them, as in `Policy.counted_by`, or "grpc".
+    `http`: the connection pool for its metrics pages and predictors.
     """
 
     counted_by: str
@@ -49,13 +49,13 @@ class CountedTraffic(Traffic, Protocol):
 
     @classmethod
     def of(cls, place: Place, target: Target, counted_by: str) -> Self:
-        """The traffic of a target. Raises RolloutError where no rollout is safe."""
+        """Return a target's traffic. Raises RolloutError where no rollout is safe."""
 
     def metrics(self) -> Metrics:
-        """Both arms' counters, read where requests are counted."""
+        """Return both arms' counters, read where requests are counted."""
 
     def pages(self, revisions: Sequence[str]) -> Pages | None:
-        """Where the counters of these revisions are, None where that is not known.
+        """Return the metrics pages of these revisions, None where they are not known.
 
         Raises RemoteError.
         """

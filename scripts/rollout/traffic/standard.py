@@ -1,6 +1,6 @@
-"""Traffic on a cluster by an InferenceService's own `spec.canary[]`, in Standard mode.
+"""Sets spec.canary[].trafficPercent of an InferenceService in Standard mode.
 
-What is in force is read from the HTTPRoute that KServe makes, never from
+The split in force is read from the HTTPRoute that KServe makes, never from
 `canaryStatuses`: KServe 0.20.0 reports a canary ready there and routes nothing to it.
 """
 
@@ -21,7 +21,7 @@ from scripts.rollout.state.state import FULL
 from scripts.rollout.traffic import httproute
 from scripts.rollout.traffic.port import Place
 
-# KServe writes the route a moment after the status; what lasts longer is its fault.
+# KServe writes the route a moment after the status; a longer delay is a failure.
 PATIENCE_S = 10.0
 UNROUTED = (
     "KServe reports the canary ready and its HTTPRoute has no part for it, as 0.20.0 "
@@ -30,11 +30,11 @@ UNROUTED = (
 
 
 class StandardTraffic:
-    """One InferenceService of a cluster, with one canary."""
+    """The traffic of one InferenceService with one canary."""
 
     @classmethod
     def of(cls, place: Place, target: Target, counted_by: str) -> Self:
-        """The InferenceService of a policy. Raises RolloutError."""
+        """Return the traffic of a policy's InferenceService. Raises RolloutError."""
         cluster, container = Cluster.of(place.context), target.container or ""
         return cls(cluster, target.namespace, target.name, counted_by, container)
 
@@ -46,7 +46,7 @@ class StandardTraffic:
         counted_by: str,
         container: str = "",
     ) -> None:
-        """Raises RolloutError where there is no one canary to be rolled out."""
+        """Check the target. Raises RolloutError unless it has one canary to route."""
         self.counted_by, self.http = counted_by, cluster.http
         self._container = container
         self._cluster, self._namespace, self._name = cluster, namespace, name
@@ -65,7 +65,7 @@ class StandardTraffic:
             raise RolloutError(f"{name}: {UNROUTED}")
 
     def observe(self) -> View:
-        """As the InferenceService asks for it, and as its HTTPRoute routes."""
+        """Read the split that is set, and the routes of the HTTPRoute."""
         document = self._cluster.get(self._path)
         route = self._cluster.get(self._route)
         found = self._pods()
@@ -89,7 +89,7 @@ class StandardTraffic:
         return replace(view, failure=self._failure(view))
 
     def _failure(self, view: View) -> str:
-        """A route that follows late is no failure."""
+        """Return a failure if the route lacks the canary for more than PATIENCE_S."""
         if not self._is_unrouted(view):
             self._unrouted_since = None
             return ""
@@ -114,7 +114,7 @@ class StandardTraffic:
         self._cluster.patch(self._path, document, {"spec": spec})
 
     def _canary(self) -> tuple[Object, Object]:
-        """The InferenceService and its one canary's entry. Raises RolloutError."""
+        """Return the InferenceService and its one canary. Raises RolloutError."""
         document = self._cluster.get(self._path)
         entries = document["spec"].get("canary") or []
         if not entries:
@@ -125,7 +125,7 @@ class StandardTraffic:
         return document, entries[0]
 
     def warm_up(self, requests: int) -> Warmed:
-        """Ask the canary's pods, past the gateway."""
+        """Send requests to the canary's pods, past the gateway."""
         entry = self._cluster.get(self._path)["spec"]["canary"][0]
         canary = self._service(entry["predictor"])
         found = self._pods()
@@ -135,11 +135,11 @@ class StandardTraffic:
         return pods.warm_up(self._cluster, doors, model, requests)
 
     def metrics(self) -> Metrics:
-        """Counters read from the predictors' pages."""
+        """Return the counters on the predictors' metrics pages."""
         return Scrape(self._namespace, self.pages, http=self.http)
 
     def pages(self, revisions: Sequence[str]) -> Pages | None:
-        """Pages of every ready pod of these."""
+        """Return the metrics pages of all ready pods of these revisions."""
         found = self._pods()
         arms = {
             url: _service_of(pod)
@@ -150,12 +150,12 @@ class StandardTraffic:
         return Pages(predictors=tuple(arms), arms=arms, with_http=True)
 
     def _service(self, predictor: Object) -> str:
-        """Its Service, as KServe names it."""
+        """Return the name that KServe gives to a predictor's Service."""
         middle = f"-{predictor['name']}" if predictor.get("name") else ""
         return f"{self._name}{middle}-predictor"
 
     def _pods(self) -> list[Object]:
-        return pods.of(self._cluster, self._namespace, {pods.OWNER: self._name})
+        return pods.find_pods(self._cluster, self._namespace, {pods.OWNER: self._name})
 
 
 def _danger(percent: int | None) -> str:
@@ -165,5 +165,5 @@ def _danger(percent: int | None) -> str:
 
 
 def _service_of(pod: Object) -> str:
-    """KServe's label `app` is `isvc.` and the Service's name."""
+    """Return a pod's Service: KServe's label `app` is `isvc.` and its name."""
     return str(pod["metadata"]["labels"].get("app", "")).removeprefix("isvc.")

@@ -130,7 +130,7 @@ def test_a_hand_is_noticed_a_kill_survived_and_a_promotion_undone(
     assert len(on.records("restart")) == 1
     assert len(on.records()) > looks > 3
     lines = on.backend.journal.read_text().splitlines()
-    entries = chain.verified(lines)
+    entries = chain.verify(lines)
     notes = [note["text"] for each in entries for note in each.get("notes", ())]
     assert "the percent was changed by hand from 10 to 30" in " ".join(notes)
     assert "50 % -> 95 % on evidence" in notes

@@ -95,7 +95,7 @@ def test_the_last_entries_are_kept_with_the_hash_of_what_came_before(
     data = api.objects[MAP]["data"]
     kept = data["journal.jsonl"].splitlines()
     assert 1 < len(kept) < 20
-    entries = list(chain.verified(kept, data["before"], 22 - len(kept)))
+    entries = list(chain.verify(kept, data["before"], 22 - len(kept)))
     assert entries[-1]["n"] == 19
 
 

@@ -40,7 +40,7 @@ def test_a_state_with_evidence_comes_back_bit_by_bit() -> None:
 
 def test_every_line_is_chained_and_can_be_checked(tmp_path: Path) -> None:
     lines = _whole(tmp_path).path.read_text().splitlines()
-    records = list(chain.verified(lines))
+    records = list(chain.verify(lines))
     assert [each["seq"] for each in records] == list(range(1, len(lines) + 1))
     assert {each["schema"] for each in records} == {SCHEMA}
 

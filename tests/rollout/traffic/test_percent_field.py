@@ -3,7 +3,7 @@
 import pytest
 
 from scripts.rollout.state.observation import View
-from scripts.rollout.traffic.percent_field import in_words
+from scripts.rollout.traffic.percent_field import explain
 from tests.support.worlds import STABLE, view
 
 
@@ -19,18 +19,18 @@ from tests.support.worlds import STABLE, view
     ],
 )
 def test_a_dangerous_percent_is_named_with_what_to_do(seen: View, danger: str) -> None:
-    assert danger in in_words(seen).danger
+    assert danger in explain(seen).danger
 
 
 @pytest.mark.parametrize("percent", [0, 10])
 def test_a_canary_with_a_percent_is_safe(percent: int) -> None:
-    assert in_words(view(percent)).danger == ""
+    assert explain(view(percent)).danger == ""
 
 
 def test_no_canary_at_all_is_no_danger_of_the_percent() -> None:
-    assert in_words(view(None)).danger == ""
+    assert explain(view(None)).danger == ""
 
 
 def test_the_field_is_named_as_the_manifest_names_it() -> None:
-    assert in_words(view(5)).asked == "canaryTrafficPercent 5"
-    assert in_words(view(None)).asked == "canaryTrafficPercent absent"
+    assert explain(view(5)).asked == "canaryTrafficPercent 5"
+    assert explain(view(None)).asked == "canaryTrafficPercent absent"
