@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.cluster_stage import RPS, ClusterStage
-from tests.support.stage import POLICY, STABLE, Verdict
+from tests.support.stage import POLICY, STABLE, Verdict, check_answered
 
 SLOWLY = (
     POLICY.replace("dwell: 1s", "dwell: 4s")
@@ -64,7 +64,7 @@ def test_a_promoters_pod_is_killed_in_each_state_and_the_next_one_goes_on(
     seconds = time.monotonic() - began
     verdict = Verdict(code, said, seconds, 0, len(answers))
     assert on.noted("killed in 3 states", verdict).code == 0, said
-    assert [each.error for each in answers if each.error] == []
+    check_answered(answers)
     on.until(lambda: on.percent(canary) == 100)
     on.backend.kubectl("wait", "--for=condition=Complete", f"job/{job}")
     logs = on.backend.kubectl("logs", f"job/{job}")
@@ -107,6 +107,6 @@ def test_an_api_server_that_is_away_for_half_a_minute_holds_traffic(
         said, _ = promoter.communicate(timeout=120)
     verdict = Verdict(promoter.returncode, said, AWAY_S, 0, len(answers))
     assert on.noted("API server away for 30 s", verdict).code == 0, said
-    assert [each.error for each in answers if each.error] == []
+    check_answered(answers)
     on.until(lambda: on.percent(canary) == 100)
     on.until(lambda: on.percent(STABLE) == 0)

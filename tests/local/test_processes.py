@@ -3,12 +3,12 @@
 import os
 import socket
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from scripts.local import processes
+from tests.support.waiting import until
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 STUBBORN = [
@@ -47,20 +47,15 @@ def test_a_process_is_found_by_its_folder_until_it_ends(tmp_path: Path) -> None:
 def test_what_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     log = tmp_path / "log"
     child = processes.spawn(tmp_path, "stubborn", STUBBORN, {}, log)
-    while processes.last_line(log) != "1":
-        time.sleep(0.02)
+    until(lambda: processes.last_line(log) == "1")
     processes.end([child], grace_s=0.3)
-    deadline = time.monotonic() + 5
-    while child.is_alive() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not child.is_alive()
+    until(lambda: not child.is_alive())
 
 
 def test_ending_what_is_gone_is_no_error(tmp_path: Path) -> None:
-    nap = [sys.executable, "-c", "import time; time.sleep(0.3)"]
-    child = processes.spawn(tmp_path, "x", nap, {}, tmp_path / "log")
-    while child.is_alive():
-        time.sleep(0.02)
+    child = processes.spawn(tmp_path, "x", SLEEP, {}, tmp_path / "log")
+    processes.end([child], grace_s=5)
+    until(lambda: not child.is_alive())
     child.terminate()
     child.kill()
     processes.end([child], grace_s=1)

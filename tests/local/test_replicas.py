@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from scripts.local import processes, replicas
 from scripts.local.container import Container
 from scripts.local.processes import Child
 from scripts.local.replicas import Replicas
+from tests.support.waiting import until
 
 NAME = "default/intent-predictor-00001"
 CONTAINER = Container((), {}, "http1", None, 60)
@@ -29,21 +31,26 @@ def _having(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     monkeypatch.setattr(processes, "predictor", predictor)
 
 
-def _watch(owner: Replicas, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+def _watched_until(owner: Replicas, is_so: Callable[[], bool]) -> None:
+    def watched() -> bool:
         owner.watch()
-        time.sleep(0.02)
+        return is_so()
+
+    until(watched)
 
 
 def test_one_that_dies_at_once_is_started_less_and_less_often(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _having(monkeypatch, "import time; print('start'); time.sleep(0.1)")
+    _having(monkeypatch, "print('start')")
     monkeypatch.setattr(replicas, "BACKOFFS_S", (0.1, 0.2, 30.0))
     owner = Replicas(tmp_path, tmp_path)
     owner.want(NAME, "intent", CONTAINER)
-    _watch(owner, 3)
+    (replica,) = owner.all()
+    _watched_until(owner, lambda: replica.restarts == 3)
+    assert replica.next_start > time.monotonic() + 20
+    owner.watch()
+    assert replica.child is None
     log = tmp_path / "default.intent-predictor-00001.log"
     assert log.read_text().splitlines() == ["start"] * 3
     assert owner.ready("default") == set()
@@ -58,12 +65,10 @@ def test_one_that_will_not_end_is_killed(
     owner = Replicas(tmp_path, tmp_path)
     owner.want(NAME, "intent", CONTAINER)
     log = tmp_path / "default.intent-predictor-00001.log"
-    while processes.last_line(log) != "1":
-        _watch(owner, 0.05)
+    _watched_until(owner, lambda: processes.last_line(log) == "1")
     for _ in range(2):
         owner.release(set(), lambda _: 0)
-    _watch(owner, 2)
-    assert owner.all() == []
+    _watched_until(owner, lambda: owner.all() == [])
     assert processes.find(tmp_path) == []
 
 
@@ -74,9 +79,8 @@ def test_one_that_still_works_is_not_ended(
     monkeypatch.setattr(replicas, "SETTLE_S", 0.0)
     owner = Replicas(tmp_path, tmp_path)
     owner.want(NAME, "intent", CONTAINER)
-    _watch(owner, 0.2)
+    owner.watch()
     for _ in range(3):
         owner.release(set(), lambda _: 1)
     (child,) = processes.find(tmp_path)
     assert child.is_alive()
-    child.kill()

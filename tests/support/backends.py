@@ -2,7 +2,6 @@
 
 import io
 import json
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -16,6 +15,7 @@ from scripts.local import processes
 from scripts.local.__main__ import main
 from scripts.local.manifest import PROGRESS_DEADLINE
 from scripts.local.processes import ROOT
+from tests.support.waiting import until
 
 SETTLE_S = 60.0
 HOST = "intent-predictor.default.example.com"
@@ -173,23 +173,31 @@ def ready(status: Object) -> str:
     return "Unknown"
 
 
+def messages(status: Object) -> list[str]:
+    """What the conditions say."""
+    return [each.get("message", "") for each in status.get("conditions", ())]
+
+
 def settles(
     backend: Backend,
     traffic: list[tuple[str, int]],
     *,
     created: str,
     is_ready: str = "True",
+    says: str = "",
 ) -> Object:
-    """Wait for a split with a newest revision; return the status that has it."""
-    deadline = time.monotonic() + SETTLE_S
-    while True:
+    """Wait for a split, a newest revision and what a condition says; that status."""
+
+    def settled() -> Object | None:
         status = backend.status()
         newest = predictor(status).get("latestCreatedRevision", "")[-1:]
         seen = (shares(status), newest, ready(status))
-        if seen == (traffic, created, is_ready):
-            return status
-        assert time.monotonic() < deadline, (seen, status)
-        time.sleep(0.1)
+        is_said = any(says in message for message in messages(status))
+        return status if seen == (traffic, created, is_ready) and is_said else None
+
+    status = until(settled, SETTLE_S, lambda: (traffic, created, backend.status()))
+    assert status is not None
+    return status
 
 
 def answered(backend: Backend, count: int = 40, tag: str = "") -> Counter[str]:

@@ -1,5 +1,6 @@
 """A real Prometheus, from the Debian package, in a folder of the test."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -34,14 +35,15 @@ def find() -> Path | None:
     if installed is not None:
         return Path(installed)
     unpacked = CACHE / "usr" / "bin" / "prometheus"
-    if unpacked.exists():
-        return unpacked
-    return unpacked if shutil.which("apt-get") and _fetch() else None
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:  # pytest's workers fetch it once
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        is_here = unpacked.exists() or (shutil.which("apt-get") and _fetch())
+    return unpacked if is_here else None
 
 
 def _fetch() -> bool:
     """Unpack the package, which needs no root; False where it cannot be fetched."""
-    CACHE.mkdir(parents=True, exist_ok=True)
     if not _apt("download", "prometheus"):
         _apt("update")
         if not _apt("download", "prometheus"):

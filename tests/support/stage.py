@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +29,8 @@ from tests.support.waiting import until
 RPS = 60.0
 SLO_MS = 250.0
 TAUGHT_S = 200.0
+# Of requests, before it means something that none failed.
+LEAST = 30
 DATA = ROOT / "training" / "data" / "intents.csv"
 STABLE = "intent-predictor-00001"
 POLICY = """
@@ -141,6 +143,7 @@ class Stage(Generic[Somewhere]):
         with self.users(rps) as answers:
             code, said = self.verb("run", "-f", str(self.policy(policy)))
         seconds = time.monotonic() - began
+        assert answers, "no user asked"
         bad = [each for each in answers if each.error or each.latency_ms > SLO_MS]
         failed = [each for each in bad if each.error]
         return Verdict(code, said, seconds, len(bad), len(answers), len(failed))
@@ -209,6 +212,12 @@ def _is_over(promoter: "subprocess.Popen[str]", wait_s: float = 1.0) -> bool:
     with suppress(subprocess.TimeoutExpired):
         promoter.wait(wait_s)
     return promoter.returncode is not None
+
+
+def check_answered(answers: Sequence[Answer], least: int = LEAST) -> None:
+    """So many requests were sent, and none of them failed."""
+    assert len(answers) >= least, f"only {len(answers)} requests were sent"
+    assert [each.error for each in answers if each.error] == []
 
 
 LocalStage = Stage[Local]

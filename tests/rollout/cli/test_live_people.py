@@ -22,7 +22,14 @@ from scripts.rollout.traffic.local import LocalTraffic
 from tests.faults import models
 from tests.faults.pipelines import FAIL, Healthy
 from tests.support.commands import run
-from tests.support.stage import POLICY, STABLE, LocalStage, incidental, stage
+from tests.support.stage import (
+    POLICY,
+    STABLE,
+    LocalStage,
+    check_answered,
+    incidental,
+    stage,
+)
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -126,7 +133,7 @@ def test_a_hand_is_noticed_a_kill_survived_and_a_promotion_undone(
         looks = len(on.records())
         code, said = on.verb("run", "-f", str(on.policy()))
     assert code == 0, said
-    assert [each.error for each in answers if each.error] == []
+    check_answered(answers)
     assert len(on.records("restart")) == 1
     assert len(on.records()) > looks > 3
     lines = on.backend.journal.read_text().splitlines()
