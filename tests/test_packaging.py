@@ -4,7 +4,6 @@ Nothing of this checkout or its environment is to be seen from there.
 """
 
 import json
-import shutil
 import zipfile
 from pathlib import Path
 
@@ -13,8 +12,8 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from scripts.local.processes import ROOT
+from tests.support.dockerfile import assemble
 from tests.support.environments import build, environment, run
-from tests.test_image import STAGES, copied
 
 COMMANDS = ("intent-canary", "intent-infer", "intent-local", "kubectl-intent_canary")
 JOB = "scripts/rollout/cli/job.yaml"
@@ -52,13 +51,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("image")
     lock = str(ROOT / "requirements-promoter.lock")
     environment(folder, "--require-hashes", "-r", lock)
-    for name in copied(STAGES["promoter"]):
-        target = folder / "app" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, target)
-        else:
-            shutil.copy2(ROOT / name, target)
+    assemble("promoter", folder / "app")
     return folder
 
 

@@ -6,6 +6,7 @@ errors of its own here. Also the promoter's memory, as it runs.
 """
 
 import argparse
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,9 +20,9 @@ from rich.table import Table
 from scripts import console
 from tests.faults import models
 from tests.faults.pipelines import Failing
-from tests.support.stage import LocalStage, stage
+from tests.support.stage import LocalStage, is_over, stage
 
-RPS, RUNS = 50.0, 3
+RPS, RUNS, LONGEST_S = 50.0, 3, 3600.0
 POLICY = """
 steps: auto
 dependence: {clusterSize: 1}
@@ -69,18 +70,18 @@ def _run(on: LocalStage, every: int) -> Run:
     began = time.monotonic()
     with on.users(RPS) as answers:
         promoter = on.start(POLICY)
-        memory = max(_memory(psutil.Process(promoter.pid)), default=0.0)
+        memory = max(_memory(promoter), default=0.0)
         promoter.communicate()
     minutes = (time.monotonic() - began) / 60
     failed = sum(bool(each.error) for each in answers)
     return Run(promoter.returncode, minutes, failed, memory)
 
 
-def _memory(promoter: psutil.Process) -> Iterator[float]:
-    """Resident memory in MiB once a second, as long as it runs."""
-    while promoter.status() != psutil.STATUS_ZOMBIE:
-        yield promoter.memory_info().rss / 2**20
-        time.sleep(1)
+def _memory(promoter: "subprocess.Popen[str]") -> Iterator[float]:
+    """Resident memory in MiB once a second, as long as it runs, or LONGEST_S."""
+    process, deadline = psutil.Process(promoter.pid), time.monotonic() + LONGEST_S
+    while not is_over(promoter) and time.monotonic() < deadline:
+        yield process.memory_info().rss / 2**20
 
 
 if __name__ == "__main__":

@@ -160,7 +160,7 @@ class Stage(Generic[Somewhere]):
         with self._named_users() as truth:
             promoter = self.start(policy)
             deadline = time.monotonic() + TAUGHT_S
-            while not _is_over(promoter):
+            while not is_over(promoter):
                 assert time.monotonic() < deadline, "no verdict"
                 rows = [f"{name},{label}" for name, label in list(truth.items())]
                 rows += [*rows[:3], "never-asked,praise"]
@@ -207,7 +207,7 @@ class Stage(Generic[Somewhere]):
         return [each for each in lines[begins[-1] :] if each["kind"] == kind]
 
 
-def _is_over(promoter: "subprocess.Popen[str]", wait_s: float = 1.0) -> bool:
+def is_over(promoter: "subprocess.Popen[str]", wait_s: float = 1.0) -> bool:
     """Whether a promoter has ended, or ends within a moment."""
     with suppress(subprocess.TimeoutExpired):
         promoter.wait(wait_s)
@@ -217,7 +217,8 @@ def _is_over(promoter: "subprocess.Popen[str]", wait_s: float = 1.0) -> bool:
 def check_answered(answers: Sequence[Answer], least: int = LEAST) -> None:
     """So many requests were sent, and none of them failed."""
     assert len(answers) >= least, f"only {len(answers)} requests were sent"
-    assert [each.error for each in answers if each.error] == []
+    failed = [each.error for each in answers if each.error]
+    assert not failed, failed
 
 
 LocalStage = Stage[Local]

@@ -5,7 +5,6 @@ import pty
 import subprocess
 import sys
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,7 +12,9 @@ import pytest
 
 from scripts.local.processes import ROOT
 from scripts.rollout.report import live
+from tests.support import commands
 from tests.support.folder_world import FolderWorld
+from tests.support.waiting import until
 
 
 def _journal(folder: Path, looks: int, bad: float = 0.0) -> FolderWorld:
@@ -53,8 +54,8 @@ def test_on_a_terminal_it_is_one_picture_that_changes(tmp_path: Path) -> None:
     _journal(tmp_path, 5)
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "160", "LINES": "40"}
-    process = subprocess.Popen(
-        _command(tmp_path), cwd=ROOT, stdout=theirs, stderr=theirs, env=environment
+    process = commands.start(
+        _command(tmp_path), stdout=theirs, stderr=theirs, env=environment
     )
     os.close(theirs)
     seen = b""
@@ -66,12 +67,8 @@ def test_on_a_terminal_it_is_one_picture_that_changes(tmp_path: Path) -> None:
                 seen += chunk
 
     threading.Thread(target=read, daemon=True).start()
-    deadline = time.monotonic() + 20
-    while seen.count(b"FOR THE NEXT WEIGHT") < 2:
-        assert time.monotonic() < deadline, seen
-        time.sleep(0.1)
-    process.terminate()
-    process.wait()
+    until(lambda: seen.count(b"FOR THE NEXT WEIGHT") >= 2, shown=lambda: seen)
+    commands.end(process)
     text = seen.decode(errors="replace")
     assert "r-00001 -> r-00002  Step at 25 %" in text
     assert "first step: 5 %" in text
