@@ -2,8 +2,8 @@
 
 A request that has a short answer gets it as soon as its body is there: no task, no
 scope, no middleware, no router. Every other is replayed to uvicorn as if nothing had
-happened. Answers wait until all sockets that were ready are read, then leave together:
-a peer that is woken for each of them costs more than the answers.
+happened. Answers are written once in a turn of the event loop, after all sockets that
+were ready are read: to wake the peers once for each answer costs more than to answer.
 
 HttpToolsProtocol's callbacks and attributes are not uvicorn's public interface, so
 `server_class` asks its own connection a question first, and leaves uvicorn alone if
