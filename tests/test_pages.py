@@ -54,6 +54,8 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             shutil.copy2(ROOT / name, copy / name)
     shutil.copytree(ROOT / "models", copy / "models")
     (copy / ".venv").symlink_to(ROOT / ".venv")
+    # A lock that is newer than the environment would have make clear it for everybody.
+    os.utime(copy / "requirements.lock", (0, 0))
     documentation.install(copy.parent / "programs", copy)
     yield copy
     _run(copy, "intent-local down", port=0)
