@@ -1,10 +1,10 @@
-"""Flags and environment -> load -> serve. The only place that reads either.
+"""Reads flags and environment, loads the model, serves. Nothing else reads either.
 
     python -m predictor --model_name intent --model_dir models/v1 --http_port 8080
 
 Every flag of kserve's ModelServer works too. PORT is what Knative sets; HTTP_PORT and
-GRPC_PORT name the ports of a pod whose PORT belongs to the other protocol. With a
-RECORDING_TOKEN, a secret and so no flag, a promoter may borrow texts for its shadow.
+GRPC_PORT name the ports of a pod whose PORT belongs to the other protocol. A
+RECORDING_TOKEN, a secret and so no flag, lets a promoter borrow texts for its shadow.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from predictor.observer import Observed
 
 
 def main() -> int:
-    """Serve until SIGTERM; 3 if the artifact is bad, 4 if the server cannot start."""
+    """Serve until SIGTERM; return 3 for a bad artifact, 4 if no server can start."""
     try:
         _serve(_options(sys.argv[1:], os.environ))
     except PredictorError as error:

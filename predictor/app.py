@@ -1,7 +1,7 @@
-"""Routes that stand before the SDK's own: strict input, bounded bodies, clear errors.
+"""Routes that replace the SDK's own: strict input, bounded bodies, clear errors.
 
-Everything else (metadata, health, metrics, gRPC) stays the SDK's. Whatever a caller
-sends is answered with 4xx and `{"error": ...}`; a connection is never dropped for it.
+Everything else (metadata, health, metrics, gRPC) stays the SDK's. Every fault of a
+caller is answered with 4xx and `{"error": ...}`; it never drops the connection.
 """
 
 import hmac
@@ -40,9 +40,9 @@ def install(
     observed: Observed,
     recording_token: str = "",
 ) -> None:
-    """Register routes, error shapes and the observer; before `ModelServer.start`.
+    """Register routes, error handlers and the observer, before `ModelServer.start`.
 
-    With a token, whoever knows it may borrow a sample of the texts.
+    With a token, a caller that sends it may borrow a sample of the texts.
     """
     routes = Routes(dataplane, model)
     if recording_token:
@@ -64,27 +64,27 @@ def install(
 
 
 class Routes:
-    """The three ways to ask for a prediction, through the SDK's data plane."""
+    """Serves the three prediction paths through the SDK's data plane."""
 
     def __init__(self, dataplane: DataPlane, model: IntentModel) -> None:
-        """Serve `model`, which /predict asks without naming it."""
+        """Serve `model`, which /predict does not name."""
         self._dataplane = dataplane
         self._model = model
 
     async def predict_v1(self, request: Request) -> Response:
-        """V1, CloudEvents included."""
+        """Answer a V1 request, CloudEvents included."""
         return await _answered(request, self._v1)
 
     async def infer_v2(self, request: Request) -> Response:
-        """V2, JSON or with the binary extension."""
+        """Answer a V2 request, JSON or with the binary extension."""
         return await _answered(request, self._v2)
 
     async def predict_plain(self, request: Request) -> Response:
-        """The tutorial's `{"text": ...}`."""
+        """Answer the tutorial's `{"text": ...}`."""
         return await _answered(request, self._plain)
 
     async def metadata(self, request: Request) -> Response:
-        """V2 metadata with what the SDK leaves out: version, platform, class order."""
+        """Return V2 metadata, with version, platform and class order besides."""
         name = request.path_params["name"]
         if name != self._model.name:
             return error(404, ModelNotFound(name).reason)
@@ -102,7 +102,7 @@ class Routes:
         )
 
     async def refuse(self, request: Request) -> Response:
-        """Keep strangers from unloading the model."""
+        """Refuse to load or unload a model."""
         del request
         return error(403, "this server's models are fixed: load and unload are off")
 
@@ -144,14 +144,14 @@ class Routes:
 
 
 class Lending:
-    """Hands recorded texts to whoever knows the token."""
+    """Lends recorded texts to callers with the token."""
 
     def __init__(self, recorder: Recorder, token: str) -> None:
-        """Compare with `token`."""
+        """Lend to callers that send `token`."""
         self._recorder, self._expected = recorder, token.encode()
 
     async def lend(self, request: Request) -> Response:
-        """`{"share": 0.1}` for `{"texts": [[id, text], ...]}`."""
+        """Answer `{"share": 0.1}` with `{"texts": [[id, text], ...]}`."""
         given = request.headers.get(TOKEN, "").encode()
         if not hmac.compare_digest(given, self._expected):
             return error(403, f"{TOKEN}: expected the recording token")
@@ -167,13 +167,13 @@ class Lending:
 
 
 def error(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
-    """An error in the protocols' shape."""
+    """Return an error in the protocols' form."""
     content = orjson.dumps({"error": message})
     return Response(content, status, headers=headers, media_type=JSON)
 
 
 async def _answered(request: Request, serve: Any) -> Response:
-    """Serve a POST; every fault becomes an answer and the connection lives on."""
+    """Serve a POST; every fault becomes an answer and keeps the connection."""
     if request.method != "POST":
         return error(405, f"method: expected POST, got {request.method}", _ALLOW)
     try:
@@ -198,7 +198,7 @@ _ALLOW = {"allow": "POST"}
 
 
 async def _body(request: Request) -> bytes:
-    """The body, or 413; what is too long is read to its end but not kept."""
+    """Return the body, or raise 413; a body that is too long is read but not kept."""
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)

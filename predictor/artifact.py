@@ -1,7 +1,7 @@
 """Reads, verifies and writes one model artifact: a folder with a pickle and its facts.
 
-Nothing is unpickled before its digest is checked, nor with another scikit-learn than
-it was fitted with. Knows nothing of servers or protocols.
+A pickle is loaded only after its digest is checked, and only with the scikit-learn
+version that fitted it. It knows nothing of servers or protocols.
 """
 
 import hashlib
@@ -56,7 +56,7 @@ class Artifact:
 
 
 def installed_packages() -> dict[str, str]:
-    """Versions of what a pickle depends on, as they are in this process."""
+    """Return the versions, in this process, of what a pickle depends on."""
     names = ("scikit-learn", "numpy", "joblib")
     return {"python": platform.python_version()} | {
         name: packages.version(name) for name in names

@@ -1,13 +1,12 @@
-"""uvicorn's HTTP connection with the short way in it, before any application.
+"""uvicorn's HTTP connection with the hot path in it, before any application.
 
-A request that has a short answer gets it as soon as its body is there: no task, no
-scope, no middleware, no router. Every other is replayed to uvicorn as if nothing had
-happened. Answers are written once in a turn of the event loop, after all sockets that
-were ready are read: to wake the peers once for each answer costs more than to answer.
+A request on the hot path is answered as soon as its body is complete: no task, no
+scope, no middleware, no router. Every other request is replayed to uvicorn unchanged.
+Writes are batched per turn of the event loop, because waking the peer once per answer
+cost more than answering.
 
 HttpToolsProtocol's callbacks and attributes are not uvicorn's public interface, so
-`server_class` asks its own connection a question first, and leaves uvicorn alone if
-that is not answered.
+`server_class` tests its own connection first, and keeps uvicorn's if the test fails.
 """
 
 import asyncio
@@ -35,7 +34,7 @@ OTHER = b"GET /other HTTP/1.1\r\nhost: probe\r\n\r\n"
 
 
 def server_class(path: HotPath) -> type[RESTServer]:
-    """The SDK's REST server with the short way in it, if this uvicorn takes it."""
+    """Return the SDK's REST server, with the hot path if this uvicorn supports it."""
     protocol = connection_class(path)
     is_known = is_answered(protocol)
 
@@ -49,11 +48,11 @@ def server_class(path: HotPath) -> type[RESTServer]:
 
 
 def connection_class(path: HotPath) -> type[HttpToolsProtocol]:
-    """uvicorn's connection that asks `path` first."""
+    """Return uvicorn's connection class, which tries `path` first."""
     waiting: deque[tuple[HttpToolsProtocol, bytes]] = deque()
 
     def flush() -> None:
-        """Send together what was answered while the sockets were read."""
+        """Send together the answers of this turn of the event loop."""
         while waiting:
             protocol, found = waiting.popleft()
             if not protocol.transport.is_closing():
@@ -111,13 +110,13 @@ def connection_class(path: HotPath) -> type[HttpToolsProtocol]:
                     asked, self.body, self.server_state.default_headers
                 )
             except Exception:  # noqa: BLE001
-                # The parser would take it for a bad request and close the connection;
-                # the ordinary way meets it again, and answers 500.
+                # The parser would take the error for a bad request and close the
+                # connection; the application meets it again, and answers 500.
                 logger.exception("the short way failed")
                 return None
 
         def _is_idle(self) -> bool:
-            """Whether nothing before this waits to be answered or sent."""
+            """Return whether no earlier request waits to be answered or sent."""
             is_answered = self.cycle is None or self.cycle.response_complete
             return is_answered and not self.flow.write_paused
 
@@ -132,7 +131,7 @@ def connection_class(path: HotPath) -> type[HttpToolsProtocol]:
             )
 
         def _begin(self) -> None:
-            """Tell uvicorn the head that it has not heard of."""
+            """Pass the head of the request to uvicorn, which has not received it."""
             flush()
             url, headers, expects = self.url, self.headers, self.expect_100_continue
             super().on_message_begin()
@@ -149,7 +148,7 @@ def connection_class(path: HotPath) -> type[HttpToolsProtocol]:
 
 
 def is_answered(kind: type[HttpToolsProtocol]) -> bool:
-    """Whether both ways work through this connection, without a network."""
+    """Return whether both paths work through this connection, without a network."""
     transport, state, asked = Wire(), ServerState(), []
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -169,7 +168,7 @@ def is_answered(kind: type[HttpToolsProtocol]) -> bool:
     try:
         asyncio.run(ask())
     except Exception:  # noqa: BLE001
-        # Whatever another uvicorn does here, the ordinary way still serves.
+        # Another uvicorn may raise anything here; the application still serves.
         logger.exception("uvicorn's connection is another")
     answers = transport.sent.count(b"HTTP/1.1 200 OK\r\n")
     is_known = (answers, state.total_requests, asked) == (3, 3, ["/other"])
@@ -179,18 +178,18 @@ def is_answered(kind: type[HttpToolsProtocol]) -> bool:
 
 
 class Wire(asyncio.Transport):
-    """Keeps what is sent."""
+    """A transport that keeps the data sent."""
 
     sent, is_closed = b"", False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Keep it."""
+        """Keep the data."""
         self.sent += bytes(data)
 
     def close(self) -> None:
-        """Nothing more is sent."""
+        """Mark the transport closed."""
         self.is_closed = True
 
     def is_closing(self) -> bool:
-        """Whether it is closed already."""
+        """Return whether the transport is closed."""
         return self.is_closed

@@ -1,4 +1,4 @@
-"""What can go wrong before the server listens.
+"""The errors that keep the server from starting.
 
 PredictorError
 ├── ArtifactError    the model artifact cannot be trusted or used

@@ -1,7 +1,7 @@
-"""Text features that a pickled pipeline refers to, so they live where it is unpickled.
+"""Text features that a pickled pipeline imports; the predictor's image needs them too.
 
 Pure functions of one text, wrapped as scikit-learn transformers. Several steps of a
-pipeline ask for the same text's tokens in turn, so the last answer is kept.
+pipeline tokenise the same text in turn, so the last result is cached.
 """
 
 import math
@@ -34,18 +34,18 @@ SATURATION = 15.0  # the same paper: a valence sum s becomes s / sqrt(s^2 + 15)
 
 @lru_cache(maxsize=1)
 def tokens(text: str) -> tuple[str, ...]:
-    """Lower-cased words, numbers, and single punctuation marks or symbols."""
+    """Return lower-cased words, numbers, and single punctuation marks or symbols."""
     return tuple(TOKEN.findall(text.lower()))
 
 
 def is_negation(token: str) -> bool:
-    """Whether the words that follow are turned around."""
+    """Return whether the token negates the words that follow."""
     return token in NEGATIONS or token[-3:] in ("n't", "n’t")  # noqa: RUF001
 
 
 @lru_cache(maxsize=1)
 def negation_ngrams(text: str) -> tuple[str, ...]:
-    """Uni- and bigrams with a start mark; words in a negation's scope say so."""
+    """Return uni- and bigrams with a start mark; negated words have a prefix."""
     marked, left = [START], 0
     for token in tokens(text):
         if token in TURNS:
@@ -72,7 +72,7 @@ class LexiconScores(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.valences = valences
 
     def fit(self, texts: Sequence[str], labels: object = None) -> "LexiconScores":
-        """Nothing is learnt; the lexicon is given."""
+        """Learn nothing; the lexicon is given."""
         del texts, labels
         return self
 
@@ -81,7 +81,7 @@ class LexiconScores(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return np.array([self.scores(text) for text in texts])
 
     def scores(self, text: str) -> list[float]:
-        """The columns of one text."""
+        """Return the columns of one text."""
         polar: list[float] = []
         tail, left, boost = 0.0, 0, 1.0
         for token in tokens(text):
@@ -111,7 +111,7 @@ class Shape(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Length and punctuation of a text: [n, 7]."""
 
     def fit(self, texts: Sequence[str], labels: object = None) -> "Shape":
-        """Nothing is learnt."""
+        """Learn nothing."""
         del texts, labels
         return self
 
@@ -121,7 +121,7 @@ class Shape(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def shape(text: str) -> list[float]:
-    """Length and punctuation of one text, each between 0 and about 3."""
+    """Return length and punctuation of one text, each between 0 and about 3."""
     length = len(tokens(text))
     flags = (
         text.rstrip().endswith("?"),

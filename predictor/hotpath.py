@@ -1,9 +1,9 @@
-"""The short way to an answer: a whole HTTP response from a request's head and body.
+"""The hot path: a whole HTTP response directly from a request's head and body.
 
-It takes what most callers send, a POST of plain JSON to one of the three ways to ask.
-Whatever else comes (options, CloudEvents, binary tensors, long batches, faults) it
-leaves to the SDK's application. Both ways read, classify and write by the same
-functions, so the answers are the same. Knows nothing of sockets.
+It serves what most callers send, a POST of plain JSON to one of the three prediction
+paths. All other requests (options, CloudEvents, binary tensors, long batches, faults)
+go to the SDK's application. Both read, classify and write by the same functions, and
+`protocol.check_texts` limits both to 1,024 texts. It knows nothing of sockets.
 """
 
 import time
@@ -34,17 +34,17 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 
 class Heads(NamedTuple):
-    """What a request's headers say: its ids, and whether a user sent it."""
+    """The part of a request's headers that is read: ids, and whether a user sent it."""
 
     request_ids: list[tuple[bytes, bytes]]
     is_of_users: bool
 
 
 class Route(NamedTuple):
-    """One way to ask: a JSON body's texts, and the answer's JSON.
+    """One prediction path: how texts are read from JSON and answers written to it.
 
-    `texts` gives None for what is more than plain; `answer` takes the predictions and
-    the body's id.
+    `texts` returns None for a body with options; `answer` takes the predictions and the
+    body's id.
     """
 
     protocol: str
@@ -53,7 +53,7 @@ class Route(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """A request's head, and when it came, by `time.perf_counter`."""
+    """A request's route, headers, and arrival time by `time.perf_counter`."""
 
     route: Route
     headers: Headers
@@ -61,7 +61,7 @@ class Asked(NamedTuple):
 
 
 class HotPath:
-    """Answers what is plain with a whole HTTP response, and the rest with None."""
+    """Answers plain requests with a whole HTTP response, any other with None."""
 
     def __init__(self, model: IntentModel, observed: Observed) -> None:
         """Answer for `model`."""
@@ -88,7 +88,7 @@ class HotPath:
         }
 
     def response(self, asked: Asked, body: bytes, defaults: Headers) -> bytes | None:
-        """Head and body of the answer; `defaults` are the server's own headers."""
+        """Return the whole answer, or None; `defaults` are the server's headers."""
         route, heads = asked.route, _heads(asked.headers)
         if heads is None or not self._model.ready:
             return None
@@ -101,7 +101,7 @@ class HotPath:
             return None
         ids, is_of_users = heads
         name = _name(route, payload, ids)
-        found = self._model.classified(texts, name, is_of_users)
+        found = self._model.classify_now(texts, name, is_of_users)
         content = orjson.dumps(route.answer(found, name))
         if defaults is not self._defaults:
             lines = b"".join(map(_line, defaults))
@@ -119,14 +119,14 @@ def _line(header: tuple[bytes, bytes]) -> bytes:
 
 
 def _name(route: Route, payload: Any, ids: Headers) -> str:
-    """The id that the answer bears, or its text is recorded by."""
+    """Return the id for the answer and for the recorded text."""
     if route.protocol == "v2":
         return str(payload.get("id") or "")
     return ids[0][1].decode("latin-1") if ids else ""
 
 
 def _heads(headers: Headers) -> Heads | None:
-    """What the headers say, or None where they ask for more than plain JSON."""
+    """Return the headers' content, None where they ask for more than plain JSON."""
     request_ids, is_of_users = [], True
     for pair in headers:
         name, value = pair

@@ -1,6 +1,6 @@
-"""JSON log lines: the server's life, one summary a minute, requests only if asked.
+"""JSON log lines: startup, one summary per minute, requests only if asked for.
 
-Never the text of a request, and no traceback for what a caller did wrong.
+No line holds the text of a request, and a caller's fault leaves no traceback.
 """
 
 import json
@@ -29,7 +29,7 @@ logger = logging.getLogger("predictor")
 
 
 class JsonFormatter(logging.Formatter):
-    """One object a line; fields come from the record's `fields` attribute."""
+    """Writes one JSON object per line; fields come from the record's `fields`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Render time, level, logger, message, fields, and the cause of an error."""
@@ -46,7 +46,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class CallersFaults(logging.Filter):
-    """Drops the SDK's error records, tracebacks and all, about bad requests."""
+    """Drops the SDK's error records and tracebacks about bad requests."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Keep everything but a caller's fault."""
@@ -82,7 +82,7 @@ def configure() -> None:
 
 
 class Summary:
-    """Requests by code since the last look."""
+    """Requests by code since the previous summary."""
 
     def __init__(self, metrics: Metrics) -> None:
         """Begin counting now."""
@@ -90,7 +90,7 @@ class Summary:
         self._before = metrics.requests_by_code()
 
     def take(self) -> dict[str, int]:
-        """Counts since the summary before; every code ever seen is named."""
+        """Return the counts since the previous summary, for every known code."""
         now = self._metrics.requests_by_code()
         counts = {code: n - self._before.get(code, 0) for code, n in now.items()}
         self._before = now
@@ -98,7 +98,7 @@ class Summary:
 
 
 def summarise(metrics: Metrics) -> None:
-    """Log a summary a minute, from a daemon thread."""
+    """Log a summary every minute, from a daemon thread."""
     summary = Summary(metrics)
 
     def run() -> None:

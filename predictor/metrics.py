@@ -3,7 +3,7 @@
 Every series carries model, version and revision, so that a canary and a stable that
 are scraped side by side never mix. Predicted labels are a closed set; request text is
 never a label. Counting is a few additions on the event loop's thread, the only one
-that counts; series are made of them when somebody asks.
+that counts; series are made when a scrape asks for them.
 """
 
 from bisect import bisect_left
@@ -27,7 +27,7 @@ CONFIDENCES = tuple(step / 20 for step in range(1, 21))
 
 
 class Distribution:
-    """How many values fell up to each bound, and their sum."""
+    """A histogram: the number of values up to each bound, and their sum."""
 
     __slots__ = ("_bounds", "_counts", "_sum")
 
@@ -43,7 +43,7 @@ class Distribution:
         self._sum += value
 
     def add_to(self, family: HistogramMetricFamily, labels: Sequence[str]) -> None:
-        """Report as the series of these labels."""
+        """Add the histogram to `family` as the series of these labels."""
         edges = [*map(str, map(float, self._bounds)), "+Inf"]
         totals = list(accumulate(self._counts))
         family.add_metric(labels, list(zip(edges, totals, strict=True)), self._sum)
@@ -80,14 +80,14 @@ class Metrics(Collector):
             self._confidence.observe(confidence)
 
     def requests_by_code(self) -> dict[str, int]:
-        """Requests answered since the start, by code, over all protocols."""
+        """Return the requests since the start by code, over all protocols."""
         totals: Counter[str] = Counter()
         for (_, code), count in list(self._requests.items()):
             totals[code] += count
         return dict(totals)
 
     def collect(self) -> Iterator[Metric]:
-        """The series, as a registry asks for them."""
+        """Yield the series, as a registry requires."""
         requests = CounterMetricFamily(
             "intent_requests",
             "Requests answered, also those that never reached the model.",

@@ -1,4 +1,4 @@
-"""The kserve.Model around one artifact: V1 and V2 in, the pipeline's answers out."""
+"""The kserve.Model of one artifact: V1 and V2 requests in, predictions out."""
 
 import asyncio
 import time
@@ -29,7 +29,7 @@ PROBES = (
 
 
 def is_of_users(headers: Mapping[str, str]) -> bool:
-    """Whether a request is a user's, and not the promoter's own."""
+    """Return whether a request is a user's, not the promoter's own."""
     return TRAFFIC not in headers
 
 
@@ -45,7 +45,7 @@ class IntentModel(kserve.Model):  # type: ignore[misc]  # published without type
         expected_sha256: str | None = None,
         registry: CollectorRegistry = REGISTRY,
     ) -> None:
-        """Name the model; nothing is read before `load`."""
+        """Name the model; `load` reads the artifact."""
         super().__init__(name)
         self._directory = directory
         self._revision = revision
@@ -70,7 +70,7 @@ class IntentModel(kserve.Model):  # type: ignore[misc]  # published without type
     ) -> dict[str, Any] | InferResponse:
         """Answer a V1 body or a V2 request in its own form.
 
-        Raises kserve's InvalidInput for whatever the caller could have done better.
+        Raises kserve's InvalidInput for a fault of the caller.
         """
         headers = headers or {}
         if isinstance(payload, InferRequest):
@@ -83,11 +83,11 @@ class IntentModel(kserve.Model):  # type: ignore[misc]  # published without type
         return v1_answer(await self.classify(texts, request, is_of_users(headers)))
 
     def get_input_types(self) -> list[dict[str, Any]]:
-        """V2 metadata of the one input: texts, as many as the caller likes."""
+        """Return V2 metadata of the one input: any number of texts."""
         return [{"name": INPUT, "datatype": "BYTES", "shape": [-1]}]
 
     def get_output_types(self) -> list[dict[str, Any]]:
-        """V2 metadata of the outputs; columns of `probabilities` are in class order."""
+        """Return V2 metadata of the outputs; `probabilities` are in class order."""
         return [
             {"name": "label", "datatype": "BYTES", "shape": [-1]},
             {"name": "confidence", "datatype": "FP32", "shape": [-1]},
@@ -101,24 +101,24 @@ class IntentModel(kserve.Model):  # type: ignore[misc]  # published without type
     async def classify(
         self, texts: list[str], request: str, is_of_users: bool
     ) -> Predictions:
-        """Classify on the event loop what is short, on a thread what is not.
+        """Classify short requests on the event loop, long ones on a thread.
 
-        A hop to a thread costs 0.1 ms, ten times what v1 needs for a short text; a
-        long batch on the event loop would starve the probes. INLINE_CHARACTERS are
-        some 300 sentences: 2 ms of v1, 25 of v2.
+        A hop to a thread costs 0.1 ms, ten times what v1 needs for a short text; a long
+        batch on the event loop would starve the probes. INLINE_CHARACTERS are some 300
+        sentences: 2 ms of v1, 25 ms of v2.
         """
         if sum(map(len, texts)) <= INLINE_CHARACTERS:
-            return self.classified(texts, request, is_of_users)
+            return self.classify_now(texts, request, is_of_users)
         rows = await asyncio.to_thread(self._scores, texts)
         return self._observed(texts, rows, request, is_of_users)
 
-    def classified(
+    def classify_now(
         self, texts: list[str], request: str, is_of_users: bool
     ) -> Predictions:
-        """Classify here and now, on the event loop.
+        """Classify on the calling thread, the event loop's.
 
-        `request` is the id that a recorded text is lent by; only users' requests are
-        recorded and counted.
+        `request` is the id under which a recorded text is lent; only users' requests
+        are recorded and counted.
         """
         return self._observed(texts, self._scores(texts), request, is_of_users)
 
@@ -137,13 +137,14 @@ Scores = Callable[[Sequence[str]], list[list[float]]]
 
 
 def _scores(loaded: artifact.Artifact) -> tuple[Scores, bool]:
-    """Texts to class probabilities, and whether that is compiled.
+    """Return a function from texts to class probabilities, and whether it is compiled.
 
-    What cannot be compiled, or answers otherwise than the pipeline, is the pipeline.
+    A pipeline that cannot be compiled, or whose compiled form answers differently, is
+    used as it is.
     """
     pipeline, probes = loaded.pipeline, (*PROBES, loaded.metadata.probe.text)
     try:
-        score = scorer.compiled(pipeline)
+        score = scorer.compile_pipeline(pipeline)
         reason = scorer.difference(score, pipeline, probes)
     except scorer.UnknownStep as step:
         reason = f"{step} is not compiled"

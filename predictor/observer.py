@@ -1,6 +1,6 @@
-"""ASGI middleware that sees every request, also those that never reach the model.
+"""ASGI middleware that counts every request, also those that never reach the model.
 
-The promoter's own requests, which say so in a header, are none of its counts.
+The promoter's own requests carry a header and are not counted.
 """
 
 import time
@@ -14,10 +14,10 @@ MARK = TRAFFIC.encode()
 
 
 class Observed:
-    """What is kept of each prediction, and said with each answer."""
+    """Counts and logs predictions, and holds the headers of each answer."""
 
     def __init__(self, model: IntentModel, *, log_requests: bool) -> None:
-        """Name the model's source in `headers`."""
+        """Put the model's source into `headers`."""
         self._metrics = model.metrics
         self._log_requests = log_requests
         self.headers = [
@@ -26,7 +26,7 @@ class Observed:
         ]
 
     def count(self, protocol: str, status: int, seconds: float) -> None:
-        """Count one request of a user's, and log it if that is wanted."""
+        """Count one user's request, and log it if requests are logged."""
         self._metrics.observe_request(protocol, str(status), seconds)
         if self._log_requests:
             fields = {"protocol": protocol, "code": status, "ms": seconds * 1000}
@@ -34,14 +34,14 @@ class Observed:
 
 
 class Observer:
-    """Counts every prediction request and names who answered it."""
+    """Counts every prediction request and adds the model's source to its answer."""
 
     def __init__(self, app: ASGIApp, observed: Observed) -> None:
         """Wrap `app`."""
         self._app, self._observed = app, observed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, its answer back with our headers."""
+        """Pass the request on; add our headers to its answer."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -69,7 +69,7 @@ class Observer:
 
 
 def protocol_of(path: str) -> str | None:
-    """The protocol that a path asks a prediction by, None for every other path."""
+    """Return the protocol of a path that asks for predictions, else None."""
     if path.startswith("/v1/models/") and path.endswith(":predict"):
         return "v1"
     if path.startswith("/v2/models/") and path.endswith("/infer"):

@@ -1,4 +1,4 @@
-"""Texts in, predictions out: V1 dicts and the tutorial's plain form.
+"""Converts V1 bodies and the tutorial's plain form to texts, predictions to answers.
 
 Pure: no server, no clock, no metrics. Every fault of a caller is an InvalidInput whose
 message names the field and what was expected, and never repeats the text itself.
@@ -20,7 +20,7 @@ V1_FORM = '{"instances": ["text", ...]} or {"instances": [{"text": "..."}, ...]}
 
 
 class Predictions(NamedTuple):
-    """One request's answers, an item a text; columns of `rows` are as in `classes`."""
+    """The answers to one request, one item per text; `rows` has a column per class."""
 
     classes: tuple[str, ...]
     rows: list[list[float]]
@@ -29,7 +29,7 @@ class Predictions(NamedTuple):
 
     @classmethod
     def of(cls, classes: tuple[str, ...], rows: list[list[float]]) -> "Predictions":
-        """The most probable class of each row of probabilities; of equals the first."""
+        """Choose the most probable class of each row, the first of equal ones."""
         confidences = [max(row) for row in rows]
         columns = map(list.index, rows, confidences)
         return cls(classes, rows, [classes[column] for column in columns], confidences)
@@ -37,7 +37,7 @@ class Predictions(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Who answers: the artifact's version, and the revision that runs it."""
+    """The origin of an answer: model, artifact version and running revision."""
 
     model: str
     version: str
@@ -45,7 +45,7 @@ class Source:
 
 
 def texts_from_v1(payload: object) -> list[str]:
-    """Texts of a V1 request body that was parsed from JSON."""
+    """Return the texts of a V1 body that was parsed from JSON."""
     if not isinstance(payload, dict):
         raise InvalidInput(f"body: expected an object {V1_FORM}, got {kind(payload)}")
     if "instances" not in payload:
@@ -54,18 +54,18 @@ def texts_from_v1(payload: object) -> list[str]:
     if not isinstance(instances, list):
         raise InvalidInput(f"instances: expected a list, got {kind(instances)}")
     texts = [item.get(INPUT) if isinstance(item, dict) else item for item in instances]
-    return checked(texts, "instances")
+    return check_texts(texts, "instances")
 
 
 def texts_from_plain(payload: object) -> list[str]:
-    """The one text of the tutorial's `{"text": "..."}`."""
+    """Return the one text of the tutorial's `{"text": "..."}`."""
     if not isinstance(payload, dict) or INPUT not in payload:
         raise InvalidInput('text: missing, expected a body {"text": "..."}')
-    return checked([payload[INPUT]], INPUT, indexed=False)
+    return check_texts([payload[INPUT]], INPUT, indexed=False)
 
 
 def v1_answer(predictions: Predictions) -> dict[str, Any]:
-    """`{"predictions": [{"label", "confidence", "probabilities"}, ...]}`."""
+    """Return `{"predictions": [{"label", "confidence", "probabilities"}, ...]}`."""
     classes, rows, labels, confidences = predictions
     return {
         "predictions": [
@@ -80,13 +80,13 @@ def v1_answer(predictions: Predictions) -> dict[str, Any]:
 
 
 def plain_answer(answer: dict[str, Any]) -> dict[str, Any]:
-    """`{"intent", "confidence"}` of a V1 answer's first prediction."""
+    """Return `{"intent", "confidence"}` of a V1 answer's first prediction."""
     first = answer["predictions"][0]
     return {"intent": first["label"], "confidence": first["confidence"]}
 
 
 def parse_json(body: bytes) -> object:
-    """A JSON body as Python values; strict UTF-8, no NaN, no lone surrogates."""
+    """Parse a JSON body; refuse invalid UTF-8, NaN and lone surrogates."""
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -95,8 +95,10 @@ def parse_json(body: bytes) -> object:
         ) from error
 
 
-def checked(texts: Sequence[object], field: str, *, indexed: bool = True) -> list[str]:
-    """The same texts, or InvalidInput naming the first that cannot be served."""
+def check_texts(
+    texts: Sequence[object], field: str, *, indexed: bool = True
+) -> list[str]:
+    """Return the texts, or raise InvalidInput naming the first invalid one."""
     if not 1 <= len(texts) <= MAX_TEXTS:
         raise InvalidInput(
             f"{field}: expected 1 to {MAX_TEXTS} texts, got {len(texts)}"
@@ -112,7 +114,7 @@ def checked(texts: Sequence[object], field: str, *, indexed: bool = True) -> lis
 
 
 def _fault(text: object) -> str:
-    """Why one text cannot be served."""
+    """Describe why a text cannot be served."""
     if not isinstance(text, str):
         return f"expected a text, got {kind(text)}"
     if not text.strip():
@@ -121,7 +123,7 @@ def _fault(text: object) -> str:
 
 
 def kind(value: object) -> str:
-    """What a JSON value is, in words, for a message."""
+    """Name the type of a JSON value, for a message."""
     match value:
         case None:
             return "nothing"
@@ -137,7 +139,7 @@ def kind(value: object) -> str:
             return "an object"
 
 
-def shown(value: object) -> str:
-    """A caller's value, short enough to stand in a message."""
+def shorten(value: object) -> str:
+    """Return a caller's value, short enough for a message."""
     text = repr(value)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

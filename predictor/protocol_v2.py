@@ -1,4 +1,7 @@
-"""V2 (Open Inference Protocol): tensors in, tensors out, on REST and gRPC. Pure."""
+"""Converts V2 (Open Inference Protocol) tensors to texts and back, for REST and gRPC.
+
+Pure.
+"""
 
 import random
 import struct
@@ -12,15 +15,15 @@ from predictor.protocol import (
     INPUT,
     Predictions,
     Source,
-    checked,
-    shown,
+    check_texts,
+    shorten,
 )
 
 OUTPUTS = ("label", "confidence", "probabilities")
 
 
 def texts_from_v2(request: InferRequest) -> list[str]:
-    """Texts of a V2 request: JSON, binary extension, gRPC typed or raw contents."""
+    """Return a V2 request's texts: JSON, binary extension, gRPC typed or raw."""
     if len(request.inputs) != 1:
         raise InvalidInput(
             f"inputs: expected exactly one input named '{INPUT}', "
@@ -29,11 +32,11 @@ def texts_from_v2(request: InferRequest) -> list[str]:
     tensor = request.inputs[0]
     if tensor.name != INPUT:
         raise InvalidInput(
-            f"inputs[0].name: expected '{INPUT}', got {shown(tensor.name)}"
+            f"inputs[0].name: expected '{INPUT}', got {shorten(tensor.name)}"
         )
     if tensor.datatype != "BYTES":
         raise InvalidInput(
-            f"inputs[0].datatype: expected BYTES, got {shown(tensor.datatype)}"
+            f"inputs[0].datatype: expected BYTES, got {shorten(tensor.datatype)}"
         )
     wanted = text_count(tensor.shape)
     elements = _elements(tensor)
@@ -42,15 +45,16 @@ def texts_from_v2(request: InferRequest) -> list[str]:
             f"inputs[0].shape: {list(tensor.shape)} holds {wanted} texts, "
             f"inputs[0].data has {len(elements)}"
         )
-    return checked([_decoded(item) for item in elements], "inputs[0].data")
+    return check_texts([_decoded(item) for item in elements], "inputs[0].data")
 
 
 def v2_answer(
     request: InferRequest, predictions: Predictions, source: Source
 ) -> InferResponse:
-    """The requested outputs: label BYTES [n], confidence FP32 [n], probabilities [n,k].
+    """Return the requested outputs: label, confidence [n], probabilities [n, k].
 
-    The SDK applies `outputs` only on REST, so the selection is made here for both.
+    Labels are BYTES, the others FP32. The SDK applies `outputs` only on REST, so the
+    selection is made here for both.
     """
     requested = requested_outputs(request)
     classes, rows, labels, confidences = predictions
@@ -81,7 +85,7 @@ def v2_answer(
 
 
 def new_id() -> str:
-    """A random UUID of version 4, in half the time of `uuid.uuid4`."""
+    """Return a random UUID of version 4, in half the time of `uuid.uuid4`."""
     digits = f"{random.getrandbits(128):032x}"
     variant = "89ab"[int(digits[16], 16) % 4]
     return (
@@ -91,13 +95,13 @@ def new_id() -> str:
 
 
 def requested_outputs(request: InferRequest) -> list[str]:
-    """Names of the outputs to send; all of them where the request names none."""
+    """Return the names of the outputs to send, by default all of them."""
     names = [output.name for output in request.request_outputs or ()]
     for position, name in enumerate(names):
         if name not in OUTPUTS:
             raise InvalidInput(
                 f"outputs[{position}].name: expected one of {', '.join(OUTPUTS)}, "
-                f"got {shown(name)}"
+                f"got {shorten(name)}"
             )
     return names or list(OUTPUTS)
 
@@ -121,7 +125,7 @@ def bytes_elements(raw: bytes) -> list[bytes]:
 
 
 def text_count(shape: object) -> int:
-    """Number of texts in a shape [n] or [n, 1]."""
+    """Return the number of texts in a shape [n] or [n, 1]."""
     fits = (
         isinstance(shape, list)
         and len(shape) in (1, 2)
@@ -130,7 +134,7 @@ def text_count(shape: object) -> int:
     )
     if not fits or not isinstance(shape, list):
         raise InvalidInput(
-            f"inputs[0].shape: expected [n] or [n,1], got {shown(shape)}"
+            f"inputs[0].shape: expected [n] or [n,1], got {shorten(shape)}"
         )
     return int(shape[0])
 

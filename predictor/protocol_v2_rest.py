@@ -1,7 +1,7 @@
-"""Reads V2 bodies of REST: JSON, or JSON and tensors after it. Pure.
+"""Reads V2 REST bodies: JSON, or JSON followed by tensors. Pure.
 
 The SDK's own reader answers 500 to several faults of a caller and echoes large inputs;
-gRPC messages arrive as the SDK parsed them.
+gRPC messages arrive parsed by the SDK.
 """
 
 from array import array
@@ -13,7 +13,14 @@ from kserve import InferInput, InferRequest
 from kserve.errors import InvalidInput
 from kserve.protocol.infer_type import RequestedOutput
 
-from predictor.protocol import Predictions, Source, checked, kind, parse_json, shown
+from predictor.protocol import (
+    Predictions,
+    Source,
+    check_texts,
+    kind,
+    parse_json,
+    shorten,
+)
 from predictor.protocol_v2 import OUTPUTS, bytes_elements, text_count
 
 ID = {"id"}
@@ -23,7 +30,7 @@ V2_FORM = (
 
 
 def v2_request(body: bytes, json_length: str | None, model: str) -> InferRequest:
-    """Read a V2 REST body: JSON, or JSON and tensors after it (binary extension).
+    """Read a V2 REST body: JSON, or JSON followed by tensors (binary extension).
 
     `json_length` is the header `Inference-Header-Content-Length`, None where absent.
     """
@@ -46,7 +53,7 @@ def v2_request(body: bytes, json_length: str | None, model: str) -> InferRequest
 
 
 def texts_from_plain_v2(payload: object) -> list[str] | None:
-    """Texts of a JSON body that asks for nothing but an answer; else None."""
+    """Return the texts of a JSON body without any option, None for any other body."""
     match payload:
         case {
             "inputs": [
@@ -61,14 +68,14 @@ def texts_from_plain_v2(payload: object) -> list[str] | None:
             **rest,
         } if count == len(texts) and not (isinstance(count, bool) or others):
             is_plain = not rest or (rest.keys() == ID and isinstance(rest["id"], str))
-            return checked(texts, "inputs[0].data") if is_plain else None
+            return check_texts(texts, "inputs[0].data") if is_plain else None
     return None
 
 
 def plain_v2_answer(
     identifier: str, predictions: Predictions, source: Source
 ) -> dict[str, Any]:
-    """All outputs in JSON, as the SDK writes `protocol_v2.v2_answer`."""
+    """Return all outputs as JSON, as the SDK writes `protocol_v2.v2_answer`."""
     classes, rows, labels, confidences = predictions
     count, flat = len(labels), chain.from_iterable(rows)
     return {
@@ -93,7 +100,7 @@ def _header_length(value: str, size: int) -> int:
     if not value.isascii() or not value.isdigit() or int(value) > size:
         raise InvalidInput(
             "Inference-Header-Content-Length: expected a number of bytes up to the "
-            f"body's {size}, got {shown(value)}"
+            f"body's {size}, got {shorten(value)}"
         )
     return int(value)
 
@@ -129,7 +136,7 @@ def _binary_elements(size: object, tail: bytes) -> list[bytes]:
     if type(size) is not int or size != len(tail):
         raise InvalidInput(
             f"{field}: expected the {len(tail)} bytes that follow the JSON, "
-            f"got {shown(size)}"
+            f"got {shorten(size)}"
         )
     return bytes_elements(tail)
 

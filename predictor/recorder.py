@@ -1,8 +1,8 @@
-"""Texts of users, lent to the promoter: a sample, in memory only, and only on request.
+"""Records a sample of users' texts for the promoter, in memory only and on request.
 
-Whoever asks says which share is to be kept from now on; unasked for LEASE_S seconds it
-ends by itself. At most MOST_TEXTS and MOST_CHARACTERS are kept, the newest, and each is
-handed over once.
+Each request sets the share that is recorded from then on; after LEASE_S seconds without
+a request the recording ends. The newest texts are kept, at most MOST_TEXTS and
+MOST_CHARACTERS, and each text is handed over once.
 """
 
 import random
@@ -15,16 +15,16 @@ MOST_TEXTS, MOST_CHARACTERS = 1000, 1_000_000
 
 
 class Recorder:
-    """A sample of the texts that were asked, with the ids of their requests."""
+    """A sample of the texts of users, with the ids of their requests."""
 
     def __init__(self) -> None:
-        """Keep nothing yet."""
+        """Begin without recording."""
         self._share, self._until = 0.0, 0.0
         self._kept: deque[tuple[str, str]] = deque(maxlen=MOST_TEXTS)
         self._characters = 0
 
     def offer(self, request: str, texts: Sequence[str]) -> None:
-        """Perhaps keep a request's texts; a batch's are called id/0, id/1 and so on."""
+        """Sample a request; the texts of a batch get the ids id/0, id/1 and so on."""
         if time.monotonic() > self._until:
             self._forget()
             return
@@ -40,7 +40,7 @@ class Recorder:
             self._drop()
 
     def take(self, share: float) -> list[tuple[str, str]]:
-        """What was kept, by request id; from now on keep this share."""
+        """Return the recorded request ids and texts; record `share` from now on."""
         found = list(self._kept)
         self._forget()
         self._share, self._until = share, time.monotonic() + LEASE_S

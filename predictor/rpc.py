@@ -1,8 +1,8 @@
-"""The gRPC side: the SDK's servicer behind our limits, counters and metadata.
+"""The gRPC server: the SDK's servicer behind our limits, counters and metadata.
 
 The SDK builds its server with fixed options and interceptors, so the server is built
-here. A plain ModelInfer is answered at once; every other request is read and answered
-by the SDK, behind the same interceptors as ever.
+here. A plain ModelInfer is answered directly; every other request goes to the SDK,
+behind its usual interceptors.
 """
 
 import time
@@ -24,7 +24,7 @@ from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 
 from predictor.app import MAX_BODY
 from predictor.model import INLINE_CHARACTERS, TRAFFIC, IntentModel
-from predictor.protocol import INPUT, checked
+from predictor.protocol import INPUT, check_texts
 from predictor.protocol_v2 import new_id
 
 INFER = "/inference.GRPCInferenceService/ModelInfer"
@@ -32,21 +32,21 @@ STATUS_NAMES = {each.value[0]: str(each.name) for each in grpc.StatusCode}
 
 
 class Details(NamedTuple):
-    """A method as an interceptor is told of it."""
+    """The call details that an interceptor receives."""
 
     method: str
     invocation_metadata: tuple[()] = ()
 
 
 class Metadatum(NamedTuple):
-    """A pair of metadata with the names that the SDK reads it by."""
+    """One pair of metadata, with the field names that the SDK reads."""
 
     key: str
     value: str
 
 
 class ClosedRepository(ModelRepositoryExtension):  # type: ignore[misc]
-    """Refuses to load or unload models for whoever can reach the port."""
+    """Refuses to load or unload models."""
 
     async def load(self, model_name: str) -> NoReturn:
         """Refuse with PERMISSION_DENIED."""
@@ -58,10 +58,10 @@ class ClosedRepository(ModelRepositoryExtension):  # type: ignore[misc]
 
 
 class Plain:
-    """Answers a ModelInfer that asks for nothing but an answer, and no other."""
+    """Answers a ModelInfer without any option, and no other request."""
 
     def __init__(self, model: IntentModel) -> None:
-        """Answer for `model`, from what is the same in each answer."""
+        """Answer for `model`; prepare the part that all answers share."""
         self._model = model
         source = model.source
         self._same = pb.ModelInferResponse(
@@ -76,11 +76,11 @@ class Plain:
         )
 
     def answer(self, request: Any, is_of_users: bool) -> Any:
-        """The response, or None."""
+        """Return the response, None for a request with options."""
         texts = self._texts(request)
         if texts is None or sum(map(len, texts)) > INLINE_CHARACTERS:
             return None
-        found = self._model.classified(texts, request.id, is_of_users)
+        found = self._model.classify_now(texts, request.id, is_of_users)
         response = pb.ModelInferResponse()
         response.CopyFrom(self._same)
         response.id = request.id or new_id()
@@ -111,16 +111,16 @@ class Plain:
         )
         try:
             texts = [each.decode() for each in elements]
-            return checked(texts, "inputs[0].data") if is_plain else None
+            return check_texts(texts, "inputs[0].data") if is_plain else None
         except (UnicodeDecodeError, InvalidInput):
             return None
 
 
 class Methods(grpc.GenericRpcHandler):  # type: ignore[misc]
-    """The SDK's methods, each behind its interceptors; ModelInfer observed."""
+    """The SDK's methods behind its interceptors, with ModelInfer counted."""
 
     def __init__(self, model: IntentModel, handlers: Mapping[str, Any]) -> None:
-        """Take a handler a method, by the method's whole name."""
+        """Take one handler per method, by the method's full name."""
         self._metrics = model.metrics
         self._metadata = (
             Metadatum("x-model-version", model.source.version),
@@ -134,11 +134,11 @@ class Methods(grpc.GenericRpcHandler):  # type: ignore[misc]
         )
 
     def service(self, handler_call_details: Any) -> Any:
-        """The handler of a method, None for one that there is not."""
+        """Return the handler of a method, None for an unknown one."""
         return self._handlers.get(handler_call_details.method)
 
     async def _infer(self, request: Any, context: Any) -> Any:
-        """Count every ModelInfer by its status, and say who answers."""
+        """Count every ModelInfer by its status, and send the model's source."""
         start = time.perf_counter()
         context.set_trailing_metadata(self._metadata)
         try:
@@ -149,7 +149,7 @@ class Methods(grpc.GenericRpcHandler):  # type: ignore[misc]
 
 
 def _plain_first(model: IntentModel, ordinary: Any) -> Any:
-    """ModelInfer's handler: the short answer where there is one, else `ordinary`'s."""
+    """Return a ModelInfer handler: the direct answer if possible, else `ordinary`'s."""
     plain = Plain(model)
 
     async def infer(request: Any, context: Any) -> Any:
@@ -166,24 +166,24 @@ def _plain_first(model: IntentModel, ordinary: Any) -> Any:
 
 
 class Registered:
-    """Stands where the SDK's code registers its methods, and keeps them."""
+    """Stands in for a gRPC server while the SDK registers its methods."""
 
     def __init__(self) -> None:
-        """Nothing yet."""
+        """Begin without handlers."""
         self.handlers: dict[str, Any] = {}
 
     def add_generic_rpc_handlers(self, handlers: object) -> None:
-        """The same methods, in a form that is not asked."""
+        """Ignore the handlers, which `add_registered_method_handlers` gets too."""
 
     def add_registered_method_handlers(
         self, service: str, handlers: Mapping[str, Any]
     ) -> None:
-        """Keep each by its whole name."""
+        """Keep each handler by its full name."""
         self.handlers |= {f"/{service}/{name}": each for name, each in handlers.items()}
 
 
 async def _intercepted(handlers: Mapping[str, Any]) -> dict[str, Any]:
-    """Each handler behind the SDK's interceptor, asked once instead of at each call."""
+    """Put each handler behind the SDK's interceptor, once rather than at each call."""
     interceptor = ExceptionToStatusInterceptor()
 
     async def behind(method: str, handler: Any) -> Any:
@@ -197,14 +197,14 @@ async def _intercepted(handlers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _status_name(code: grpc.StatusCode | int | None) -> str:
-    """The status of a call; one that nobody set is OK, as gRPC sends it."""
+    """Return the name of a call's status; an unset status is OK, as gRPC sends it."""
     if isinstance(code, grpc.StatusCode):
         return str(code.name)
     return STATUS_NAMES[code or 0]
 
 
 def server_class(model: IntentModel) -> type[GRPCServer]:
-    """The SDK's gRPC server, observed on behalf of `model`."""
+    """Return the SDK's gRPC server class, observed on behalf of `model`."""
 
     class ObservedServer(GRPCServer):  # type: ignore[misc]
         async def start(self, max_workers: int) -> None:

@@ -1,12 +1,12 @@
-"""A fitted pipeline as one function of one text, without scikit-learn's cost per call.
+"""Compiles a fitted pipeline to a function of one text, without scikit-learn's cost.
 
-A linear model adds, class by class, what each term of a text weighs. So every
-vectorizer becomes a table of rows, one number a class, folded with the weights of the
-model behind it; a text is cut into terms by scikit-learn's own analyzers, its rows are
-looked up and added, and what follows (softmax, vote, temperature) is applied to that
-one row of numbers. In between, classes are weighed by odds, the likeliest has 1: to
-divide by the sum is left to the end. A step that is not known here raises UnknownStep,
-and whoever asked serves the pipeline itself.
+A linear model adds the weights of a text's terms, class by class. So every vectorizer
+becomes a table of rows with one number per class, multiplied by the weights of the
+model behind it. scikit-learn's own analyzers cut a text into terms, the terms' rows
+are added, and the later steps (softmax, vote, temperature) apply to that one sum.
+Between steps, classes have odds rather than probabilities, 1 for the likeliest: the
+division by the sum comes last. A step that is not known here raises UnknownStep, and
+the caller falls back to scikit-learn.
 """
 
 import math
@@ -50,21 +50,21 @@ class UnknownStep(Exception):
 class Features(NamedTuple):
     """A fitted transformer of texts.
 
-    `fold` takes the model's weights [width, classes] and gives a function of a text:
-    rows of `classes` numbers, whose sum is what these features add to each class.
+    `fold` takes the model's weights [width, classes] and returns a function of a text:
+    rows of `classes` numbers, whose sum these features add to each class.
     """
 
     width: int
     fold: Callable[[np.ndarray], Callable[[str], Iterable[Row]]]
 
 
-def compiled(pipeline: Any) -> Score:
-    """Class probabilities of one text, those of `predict_proba`. Raises UnknownStep."""
+def compile_pipeline(pipeline: Any) -> Score:
+    """Return a function to the probabilities of `predict_proba`. Raises UnknownStep."""
     return _normalised(_odds(pipeline, None))
 
 
 def difference(score: Score, pipeline: Any, texts: Sequence[str]) -> str:
-    """Where a label differs, or a probability by more than TOLERANCE; or nothing."""
+    """Describe differing labels, or probabilities by more than TOLERANCE; else ""."""
     expected = np.asarray(pipeline.predict_proba(texts))
     found = np.array([score(text) for text in texts])
     moved = int((found.argmax(axis=1) != expected.argmax(axis=1)).sum())
@@ -84,7 +84,7 @@ def _normalised(odds: Score) -> Score:
 
 
 def _odds(model: Any, features: Features | None) -> Score:
-    """A classifier of the features before it; of the text itself where there are none.
+    """Compile a classifier behind `features`, or of the text itself if they are None.
 
     Types are compared exactly: a subclass may answer differently.
     """
@@ -111,7 +111,7 @@ def _pipeline(pipeline: Pipeline, features: Features | None) -> Score:
 
 
 def _linear(features: Features, weights: np.ndarray, bias: np.ndarray) -> Score:
-    """Softmax of `weights` [classes, width] and `bias` [classes]."""
+    """Compile a softmax of `weights` [classes, width] and `bias` [classes]."""
     rows = features.fold(np.ascontiguousarray(weights.T, dtype=np.float64))
     start = tuple(bias.tolist())
     exp = math.exp
@@ -125,7 +125,7 @@ def _linear(features: Features, weights: np.ndarray, bias: np.ndarray) -> Score:
 
 
 def _calibrated(model: CalibratedClassifierCV, features: Features | None) -> Score:
-    """Temperature over probabilities: p becomes (p + epsilon) ** beta."""
+    """Compile a temperature over probabilities: p becomes (p + epsilon) ** beta."""
     calibrated = model.calibrated_classifiers_
     if model.method != "temperature" or len(calibrated) != 1:
         raise UnknownStep(f"CalibratedClassifierCV(method={model.method!r})")
@@ -191,7 +191,7 @@ def _dense(measure: Callable[[str], Sequence[float]]) -> Features:
 
 
 def _counts(vectorizer: CountVectorizer) -> Features:
-    """Term counts: a row a term, as often as it comes (once, if binary)."""
+    """Compile term counts: a term's row, once per occurrence (once, if binary)."""
     terms, is_binary = _analyzer(vectorizer), vectorizer.binary
 
     def fold(weights: np.ndarray) -> Callable[[str], Iterable[Row]]:
@@ -207,7 +207,7 @@ def _counts(vectorizer: CountVectorizer) -> Features:
 
 
 def _tfidf(vectorizer: TfidfVectorizer) -> Features:
-    """Weighted counts of unit length: one row, added up by NumPy."""
+    """Compile weighted counts of unit length: one row, summed by NumPy."""
     if vectorizer.norm != "l2" or vectorizer.binary or not vectorizer.use_idf:
         raise UnknownStep("TfidfVectorizer with other than the default options")
     columns, idf = _columns(vectorizer), vectorizer.idf_
@@ -231,9 +231,10 @@ def _tfidf(vectorizer: TfidfVectorizer) -> Features:
 
 
 def _analyzer(vectorizer: CountVectorizer) -> Callable[[str], Iterable[str]]:
-    """Text to terms; without scikit-learn's chain of calls where one does.
+    """Return a function to a text's terms, without scikit-learn's calls if possible.
 
-    Words of one character, which its usual pattern leaves out, may be among them.
+    The terms may include words of one character, which scikit-learn's default pattern
+    drops.
     """
     given, usual = vectorizer.get_params(), CountVectorizer().get_params()
     has_short = any(len(term) < 2 for term in vectorizer.vocabulary_)
@@ -247,7 +248,7 @@ def _analyzer(vectorizer: CountVectorizer) -> Callable[[str], Iterable[str]]:
 
 
 def _words(find: Callable[[str], list[str]]) -> Callable[[str], Iterable[str]]:
-    """Lower-cased words; of ASCII in a quarter of the time of a regular expression."""
+    """Return a function to lower-cased words; ASCII takes a quarter of the time."""
 
     def words(text: str) -> Iterable[str]:
         if text.isascii():
@@ -258,7 +259,7 @@ def _words(find: Callable[[str], list[str]]) -> Callable[[str], Iterable[str]]:
 
 
 def _columns(vectorizer: TfidfVectorizer) -> Callable[[str], Iterable[int]]:
-    """Text to the columns of its terms; word by word, and remembered, for char_wb."""
+    """Return a function to the columns of a text's terms; char_wb caches words."""
     vocabulary, terms = vectorizer.vocabulary_, _analyzer(vectorizer)
 
     def columns(text: str) -> list[int]:

@@ -1,4 +1,4 @@
-"""Asks a running predictor, or a gateway, and shows who answered.
+"""Asks a running predictor or a gateway, and shows which revision answered.
 
 python -m scripts.infer "my parcel is late" --protocol v2
 python -m scripts.infer --file texts.txt --count 2000 --concurrency 8
@@ -22,20 +22,20 @@ INFER = CommandLine("scripts.infer", failed=2, interrupted="interrupted")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Send the requests; 1 if any failed, 2 if there is nothing to send, 130 on ^C."""
+    """Send the requests; return 1 if any failed, 2 without any text, 130 on ^C."""
     return INFER.run(arguments)
 
 
 @INFER.verb
 def infer(
     texts: Annotated[list[str] | None, Argument(help="- reads lines of stdin")] = None,
-    file: Annotated[Path | None, Option(help="a text a line")] = None,
+    file: Annotated[Path | None, Option(help="one text per line")] = None,
     protocol: Literal["v1", "v2", "predict", "grpc"] = "v1",
     url: Annotated[str | None, Option(help=f"{URL}, for grpc {URLS['grpc']}")] = None,
     host: Annotated[str | None, Option(help="header, as gateways route by it")] = None,
     model: str = "intent",
-    count: Annotated[int | None, whole("requests; texts in turns")] = None,
-    rps: Annotated[float | None, number("requests a second, at most")] = None,
+    count: Annotated[int | None, whole("number of requests; texts in turn")] = None,
+    rps: Annotated[float | None, number("requests per second, at most")] = None,
     concurrency: Annotated[int, whole("requests at a time")] = 1,
     output: Annotated[Literal["table", "json"], Option("-o")] = "table",
 ) -> int:

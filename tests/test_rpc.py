@@ -153,7 +153,7 @@ def test_a_fault_of_ours_is_internal_and_counted(
     registry = CollectorRegistry()
     model = IntentModel("intent", MODELS / "v1", revision="r", registry=registry)
     model.load()
-    monkeypatch.setattr(model, "classified", lambda *_: 1 / 0)
+    monkeypatch.setattr(model, "classify_now", lambda *_: 1 / 0)
     (port,) = free_ports(1)
 
     async def ask() -> grpc.StatusCode:

@@ -47,7 +47,7 @@ def _strings() -> list[str]:
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_fifty_thousand_strings_are_scored_as_by_scikit_learn(version: str) -> None:
     pipeline = artifact.read(MODELS / version).pipeline
-    score, texts = scorer.compiled(pipeline), _strings()
+    score, texts = scorer.compile_pipeline(pipeline), _strings()
     expected = pipeline.predict_proba(texts)
     found = np.array([score(text) for text in texts])
     assert np.abs(found - expected).max() <= scorer.TOLERANCE
@@ -101,7 +101,7 @@ KNOWN = {
 def test_what_users_combine_is_compiled(name: str) -> None:
     pipeline = KNOWN[name]().fit(TEXTS, INTENTS)
     texts = (*PROBES, "a bad day, a", "WHY_not")
-    assert scorer.difference(scorer.compiled(pipeline), pipeline, texts) == ""
+    assert scorer.difference(scorer.compile_pipeline(pipeline), pipeline, texts) == ""
 
 
 UNKNOWN: dict[str, tuple[Callable[[], Pipeline], str]] = {
@@ -133,7 +133,7 @@ UNKNOWN: dict[str, tuple[Callable[[], Pipeline], str]] = {
 def test_a_step_that_is_not_known_is_named(name: str) -> None:
     make, step = UNKNOWN[name]
     with pytest.raises(scorer.UnknownStep, match=step):
-        scorer.compiled(make().fit(TEXTS, INTENTS))
+        scorer.compile_pipeline(make().fit(TEXTS, INTENTS))
 
 
 def test_a_subclass_may_answer_otherwise_and_is_not_known() -> None:
@@ -141,7 +141,9 @@ def test_a_subclass_may_answer_otherwise_and_is_not_known() -> None:
         pass
 
     with pytest.raises(scorer.UnknownStep, match="Own"):
-        scorer.compiled(make_pipeline(CountVectorizer(), Own()).fit(TEXTS, INTENTS))
+        scorer.compile_pipeline(
+            make_pipeline(CountVectorizer(), Own()).fit(TEXTS, INTENTS)
+        )
 
 
 def test_a_difference_is_told_in_numbers() -> None:
@@ -153,4 +155,4 @@ def test_a_difference_is_told_in_numbers() -> None:
 def test_long_words_are_scored_and_not_remembered() -> None:
     pipeline = artifact.read(MODELS / "v2").pipeline
     texts = [f"{'ab' * 2000} hello", "x" * (scorer.CACHED_LENGTH + 1)]
-    assert scorer.difference(scorer.compiled(pipeline), pipeline, texts) == ""
+    assert scorer.difference(scorer.compile_pipeline(pipeline), pipeline, texts) == ""

@@ -1,4 +1,4 @@
-"""Reads labelled texts and splits them; the same text always falls on the same side."""
+"""Reads labelled texts and splits them; the same text is always on the same side."""
 
 import csv
 import hashlib
@@ -61,12 +61,12 @@ def _utterance(path: Path, line: int, row: dict[str, str | None]) -> Utterance:
 
 
 def normalise(text: str) -> str:
-    """Case and punctuation aside; a text of symbols only stays as it is."""
+    """Drop case and punctuation; a text of symbols only stays unchanged."""
     return " ".join(re.findall(r"\w+", text.casefold())) or text
 
 
 def split(rows: Sequence[Utterance]) -> tuple[list[Utterance], list[Utterance]]:
-    """Training and test side, 80/20 by a hash; near-duplicates stay together."""
+    """Split 80/20 into training and test texts by a hash, near-duplicates together."""
     texts = [normalise(row.text) for row in rows]
     train: list[Utterance] = []
     test: list[Utterance] = []
@@ -78,10 +78,10 @@ def split(rows: Sequence[Utterance]) -> tuple[list[Utterance], list[Utterance]]:
 
 
 def near_duplicate_groups(texts: Sequence[str]) -> list[int]:
-    """For each text the position of the first text of its group.
+    """Return, for each text, the position of the first text of its group.
 
-    Two texts belong together if the Jaccard similarity of their character 5-grams is
-    above 0.7, and whatever either belongs with belongs with both.
+    Two texts are near-duplicates if the Jaccard similarity of their character 5-grams
+    is above 0.7; groups are the connected components.
     """
     leaders = list(range(len(texts)))
 
@@ -97,7 +97,7 @@ def near_duplicate_groups(texts: Sequence[str]) -> list[int]:
 
 
 def near_duplicates(texts: Sequence[str]) -> list[tuple[int, int]]:
-    """Pairs of positions whose 5-grams overlap by more than NEAR_DUPLICATE."""
+    """Return pairs of positions whose 5-grams overlap by more than NEAR_DUPLICATE."""
     grams = [_grams(text) for text in texts]
     holders: dict[str, list[int]] = defaultdict(list)
     pairs = []

@@ -1,4 +1,4 @@
-"""Scores the trained models on held-out or other texts, and writes what it found.
+"""Scores the trained models on held-out or other texts, and writes the figures.
 
 python -m training.evaluate
 python -m training.evaluate --data reviews.csv -o json
@@ -27,7 +27,7 @@ BEGIN, END = "<!-- figures: training.evaluate -->", "<!-- end of figures -->"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One model version on one set of texts."""
+    """The scores of one model version on one set of texts."""
 
     version: str
     labels: tuple[str, ...]
@@ -51,7 +51,7 @@ def evaluate(models: Path, rows: Sequence[dataset.Utterance]) -> list[Result]:
 
 
 def as_json(results: Sequence[Result]) -> dict[str, Any]:
-    """Figures by version; v2 also carries McNemar's test against v1."""
+    """Return the figures by version; v2's include McNemar's test against v1."""
     content: dict[str, Any] = {}
     for result in results:
         scores = result.scores
@@ -74,7 +74,7 @@ def as_json(results: Sequence[Result]) -> dict[str, Any]:
 
 
 def as_markdown(results: Sequence[Result]) -> str:
-    """The figures as the tables of MODEL_CARD.md."""
+    """Return the figures as the tables of MODEL_CARD.md."""
     versions = " | ".join(result.version for result in results)
     lines = [
         f"{results[0].scores.texts} texts; intervals are 95 % bootstrap.",
@@ -103,7 +103,7 @@ def as_markdown(results: Sequence[Result]) -> str:
 
 
 def write_card(card: Path, results: Sequence[Result]) -> None:
-    """Put the figures between the card's marks, the pictures beside it."""
+    """Write the figures between the card's marks, and the pictures beside it."""
     text = card.read_text(encoding="utf-8")
     head, rest = text.split(BEGIN)
     tail = rest.split(END)[1]
@@ -151,7 +151,7 @@ def _confusion(result: Result) -> list[str]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Evaluate from the command line; 2 if the data, 3 if a model is unusable."""
+    """Evaluate from the command line; return 2 for bad data, 3 for a bad model."""
     parser = argparse.ArgumentParser(prog="python -m training.evaluate")
     parser.add_argument(
         "--data", type=Path, help="a text,intent file; default: the held-out part"

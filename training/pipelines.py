@@ -1,4 +1,4 @@
-"""The pipelines of the model versions, unfitted. How v2 was found: MODEL_CARD.md."""
+"""The unfitted pipelines of the model versions; MODEL_CARD.md says how v2 was found."""
 
 from collections.abc import Callable
 from importlib import resources
@@ -17,14 +17,14 @@ FOLDS = 5
 
 
 def v1() -> Pipeline:
-    """The tutorial's kind: word counts and naive Bayes, one temperature on top."""
+    """Build the tutorial's kind of pipeline: naive Bayes on word counts, calibrated."""
     return Pipeline(
         [("words", CountVectorizer()), ("classify", _calibrated(MultinomialNB()))]
     )
 
 
 def v2() -> Pipeline:
-    """A linear model that sees much and a naive Bayes that sees words, two to one."""
+    """Build a soft vote, two to one, of a linear model and naive Bayes."""
     vote = VotingClassifier(
         [("linear", linear()), ("bayes", bayes())], voting="soft", weights=(2, 1)
     )
@@ -32,7 +32,7 @@ def v2() -> Pipeline:
 
 
 def linear() -> Pipeline:
-    """Words that know of negation, parts of words, a sentiment lexicon, the shape."""
+    """Build logistic regression on words, character n-grams, lexicon and shape."""
     words = TfidfVectorizer(analyzer=negation_ngrams, sublinear_tf=True)
     characters = TfidfVectorizer(
         analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, min_df=2
@@ -50,13 +50,13 @@ def linear() -> Pipeline:
 
 
 def bayes() -> Pipeline:
-    """Which words and pairs of words there are, with negation."""
+    """Build naive Bayes on the presence of words and pairs of words, with negation."""
     words = CountVectorizer(analyzer=negation_ngrams, binary=True)
     return Pipeline([("words", words), ("classify", MultinomialNB(alpha=0.3))])
 
 
 def vader_valences() -> dict[str, float]:
-    """Valence of each single word in VADER's lexicon (Hutto & Gilbert 2014, MIT)."""
+    """Return the valence of each word in VADER (Hutto & Gilbert 2014, MIT)."""
     lexicon = resources.files("vaderSentiment").joinpath("vader_lexicon.txt")
     entries = (
         line.split("\t") for line in lexicon.read_text(encoding="utf-8").splitlines()
@@ -67,7 +67,7 @@ def vader_valences() -> dict[str, float]:
 
 
 def _calibrated(classifier: ClassifierMixin) -> CalibratedClassifierCV:
-    """One temperature, fitted on folds: confidences become honest, labels stay."""
+    """Calibrate by one temperature, fitted on folds; labels do not change."""
     return CalibratedClassifierCV(
         classifier, method="temperature", cv=FOLDS, ensemble=False
     )

@@ -1,4 +1,4 @@
-"""How good a model is on labelled texts: pure functions of labels and probabilities."""
+"""Scores a model on labelled texts: pure functions of labels and probabilities."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """One model on one set of texts; rows of `confusion` are the true labels."""
+    """Scores of a model on one set of texts; rows of `confusion` are true labels."""
 
     texts: int
     macro_f1: Interval
@@ -56,7 +56,7 @@ def score(
 
 
 def calibration_error(correct: np.ndarray, probabilities: np.ndarray) -> float:
-    """Expected calibration error over 10 bins of equal width (Guo et al. 2017)."""
+    """Return the expected calibration error over 10 equal bins (Guo et al. 2017)."""
     confidences = probabilities.max(axis=1)
     bins = np.minimum((confidences * BINS).astype(int), BINS - 1)
     return float(
@@ -69,7 +69,7 @@ def calibration_error(correct: np.ndarray, probabilities: np.ndarray) -> float:
 
 
 def mcnemar(first: np.ndarray, second: np.ndarray) -> tuple[int, int, float]:
-    """Texts that only the first or only the second got right, and the exact p-value."""
+    """Count the texts that only one model got right, and return the exact p-value."""
     only_first = int(np.sum(first & ~second))
     only_second = int(np.sum(~first & second))
     if only_first + only_second == 0:

@@ -1,10 +1,10 @@
-"""How v2 was chosen: nested cross-validation on the training side, domains held out.
+"""Chose v2 by nested cross-validation on the training texts, with domains held out.
 
 python -m training.select
 
-Outer folds keep whole domains out, so that a candidate is scored on kinds of text that
-it never saw; the inner folds choose its parameters and see the outer training part
-only. Takes about ten minutes on two cores; the result stands in MODEL_CARD.md.
+Outer folds hold out whole domains, so that a candidate is scored on kinds of text that
+it has not seen; the inner folds choose its parameters on the outer training part only.
+A run takes about ten minutes on two cores; MODEL_CARD.md has the result.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ class Candidate:
 
 
 def candidates() -> list[Candidate]:
-    """From the tutorial's to the one that became v2."""
+    """Return the candidates, from the tutorial's pipeline to v2."""
     words = linear()
     words.steps[0][1].set_params(lexicon="drop", shape="drop")
     vote = VotingClassifier([("linear", linear()), ("bayes", bayes())], voting="soft")
@@ -52,7 +52,7 @@ def candidates() -> list[Candidate]:
 
 
 def nested_f1(candidate: Candidate, rows: list[dataset.Utterance]) -> np.ndarray:
-    """Macro-F1 on each outer fold, shape [OUTER]."""
+    """Return the macro-F1 on each outer fold, shape [OUTER]."""
     texts = np.array([row.text for row in rows], dtype=object)
     intents = np.array([row.intent for row in rows])
     domains = np.array([row.domain for row in rows])
@@ -72,7 +72,7 @@ def nested_f1(candidate: Candidate, rows: list[dataset.Utterance]) -> np.ndarray
 
 
 def main() -> None:
-    """Print one line a candidate."""
+    """Print one line per candidate."""
     rows, _ = dataset.split(dataset.read(dataset.DATA))
     print(f"{'candidate':34}{'macro-F1 on held-out domains':>30}")
     for candidate in candidates():

@@ -51,7 +51,7 @@ def train(version: str, data: Path, models: Path) -> artifact.Metadata:
 
 @contextmanager
 def _progress(title: str) -> Iterator[None]:
-    """A running clock on a terminal, a line elsewhere; on standard error."""
+    """Show a running clock on a terminal, one line elsewhere, on standard error."""
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
         console.print(f"{title} ...")
@@ -64,7 +64,7 @@ def _progress(title: str) -> Iterator[None]:
 
 
 def _git_commit() -> str:
-    """The commit that this code is at, "unknown" outside a repository."""
+    """Return the commit of this code, "unknown" outside a repository."""
     try:
         answer = subprocess.run(
             ["git", "rev-parse", "HEAD"],
@@ -79,7 +79,7 @@ def _git_commit() -> str:
 
 
 def main() -> int:
-    """Train from the command line."""
+    """Train from the command line; return 2 for bad data."""
     parser = argparse.ArgumentParser(prog="python -m training.train")
     parser.add_argument("--version", choices=sorted(VERSIONS), required=True)
     parser.add_argument("--data", type=Path, default=dataset.DATA)

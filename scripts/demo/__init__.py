@@ -1,1 +1,1 @@
-"""What `make demo` shows: the split, a promotion by evidence, a rollback."""
+"""`make demo`: the split, a promotion by evidence, a rollback."""

@@ -1,8 +1,8 @@
-"""From two trained models to a promotion and a rollback, in minutes on this machine.
+"""Demonstrates a promotion and a rollback on this machine, within minutes.
 
-Applies the manifests as they are, asks through the gateway in every protocol, shows
-the split beside the wanted one, has the promotion script promote v2, and a bad canary
-rolled back, both watched live. Ends what it started and leaves two reports.
+It applies the manifests unchanged, asks through the gateway in every protocol, shows
+the split beside the wanted one, and lets the promotion script promote v2 and roll back
+a bad canary, both watched live. It ends its processes and leaves two reports.
 """
 
 import argparse
@@ -36,7 +36,7 @@ TEXTS = (
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the demo; 1 if anything in it failed."""
+    """Run the demo; return 1 if anything failed."""
     parser = argparse.ArgumentParser(prog="python -m scripts.demo")
     parser.add_argument("--port", type=int, default=8080, help="the gateway's port")
     options = parser.parse_args(argv)
@@ -112,7 +112,7 @@ def _title(text: str) -> None:
 
 
 def _grpc_url() -> str:
-    """The gRPC port of the first predictor: a revision's one routed port is REST."""
+    """Return the first predictor's gRPC address; the gateway routes REST only."""
     first = min(
         (child for child in processes.find(FOLDER) if "/" in child.role),
         key=lambda child: child.role,

@@ -1,7 +1,6 @@
-"""The second half of the demo: a good canary promoted, a bad one rolled back.
+"""The second half of the demo: a good canary is promoted, a bad one rolled back.
 
-Both by the promotion script itself, a process of its own that is watched live, under
-generated load.
+The promotion script does both, as a process that is watched live, under generated load.
 """
 
 import csv
@@ -32,12 +31,12 @@ LAST_LINES = 3
 
 
 def promote(gateway: str) -> int:
-    """Roll v2 out by evidence; its exit code."""
+    """Roll v2 out by evidence; return 0 if it was promoted."""
     return _run(gateway, wanted=0)
 
 
 def roll_back(gateway: str) -> int:
-    """Apply a canary that answers 500 to every tenth request; 0 where it is caught."""
+    """Apply a canary that answers 500 to every tenth request; 0 if rolled back."""
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "failing"
         fault = [sys.executable, "-m", "tests.faults.models", str(model)]
@@ -85,7 +84,7 @@ def _run(gateway: str, *, wanted: int) -> int:
 
 
 def _users(gateway: str) -> AbstractContextManager[list[Answer]]:
-    """The project's own sentences at a steady rate."""
+    """Send the project's own sentences at a steady rate."""
     with SENTENCES.open(encoding="utf-8") as file:
         texts = [row["text"] for row in csv.DictReader(file)]
     ask = partial(connect, "v2", Target(gateway, None, "intent"))

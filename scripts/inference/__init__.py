@@ -1,1 +1,1 @@
-"""Sends prediction requests and counts who answered."""
+"""Sends prediction requests and counts the answers of each revision."""

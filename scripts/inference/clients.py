@@ -1,4 +1,4 @@
-"""One way to ask for a prediction per protocol, all with the same answer."""
+"""One prediction client per protocol, all with the same form of answer."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ Ask = Callable[[str], "Answer"]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back for one text; `error` is "" where a prediction came."""
+    """The answer to one text; `error` is "" for a prediction."""
 
     text: str
     label: str
@@ -30,7 +30,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where to ask: URL of server or gateway, Host header if not the URL's, model."""
+    """A server or gateway: its URL, a Host header if not the URL's, the model."""
 
     url: str
     host: str | None
@@ -38,14 +38,14 @@ class Target:
 
 
 def model_name(args: Sequence[str], service: str) -> str:
-    """The model that a predictor with these arguments serves; else the service's."""
+    """Return the model that a predictor's arguments name, else `service`."""
     prefix = "--model_name="
     named = [arg.removeprefix(prefix) for arg in args if arg.startswith(prefix)]
     return named[-1] if named else service
 
 
 def connect(protocol: str, target: Target) -> Ask:
-    """A function that sends one text over a kept-alive connection; not thread-safe."""
+    """Return a function that asks over one kept-alive connection; not thread-safe."""
     if protocol == "grpc":
         return _grpc(target)
     return _rest(target, *_FORMS[protocol](target.model))
@@ -97,7 +97,7 @@ def _reason(response: requests.Response) -> str:
 
 
 def _cause(error: BaseException) -> str:
-    """The innermost reason: requests wraps it three times."""
+    """Return the innermost reason: requests wraps it three times."""
     while (inner := error.__cause__ or error.__context__) is not None:
         error = inner
     return str(getattr(error, "strerror", None) or error)

@@ -1,4 +1,4 @@
-"""Many requests at a given rate, and what they showed: split, latency, codes."""
+"""Sends many requests at a given rate and summarises split, latency and codes."""
 
 import math
 import sys
@@ -28,13 +28,13 @@ class Share:
     high: float
 
     def holds(self, wanted: float) -> bool:
-        """Whether a wanted share is inside the interval."""
+        """Return whether the interval contains a share."""
         return self.low <= wanted <= self.high
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a run showed; latencies in milliseconds."""
+    """The figures of a run; latencies in milliseconds."""
 
     requests: int
     failed: int
@@ -53,10 +53,10 @@ def send(
     on_answer: Callable[[Answer], None],
     stopping: threading.Event | None = None,
 ) -> list[Answer]:
-    """Send `total` requests, the texts in turns, at most `rate` a second.
+    """Send `total` requests, the texts in turn, at most `rate` per second.
 
-    Each worker has a connection of its own. `on_answer` is called from one worker at
-    a time. Setting `stopping` ends it before.
+    Each worker has a connection of its own. `on_answer` is called from one worker at a
+    time. Setting `stopping` ends it early.
     """
     numbers = count()
     lock = threading.Lock()
@@ -89,7 +89,7 @@ def send(
 
 
 def summarise(answers: Sequence[Answer]) -> Summary:
-    """Count who answered, how, and how fast."""
+    """Count answers by revision and code, and compute latency quantiles."""
     served = [answer for answer in answers if not answer.error]
     revisions = Counter(answer.revision for answer in served)
     latencies = sorted(answer.latency_ms for answer in answers)
@@ -114,7 +114,7 @@ def summarise(answers: Sequence[Answer]) -> Summary:
 
 
 def wilson_interval(successes: int, total: int) -> tuple[float, float]:
-    """95 % score interval of a share (Wilson 1927)."""
+    """Return the 95 % score interval of a share (Wilson 1927)."""
     share = successes / total
     centre = share + Z95**2 / (2 * total)
     spread = Z95 * math.sqrt(share * (1 - share) / total + (Z95 / (2 * total)) ** 2)
@@ -123,7 +123,7 @@ def wilson_interval(successes: int, total: int) -> tuple[float, float]:
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
-    """Nearest-rank quantile of sorted values."""
+    """Return the nearest-rank quantile of sorted values."""
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
@@ -131,7 +131,7 @@ def quantile(ordered: Sequence[float], share: float) -> float:
 def steady(
     connect: Callable[[], Ask], texts: Sequence[str], rate: float, concurrency: int
 ) -> Iterator[list[Answer]]:
-    """Send `rate` requests a second until the block ends; their answers so far."""
+    """Send `rate` requests per second until the block ends; yield the answers."""
     answers: list[Answer] = []
     stopping = threading.Event()
     load = partial(

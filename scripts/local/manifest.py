@@ -1,7 +1,7 @@
-"""Reads InferenceServices from YAML and says what of them makes a revision.
+"""Reads InferenceServices from YAML, and the parts of them that make a revision.
 
-Refuses whatever cannot run here (for the container: `scripts.local.container`); knows
-nothing of processes or files besides YAML.
+It refuses fields that cannot be carried out here (for the container:
+`scripts.local.container`), and knows no process and no file besides YAML.
 """
 
 import copy
@@ -36,7 +36,7 @@ NOT_IN_TEMPLATE = {
 
 
 def read(paths: Sequence[Path]) -> list[Object]:
-    """Every InferenceService in the files, in order. Raises ManifestError."""
+    """Return every InferenceService of the files, in order. Raises ManifestError."""
     objects = []
     for path in paths:
         try:
@@ -58,7 +58,7 @@ def read(paths: Sequence[Path]) -> list[Object]:
 
 
 def check(document: Any) -> None:
-    """Raise ManifestError naming the first field that does not fit."""
+    """Raise ManifestError with the first field that does not fit."""
     try:
         json.dumps(document)
     except TypeError as error:
@@ -89,7 +89,7 @@ def check(document: Any) -> None:
 
 
 def check_percent(value: Any) -> None:
-    """KServe takes any integer and Knative then fails; better said at once."""
+    """Refuse a percent that KServe would accept and Knative then reject."""
     if value is not None and (type(value) is not int or not 0 <= value <= 100):
         raise ManifestError(
             f"spec.predictor.{PERCENT}: expected an integer from 0 to 100, "
@@ -98,22 +98,22 @@ def check_percent(value: Any) -> None:
 
 
 def key(document: Object) -> str:
-    """Namespace and name, unique here."""
+    """Return namespace and name, a unique key of this folder."""
     return f"{namespace(document)}.{document['metadata']['name']}"
 
 
 def namespace(document: Object) -> str:
-    """The namespace, "default" where none is given."""
+    """Return the namespace, by default "default"."""
     return str(document["metadata"].get("namespace", "default"))
 
 
 def percent(document: Object) -> Any:
-    """The canary's percent, None where the field is absent."""
+    """Return the canary's percent, None where the field is absent."""
     return container.dig(document, "spec", "predictor", PERCENT)
 
 
 def with_last_applied(document: Object) -> Object:
-    """A copy that carries what was applied in an annotation, as kubectl leaves it."""
+    """Return a copy with kubectl's last-applied annotation."""
     applied = copy.deepcopy(document)
     annotations = applied["metadata"].get("annotations") or {}
     content = json.dumps(document, separators=(",", ":"))
@@ -122,18 +122,18 @@ def with_last_applied(document: Object) -> Object:
 
 
 def last_applied_percent(document: Object) -> Any:
-    """The percent in the manifest that was applied last, whatever was patched since."""
+    """Return the percent of the manifest as last applied, without patches."""
     return percent(json.loads(document["metadata"]["annotations"][LAST_APPLIED]))
 
 
 def has_tag_routing(document: Object) -> bool:
-    """Whether `latest-` and `prev-` hosts are wanted."""
+    """Return whether `latest-` and `prev-` hosts are enabled."""
     value = container.dig(document, "metadata", "annotations", TAG_ROUTING)
     return bool(value == "true")
 
 
 def template(document: Object) -> Object:
-    """All that makes a new revision when it changes: everything but the percent."""
+    """Return everything but the percent: any change of it makes a new revision."""
     metadata = document["metadata"]
     annotations = metadata.get("annotations") or {}
     predictor = document["spec"]["predictor"]
@@ -149,7 +149,7 @@ def template(document: Object) -> Object:
 
 
 def deadline_s(template: Object) -> float:
-    """How long a revision may take to become ready, in seconds."""
+    """Return the seconds that a revision may take to become ready."""
     value = str(template["annotations"].get(PROGRESS_DEADLINE, ""))
     match = re.fullmatch(r"(\d+)(s|m)", value)
     if match is None:

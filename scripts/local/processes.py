@@ -1,7 +1,7 @@
 """Starts, finds and ends the processes of one state folder.
 
-Each carries the folder in its environment. That mark is the only record of what runs,
-so whatever survives a killed supervisor is found again.
+Each process has the folder in its environment. That mark is the only record of what
+runs, so processes that survive a killed supervisor are found again.
 """
 
 import os
@@ -30,7 +30,7 @@ REFERENCE = re.compile(r"\$\$|\$\(([A-Za-z_][A-Za-z0-9_]*)\)")
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A running process of ours; role is "envoy", "supervisor" or a revision's name."""
+    """A running process of ours: "envoy", "supervisor" or a revision's name."""
 
     role: str
     process: psutil.Process
@@ -38,29 +38,29 @@ class Child:
 
     @property
     def port(self) -> int:
-        """Where a predictor serves what its container port stands for."""
+        """Return the port that stands for the container's port."""
         return int(self.env["PORT"])
 
     def is_alive(self) -> bool:
-        """Whether it still runs; a zombie does not, whether init reaps it or not."""
+        """Return whether the process runs; a zombie does not, reaped or not."""
         try:
             return bool(self.process.status() != psutil.STATUS_ZOMBIE)
         except psutil.NoSuchProcess:
             return False
 
     def terminate(self) -> None:
-        """Ask it to finish what it is doing and end."""
+        """Send SIGTERM."""
         with suppress(psutil.NoSuchProcess):
             self.process.terminate()
 
     def kill(self) -> None:
-        """End it at once."""
+        """Send SIGKILL."""
         with suppress(psutil.NoSuchProcess):
             self.process.kill()
 
 
 def find(folder: Path) -> list[Child]:
-    """All processes that carry this folder's mark."""
+    """Return all processes that carry this folder's mark."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -80,11 +80,11 @@ def spawn(
     log: Path,
     home: Path | None = None,
 ) -> Child:
-    """Start a process that outlives us, its output appended to `log`.
+    """Start a process that outlives this one, its output appended to `log`.
 
-    It works in `home`, else where we do. A shell in between ends at once and leaves the
-    process to init: Envoy would otherwise end with whoever started it. Raises
-    LocalError if it is gone already.
+    Its working directory is `home`, else ours. A shell in between ends at once and
+    leaves the process to init: Envoy would otherwise end with its parent. Raises
+    LocalError if the process ended at once.
     """
     marked = {**os.environ, **env, MARK: str(folder), ROLE: role}
     paths = [str(ROOT), marked.get("PYTHONPATH", "")]
@@ -129,15 +129,15 @@ def predictor(
 
 
 def module(name: str, *args: str) -> list[str]:
-    """The command of a module that lies beside ours.
+    """Return the command of a module of this project.
 
-    Never of one that has its name in the working directory (-P).
+    -P keeps Python from importing one of that name in the working directory.
     """
     return [sys.executable, "-P", "-m", name, *args]
 
 
 def expand(argument: str, env: Mapping[str, str]) -> str:
-    """Kubernetes' `$(NAME)`: unknown names stay, `$$` is a plain dollar."""
+    """Expand Kubernetes' `$(NAME)`: unknown names stay, `$$` is a plain dollar."""
 
     def value(match: re.Match[str]) -> str:
         if match[0] == "$$":
@@ -148,7 +148,7 @@ def expand(argument: str, env: Mapping[str, str]) -> str:
 
 
 def end(children: Iterable[Child], grace_s: float) -> None:
-    """SIGTERM, then SIGKILL for what is still there after `grace_s`."""
+    """Send SIGTERM, then SIGKILL to what still runs after `grace_s` seconds."""
     alive = [child for child in children if child.is_alive()]
     for child in alive:
         child.terminate()
@@ -163,16 +163,16 @@ def end(children: Iterable[Child], grace_s: float) -> None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Different ports that nobody listens on, and that the kernel gives to nobody else.
+    """Return distinct free ports that the kernel assigns to no other process.
 
-    Whoever asks for such a port by its number, with SO_REUSEADDR as servers do, has it;
-    for a minute, neither bind(0) nor connect() anywhere on the machine is given it.
+    A server can bind such a port by its number, with SO_REUSEADDR as servers do. For a
+    minute the kernel gives it to no bind(0) and no connect() on the machine.
     """
     return [_reserved_port() for _ in range(count)]
 
 
 def _reserved_port() -> int:
-    """A port in TIME_WAIT: the server's side has closed a connection on it first."""
+    """Return a port in TIME_WAIT: its server's side closed a connection first."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = server.getsockname()
         with socket.create_connection(address) as client:
@@ -182,7 +182,7 @@ def _reserved_port() -> int:
 
 
 def last_line(log: Path) -> str:
-    """The last line that a process wrote, "" where it wrote none."""
+    """Return the last line of a process's log, "" without any."""
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Keeps one predictor process a revision: started, probed, restarted, drained."""
+"""Keeps one predictor process per revision: started, probed, restarted, drained."""
 
 import logging
 import socket
@@ -42,12 +42,12 @@ class Replica:
 
     @property
     def is_ending(self) -> bool:
-        """Whether it was told to end."""
+        """Return whether the process was told to end."""
         return self.kill_at is not None
 
     @property
     def metrics_url(self) -> str | None:
-        """The page with its counters, None while it does not run."""
+        """Return the page with its counters, None while the process does not run."""
         if self.child is None:
             return None
         port = self.child.env.get("HTTP_PORT", self.child.env["PORT"])
@@ -55,11 +55,11 @@ class Replica:
 
     @property
     def revision(self) -> str:
-        """The name without its namespace."""
+        """Return the revision's name without the namespace."""
         return self.name.partition("/")[2]
 
     def probe(self) -> bool:
-        """Ask as the manifest's readiness probe does: HTTP, or a TCP connection."""
+        """Probe as the manifest's readiness probe does: by HTTP or a connection."""
         if self.child is None:
             return False
         try:
@@ -83,15 +83,15 @@ class Replicas:
         self._replicas: dict[str, Replica] = {}
 
     def all(self) -> list[Replica]:
-        """Every replica, also those that are being drained."""
+        """Return every replica, also those that are being drained."""
         return list(self._replicas.values())
 
     def find(self, name: str) -> Replica | None:
-        """The replica of `<namespace>/<revision>`, if there is one."""
+        """Return the replica of `<namespace>/<revision>`, None if there is none."""
         return self._replicas.get(name)
 
     def ready(self, namespace: str) -> set[str]:
-        """Names of the revisions that can answer now."""
+        """Return the names of the revisions that can answer now."""
         return {
             replica.revision
             for replica in self._replicas.values()
@@ -99,7 +99,7 @@ class Replicas:
         }
 
     def want(self, name: str, service: str, container: Container) -> None:
-        """Have this revision running, from now on."""
+        """Keep this revision running from now on."""
         replica = self._replicas.get(name)
         if replica is None:
             log = self._logs / f"{name.replace('/', '.')}.log"
@@ -108,9 +108,10 @@ class Replicas:
         replica.unrouted_at = None
 
     def adopt(self, child: Child, *, was_ready: bool) -> None:
-        """Take over a process that outlived the supervisor before.
+        """Take over a process that outlived the previous supervisor.
 
-        One that was ready counts as ready at once: traffic is on it already.
+        A revision that was ready counts as ready at once, because it has traffic
+        already.
         """
         replica = self._replicas.get(child.role)
         if replica is None or replica.child is not None:
@@ -120,7 +121,7 @@ class Replicas:
         logger.info("%s adopted, pid %d", child.role, child.process.pid)
 
     def watch(self) -> None:
-        """Notice deaths and readiness; start what should run."""
+        """Note deaths and readiness; start missing processes with back-off."""
         for replica in self.all():
             if replica.child is not None and not replica.child.is_alive():
                 self._died(replica)
@@ -134,9 +135,9 @@ class Replicas:
                 logger.info("%s ready after %.1f s", replica.name, waited)
 
     def release(self, wanted: set[str], active: Callable[[str], int]) -> None:
-        """End the replicas that nothing refers to, once their requests are answered.
+        """End replicas that are not wanted, once their requests are answered.
 
-        `active` counts the requests that the gateway still waits for.
+        `active` returns the number of requests that the gateway still waits for.
         """
         now = time.monotonic()
         for replica in self.all():

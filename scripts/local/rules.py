@@ -1,8 +1,8 @@
 """KServe's and Knative's rules for revisions and traffic, as one pure function.
 
-What KServe 0.20's ksvc_reconciler.go and inference_service_status.go and Knative's
-Configuration and Route do with a template, a percent, and the revisions that are
-ready. No processes, no files, no clock.
+It follows KServe 0.20's ksvc_reconciler.go and inference_service_status.go, and
+Knative's Configuration and Route: from a template, a percent and the ready revisions
+to the next state. No processes, no files, no clock.
 """
 
 from collections.abc import Set
@@ -23,7 +23,7 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A share of the traffic: of the newest ready revision, or of a named one."""
+    """A share of the traffic, for the newest ready revision or for a named one."""
 
     percent: int
     revision: str
@@ -35,8 +35,8 @@ class Target:
 class State:
     """An InferenceService's revisions and traffic.
 
-    `asked` is what KServe wrote into the Knative Service, `routed` what is in force
-    with every name resolved. `generation` is the Knative Service's.
+    `asked` is the split that KServe wrote into the Knative Service, `routed` the split
+    in force with every name resolved. `generation` is the Knative Service's.
     """
 
     revisions: tuple[Revision, ...] = ()
@@ -49,13 +49,13 @@ class State:
     generation: int = 0
 
     def routed_percent(self, revision: str) -> int:
-        """Percent of the traffic that a revision gets now."""
+        """Return the percent of the traffic that a revision gets now."""
         return sum(t.percent for t in self.routed if t.revision == revision)
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the manifest asks for."""
+    """The part of a manifest that the rules read."""
 
     service: str
     template: dict[str, Any]
@@ -66,8 +66,8 @@ class Wish:
 def settle(state: State, wish: Wish, ready: Set[str]) -> State:
     """Reconcile until nothing changes; `ready` names the revisions that can answer.
 
-    Traffic never moves to a revision that cannot answer: where Knative would hold the
-    requests until it can, here they stay where they are.
+    Traffic never moves to a revision that cannot answer: Knative would hold the
+    requests until the revision can, here the requests stay with the old one.
     """
     while True:
         after = _propagate(_route(_ask(_configure(state, wish, ready), wish), ready))
@@ -77,7 +77,7 @@ def settle(state: State, wish: Wish, ready: Set[str]) -> State:
 
 
 def _configure(state: State, wish: Wish, ready: Set[str]) -> State:
-    """Knative's Configuration: a changed template is a new revision."""
+    """Apply Knative's Configuration: a changed template makes a new revision."""
     revisions = tuple(
         replace(revision, was_ready=True) if revision.name in ready else revision
         for revision in state.revisions
@@ -99,7 +99,7 @@ def _configure(state: State, wish: Wish, ready: Set[str]) -> State:
 
 
 def _ask(state: State, wish: Wish) -> State:
-    """KServe's traffic block; the percent counts only after a first full rollout."""
+    """Apply KServe's traffic block; the percent counts only after a first rollout."""
     tag = LATEST if wish.has_tags else None
     stable = state.latest_rolledout
     percent = 100 if wish.percent is None or not stable else wish.percent
@@ -112,7 +112,7 @@ def _ask(state: State, wish: Wish) -> State:
 
 
 def _route(state: State, ready: Set[str]) -> State:
-    """Knative's Route: "latest" means the newest revision that was ever ready."""
+    """Apply Knative's Route: "latest" is the newest revision that was ever ready."""
     if not state.latest_ready:
         return state
     targets = tuple(
@@ -125,7 +125,7 @@ def _route(state: State, ready: Set[str]) -> State:
 
 
 def _propagate(state: State) -> State:
-    """KServe's status: 100 percent is a rollout, less after that is a way back."""
+    """Apply KServe's status: 100 percent rolls out, less after that rolls back."""
     latest = [target for target in state.routed if target.is_latest]
     if not latest or latest[0].revision != state.latest_ready:
         return state

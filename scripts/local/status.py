@@ -11,14 +11,14 @@ from scripts.local.rules import State, Target
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """True, False or Unknown, with KServe's reason and a message where not True."""
+    """A condition: True, False or Unknown, with KServe's reason and a message."""
 
     status: str
     reason: str = ""
     message: str = ""
 
     def __and__(self, other: "Condition") -> "Condition":
-        """The worse of two: False before Unknown before True."""
+        """Return the worse of two: False before Unknown before True."""
         return min(self, other, key=lambda each: ORDER.index(each.status))
 
 
@@ -29,9 +29,10 @@ TRUE = Condition("True")
 def render(
     document: Object, state: State, failure: str | None, before: Object, now: str
 ) -> Object:
-    """Status of `document`; `failure` is why its newest revision missed its deadline.
+    """Return the status; `failure` is why the newest revision missed its deadline.
 
-    `before` is the last status, so that a condition keeps its transition time.
+    `before` is the previous status, so that a condition keeps its transition time;
+    `now` is the new one's.
     """
     host = host_name(document["metadata"]["name"], manifest.namespace(document))
     configuration = _configuration(state, failure)
@@ -130,12 +131,12 @@ def _model_status(configuration: Condition) -> Object:
 
 
 def is_ready(status: Object) -> bool | None:
-    """Whether Ready is True; None while it is Unknown."""
+    """Return whether Ready is True; None while it is Unknown."""
     return {"True": True, "False": False}.get(_ready(status).get("status", ""))
 
 
 def message(status: Object) -> str:
-    """What keeps it from being Ready."""
+    """Return why the InferenceService is not Ready."""
     ready = _ready(status)
     return str(ready.get("message") or ready.get("reason") or "not observed yet")
 

@@ -1,6 +1,6 @@
-"""The folder where wishes, states and logs live; every write is atomic.
+"""The folder of objects, states and logs; every write is atomic.
 
-The command line writes objects, the supervisor writes states; nobody else writes.
+Only the command line writes objects, and only the supervisor writes states.
 """
 
 import copy
@@ -21,7 +21,7 @@ from scripts.local.rules import Revision, State, Target
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Replace a file whole: a reader sees the old content or the new."""
+    """Replace a whole file: a reader sees the old content or the new."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
     temporary.replace(path)
@@ -29,7 +29,7 @@ def write_json(path: Path, content: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """What of a revision's process others may know."""
+    """A revision's process, as a pod's status would show it."""
 
     revision: str
     is_ready: bool
@@ -41,7 +41,7 @@ class Store:
     """Paths and files below one state folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Use `folder`; it is made when something is first written."""
+        """Use `folder`, which the first write creates."""
         self.folder = folder.resolve()
         self._objects = self.folder / "objects"
         self._states = self.folder / "states"
@@ -50,7 +50,7 @@ class Store:
         self._gateway = self.folder / "gateway.json"
 
     def create(self, port: int, home: Path) -> None:
-        """Make the folders; the gateway will listen on `port`.
+        """Create the folders; the gateway will listen on `port`.
 
         Relative paths of a manifest, such as --model_dir's, begin at `home`.
         """
@@ -59,24 +59,24 @@ class Store:
         write_json(self._gateway, {"port": port, "home": str(home)})
 
     def gateway_port(self) -> int | None:
-        """The gateway's port, None where nothing was ever applied."""
+        """Return the gateway's port, None before the first apply."""
         content = _read(self._gateway)
         return None if content is None else int(content["port"])
 
     def home(self) -> Path | None:
-        """Where relative paths begin, None where nothing was ever applied."""
+        """Return where relative paths begin, None before the first apply."""
         content = _read(self._gateway) or {}
         return Path(content["home"]) if "home" in content else None
 
     @contextmanager
     def editing(self) -> Iterator[None]:
-        """Keep other command lines from writing objects meanwhile."""
+        """Lock the objects against other command lines until the block ends."""
         with (self.folder / "objects.lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
     def objects(self) -> list[Object]:
-        """All applied InferenceServices, oldest first."""
+        """Return all applied InferenceServices, oldest first."""
         found = [_read(path) for path in sorted(self._objects.glob("*.json"))]
         return sorted(
             (each for each in found if each is not None),
@@ -84,16 +84,16 @@ class Store:
         )
 
     def object(self, key: str) -> Object | None:
-        """One InferenceService as it was applied and patched."""
+        """Return an InferenceService as applied and patched, None without one."""
         found = _read(self._objects / f"{key}.json")
         return None if found is None else dict(found)
 
     def apply(self, document: Object) -> str:
-        """Create or configure an object as kubectl apply does; say which.
+        """Create or configure an object as kubectl apply does; return the verb.
 
-        A percent that was set by patch and stands in neither the last applied nor the
-        new manifest stays, as in kubectl's three-way merge. Raises ManifestError where
-        the new revision would be an earlier one's process again.
+        As in kubectl's three-way merge, a percent that was set by patch stays if
+        neither the last applied nor the new manifest has one. Raises ManifestError if
+        the new revision would run an earlier one's process.
         """
         with self.editing():
             live = self.object(manifest.key(document))
@@ -110,12 +110,12 @@ class Store:
             return self._replace(live, wanted, "configured")
 
     def _templates(self, document: Object, live: Object | None) -> list[Object]:
-        """Of every revision, and of the one that the supervisor has yet to make."""
+        """Return the templates of all revisions, and of one not made yet."""
         found = [each.template for each in self.state(manifest.key(document)).revisions]
         return found if live is None else [*found, manifest.template(live)]
 
     def patch_percent(self, key: str, percent: int | None) -> str:
-        """Set the canary's percent, None removes the field. Raises NotRunning."""
+        """Set the canary's percent; None removes the field. Raises NotRunning."""
         with self.editing():
             live = self.object(key)
             if live is None:
@@ -139,7 +139,7 @@ class Store:
         write_json(self._objects / f"{manifest.key(document)}.json", content)
 
     def state(self, key: str) -> State:
-        """The rules' state of one InferenceService, empty where there is none yet."""
+        """Return the rules' state of an InferenceService, empty before the first."""
         content = _read(self._states / f"{key}.json")
         if content is None:
             return State()
@@ -152,19 +152,19 @@ class Store:
         )
 
     def status(self, key: str) -> Object:
-        """The status as it was last reported, empty where there is none yet."""
+        """Return the status as last reported, empty before the first."""
         content = _read(self._states / f"{key}.json")
         return {} if content is None else dict(content["status"])
 
     def pods(self, key: str) -> list[Pod]:
-        """The processes of every revision, as they were last seen."""
+        """Return the processes of every revision, as last reported."""
         content = _read(self._states / f"{key}.json")
         return [] if content is None else [Pod(**pod) for pod in content["pods"]]
 
     def write_state(
         self, key: str, state: State, status: Object, pods: Sequence[Pod]
     ) -> None:
-        """Keep what belongs together together."""
+        """Write state, status and pods in one file, so that they always agree."""
         content = {
             "state": asdict(state),
             "status": status,

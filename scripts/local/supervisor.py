@@ -1,8 +1,8 @@
-"""The process in the background: makes what runs be what was applied.
+"""The background process that reconciles what runs with what was applied.
 
-One tick: read the wishes, apply KServe's rules, keep the predictors, tell Envoy, and
-report only what Envoy says is in force. Killed at any point, the next one adopts the
-processes and goes on from the states on disk.
+One tick reads the manifests, applies KServe's rules, keeps the predictors, configures
+Envoy, and reports only what Envoy has in force. After a kill at any point, the next
+supervisor adopts the processes and goes on from the states on disk.
 """
 
 import fcntl
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 
 def is_running(store: Store) -> bool:
-    """Whether a supervisor holds this folder."""
+    """Return whether a supervisor holds this folder."""
     try:
         with (store.folder / "supervisor.lock").open("ab") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -47,10 +47,10 @@ def is_running(store: Store) -> bool:
 
 
 class Supervisor:
-    """The loop over one state folder."""
+    """The reconciling loop over one state folder."""
 
     def __init__(self, store: Store) -> None:
-        """Adopt what a supervisor before left running."""
+        """Adopt the processes that an earlier supervisor left running."""
         self._store = store
         self._replicas = Replicas(store.folder, store.logs)
         self._states: dict[str, State] = {}
@@ -85,7 +85,7 @@ class Supervisor:
         processes.end([c for c in others if c.role != SUPERVISOR], GRACE_S)
 
     def tick(self) -> None:
-        """Bring the world one step nearer to what was applied."""
+        """Reconcile once."""
         self._gateway.keep()
         self._replicas.watch()
         documents = self._store.objects()
@@ -117,7 +117,7 @@ class Supervisor:
         self._stopping = True
 
     def _want(self, document: Object, state: State) -> set[str]:
-        """Have every revision running that is new, asked for, or routed to."""
+        """Keep all revisions running that are new, requested or routed; name them."""
         namespace, service = manifest.namespace(document), document["metadata"]["name"]
         targets = {target.revision for target in (*state.asked, *state.routed)}
         names = targets | {state.latest_created, state.latest_ready}
@@ -130,10 +130,10 @@ class Supervisor:
         return wanted
 
     def _backends(self, hosts: list[Host]) -> list[Backend]:
-        """Clusters of a replica: by weight, of who stands in for it, and by tag.
+        """Return three clusters per replica: its own, its stand-ins', its tag's.
 
-        By weight, the replica with the largest other share gets what failed in its own
-        process. By tag nobody does: a tag names one revision.
+        In its own cluster, failed requests are retried at the replica with the largest
+        other share. A tag has no stand-in, because it names one revision.
         """
         weights = dict(pair for host in hosts for pair in host.weights)
         siblings = {
@@ -174,7 +174,7 @@ class Supervisor:
         )
 
     def _ports(self, names: list[str]) -> tuple[int, ...]:
-        """Ports of those of the replicas that can answer."""
+        """Return the ports of the ready ones of these replicas."""
         replicas = [self._replicas.find(name) for name in names]
         return tuple(
             replica.child.port
@@ -183,7 +183,7 @@ class Supervisor:
         )
 
     def _report(self, document: Object, state: State) -> None:
-        """Write state and status where either is new."""
+        """Write state and status if either has changed."""
         key = manifest.key(document)
         before = self._store.status(key)
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
@@ -209,7 +209,7 @@ class Supervisor:
         ]
 
     def _failure(self, document: Object, state: State) -> str | None:
-        """Why the newest revision has missed its progress deadline, else None."""
+        """Return why the newest revision missed its progress deadline, else None."""
         name = f"{manifest.namespace(document)}/{state.latest_created}"
         replica = self._replicas.find(name)
         if replica is None or state.latest_created == state.latest_ready:
@@ -234,7 +234,7 @@ def _traffic(state: State) -> str:
 
 
 def main() -> int:
-    """Supervise the folder named by the first argument; there can be only one."""
+    """Supervise the folder of the first argument; only one supervisor can."""
     store = Store(Path(sys.argv[1]))
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"

@@ -8,7 +8,7 @@ from scripts.local.store import Store
 
 
 def services(documents: list[Object]) -> Table:
-    """The columns that kubectl prints for InferenceServices."""
+    """Tabulate InferenceServices in the columns of kubectl."""
     table = Table("NAME", "URL", "READY", "PREV", "LATEST", box=None)
     for name in ("PREVROLLEDOUTREVISION", "LATESTREADYREVISION"):
         table.add_column(name)
@@ -30,7 +30,7 @@ def services(documents: list[Object]) -> Table:
 
 
 def revisions(store: Store, documents: list[Object]) -> Table:
-    """Which process each revision is, and what share it gets."""
+    """Tabulate the processes of each revision, and its percent of the traffic."""
     table = Table("REVISION", "PERCENT", "PID", "PORT", "GRPC", box=None)
     children = processes.find(store.folder)
     for document in documents:

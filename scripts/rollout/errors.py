@@ -99,7 +99,7 @@ BY_STATUS: Mapping[int, type[ApiError]] = {
 
 
 def refusal(status: int, message: str) -> RemoteError:
-    """The error that an HTTP status of 400 or more stands for."""
+    """Return the error for an HTTP status of 400 or more."""
     if status >= 500 or status == 429:
         return Unreachable(message)
     return BY_STATUS.get(status, ApiError)(status, message)

@@ -1,4 +1,4 @@
-"""A Kubernetes API server: what can be asked of it, and found by a pod's account."""
+"""Requests to a Kubernetes API server, logged in by a kubeconfig or a pod's account."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from scripts.rollout.cluster.session import Route, Session, connect
 from scripts.rollout.errors import NotFound, RolloutError, Unreachable, refusal
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-# An API server that takes longer is silent; a pod that was scaled to zero has to start.
+# The limits for an API server, and for a pod that was scaled to zero and has to start.
 TIMEOUT_S, COLD_START_S = 10.0, 60.0
 INSIDE = "https://kubernetes.default.svc"
 MANAGER = "intent-canary"
@@ -32,10 +32,10 @@ class Cluster:
         is_inside: bool = False,
         namespace: str = "default",
     ) -> None:
-        """Ask `server` over `http`, which knows how to be trusted and who asks.
+        """Ask `server` over `http`, which holds the login and the trusted certificates.
 
-        `is_inside`: pods can be asked directly, past the API server. `namespace` is
-        the one that is meant where nobody names one.
+        `is_inside`: pods can be asked directly, past the API server. `namespace` is the
+        default.
         """
         self.server = server.rstrip("/")
         self.http = http
@@ -45,12 +45,12 @@ class Cluster:
     @classmethod
     @cache
     def of(cls, context: str | None) -> "Cluster":
-        """The cluster of a context, the same object for all who ask for it."""
+        """Return the cluster of a context, the same object for every caller."""
         return cls.here(context)
 
     @classmethod
     def here(cls, context: str | None = None) -> "Cluster":
-        """As kubectl would find it. Raises RolloutError where there is none."""
+        """Return the cluster that kubectl uses. Raises RolloutError without one."""
         found = login.find(context)
         if found is not None:
             session = Session(found.login, partial(login.renew, context))
@@ -65,31 +65,31 @@ class Cluster:
         return cls(INSIDE, http, is_inside=True, namespace=namespace)
 
     def get(self, path: str) -> Object:
-        """An object or list. Raises RemoteError."""
+        """Return an object or a list. Raises RemoteError."""
         return self._ask("GET", path)
 
     def find(self, path: str) -> Object | None:
-        """An object, None where there is none. Raises RemoteError."""
+        """Return an object, None if it does not exist. Raises RemoteError."""
         try:
             return self.get(path)
         except NotFound:
             return None
 
     def create(self, path: str, content: Object) -> Object:
-        """A new object. Raises RemoteError."""
+        """Create an object. Raises RemoteError."""
         return self._ask("POST", path, content, JSON)
 
     def applied(self, path: str, kind: str, name: str) -> Object:
-        """An object that a person has made. Raises RolloutError."""
+        """Return an object that a person must have applied. Raises RolloutError."""
         found = self.find(path)
         if found is None:
             raise RolloutError(f"{kind} {name} not found; apply it first")
         return found
 
     def patch(self, path: str, read: Object, change: Object) -> Object:
-        """A merge patch in this project's name, on the version that was `read`.
+        """Send a merge patch on the resourceVersion of `read`.
 
-        Raises Conflict where there is a newer one, RemoteError.
+        Raises Conflict if the object has a newer resourceVersion, else RemoteError.
         """
         version = {"resourceVersion": read["metadata"]["resourceVersion"]}
         kind = {"Content-Type": "application/merge-patch+json"}
@@ -97,7 +97,7 @@ class Cluster:
         return self._ask("PATCH", address, {"metadata": version, **change}, kind)
 
     def pod_url(self, pod: Object, port: int, path: str) -> str:
-        """Where to ask a pod: itself, or through the API server's proxy."""
+        """Return a pod's URL: its own address, or the API server's proxy."""
         if self.is_inside:
             return f"http://{pod['status']['podIP']}:{port}{path}"
         name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
@@ -105,7 +105,7 @@ class Cluster:
         return f"{pods}/{name}:{port}/proxy{path}"
 
     def answers(self, url: str, body: Object, headers: Mapping[str, str]) -> bool:
-        """Whether a pod answers a POST with less than 500, after a cold start too."""
+        """Return whether a pod answers a POST below status 500, even from cold."""
         try:
             answer = self._send("POST", url, body, {**JSON, **headers}, COLD_START_S)
         except Unreachable:
@@ -130,7 +130,7 @@ class Cluster:
         return content
 
     def _account(self) -> Mapping[str, str]:
-        """A pod's own token, which is renewed; pods that are asked never see it."""
+        """Return this pod's token, which is renewed; it is sent to no other pod."""
         if not self.is_inside:
             return {}
         token = (ACCOUNT / "token").read_text(encoding="utf-8").strip()
@@ -165,13 +165,13 @@ def _said(answer: urllib3.BaseHTTPResponse) -> str:
 
 
 def condition(status: Object, kind: str) -> Object:
-    """One of the conditions of a status, empty where it has none of that kind."""
+    """Return the condition of a status with this type, {} without one."""
     found = (each for each in status.get("conditions", ()) if each["type"] == kind)
     return next(found, {})
 
 
 def why_not(status: Object, kind: str) -> str:
-    """What a condition that is False says, "" where it is not."""
+    """Return the message of a condition that is False, else ""."""
     found = condition(status, kind)
     if found.get("status") != "False":
         return ""
@@ -179,13 +179,13 @@ def why_not(status: Object, kind: str) -> str:
 
 
 def service_path(namespace: str, name: str) -> str:
-    """Of an InferenceService."""
+    """Return the API path of an InferenceService."""
     group = "/apis/serving.kserve.io/v1beta1"
     return f"{group}/namespaces/{namespace}/inferenceservices/{name}"
 
 
 def reference(service: Object) -> dict[str, str]:
-    """What names an object elsewhere."""
+    """Return the fields by which other objects refer to this one."""
     metadata = service["metadata"]
     return {
         "apiVersion": service["apiVersion"],

@@ -1,8 +1,8 @@
-"""A Lease of a cluster: who promotes, and until when nobody else may.
+"""A Lease that lets one promoter work at a time.
 
-Whoever finds it held waits for as long as it lasts and takes it only if it was not
-renewed meanwhile, so clocks need not agree. It keeps promoters from starting; one that
-slept through its own lease is stopped by the journal, which no longer is as it left it.
+A promoter that finds the Lease held waits for its duration and takes it only if it was
+not renewed meanwhile, so clocks need not agree. The Lease keeps promoters from
+starting; the journal's resourceVersion stops one that slept through its own Lease.
 """
 
 import time
@@ -17,10 +17,10 @@ from scripts.rollout.errors import Conflict, LockHeld, RemoteError
 # callbacks, without a block that holds or a way to ask who does, and what keeps two
 # promoters from acting, the journal's resourceVersion, would stay here anyway.
 
-# Kubernetes' own controllers hold a Lease as long.
+# The duration that Kubernetes' own controllers use.
 DURATION_S = 15
-RENEW_S = 5.0  # a third of it, so that one or two may fail
-POLL_S = 1.0  # how late a successor notices that the holder has gone
+RENEW_S = 5.0  # a third of DURATION_S, so that one or two renewals may fail
+POLL_S = 1.0  # the delay until a successor notices that the holder has gone
 TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
@@ -30,37 +30,37 @@ class Lease:
     def __init__(
         self, cluster: Cluster, namespace: str, name: str, holder: str
     ) -> None:
-        """Nothing is asked before it is held."""
+        """Prepare; no request is sent before `hold`."""
         self._cluster, self._name, self._holder = cluster, name, holder
         self._folder = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
         self._path = f"{self._folder}/{name}"
         self._renewed = 0.0
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold it until the block ends. Raises LockHeld, RemoteError."""
+    def hold(self) -> Iterator[None]:
+        """Hold the Lease until the block ends. Raises LockHeld, RemoteError."""
         self._write(self._free())
         try:
             yield
         finally:
-            with suppress(RemoteError, LockHeld):  # then it ends by itself
+            with suppress(RemoteError, LockHeld):  # an unreleased Lease expires
                 found = self._cluster.find(self._path)
                 if found is not None and _holder(found) == self._holder:
                     self._write(found, holder="")
             self._renewed = 0.0
 
     def renew(self) -> None:
-        """Go on holding it, if it is held. Raises LockHeld where somebody else does."""
+        """Renew the Lease if it is held. Raises LockHeld if another holder has it."""
         if not self._renewed or time.monotonic() - self._renewed < RENEW_S:
             return
-        with suppress(RemoteError):  # nobody else can take it meanwhile
+        with suppress(RemoteError):  # a later renewal may still come in time
             found = self._cluster.find(self._path)
             if found is not None and _holder(found) != self._holder:
                 raise self._is_held(found)
             self._write(found)
 
     def is_held(self) -> bool:
-        """Whether anybody holds it now, by this machine's clock."""
+        """Return whether any holder has the Lease now, by this machine's clock."""
         found = self._cluster.find(self._path)
         if found is None or not _holder(found):
             return False
@@ -69,7 +69,7 @@ class Lease:
         return age < timedelta(seconds=DURATION_S)
 
     def _free(self) -> Object | None:
-        """As it is once nobody else holds it any more."""
+        """Wait until no other holder has the Lease; return it, None if none exists."""
         found = self._cluster.find(self._path)
         deadline = time.monotonic() + DURATION_S
         while found is not None and _holder(found) not in ("", self._holder):
@@ -84,7 +84,7 @@ class Lease:
         return found
 
     def _write(self, found: Object | None, holder: str | None = None) -> None:
-        """In one step from what was found: of two writers one is refused."""
+        """Write on the resourceVersion that was found: of two writers one fails."""
         spec = {
             "holderIdentity": self._holder if holder is None else holder,
             "leaseDurationSeconds": DURATION_S,

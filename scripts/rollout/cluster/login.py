@@ -39,12 +39,12 @@ class Context:
 
 
 def paths() -> str:
-    """The files of the kubeconfig, separated as on the PATH."""
+    """Return the files of the kubeconfig, separated as on the PATH."""
     return os.environ.get("KUBECONFIG") or DEFAULT
 
 
 def renew(name: str | None) -> Login:
-    """The same login anew, from the files as they are now. Raises RolloutError."""
+    """Log in again from the files as they are now. Raises RolloutError."""
     found = find(name)
     if found is None:
         raise RolloutError(f"kubeconfig {paths()} is not there any more")
@@ -52,7 +52,7 @@ def renew(name: str | None) -> Login:
 
 
 def find(name: str | None) -> Context | None:
-    """A context, the current one where none is named; None without a kubeconfig.
+    """Return a context, by default the current one; None without a kubeconfig.
 
     Raises RolloutError.
     """
@@ -89,7 +89,10 @@ def _find(name: str | None) -> Context | None:
 
 
 def _current(files: Object) -> str:
-    """The first file that sets it, as for kubectl; `kubernetes` takes the last."""
+    """Return current-context of the first file with one, as kubectl does.
+
+    `kubernetes` takes the last file's.
+    """
     found = (each.get("current-context") for each in files.values())
     return next(filter(None, found), "")
 
@@ -126,9 +129,10 @@ def _login(config: Any, name: str, context: Object) -> Login:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """What `kubernetes` would do otherwise than kubectl, and is done here.
+    """A user's fields that are read here, because `kubernetes` and kubectl differ.
 
-    It reads a token's file once and keeps its newline, and runs plugins without end.
+    It reads a token's file once and keeps its newline, and runs plugins without a
+    timeout.
     """
 
     folder: Path = Path()
@@ -138,9 +142,9 @@ class User:
 
 
 def _user(config: Any, name: str | None) -> User:
-    """The user of that name; what is done here is taken out of `config`.
+    """Return the user of that name, and remove its fields from `config`.
 
-    Paths are relative to the file they stand in; `kubernetes` takes the cluster's.
+    Paths are relative to the user's file; `kubernetes` takes the cluster's.
     """
     node = config["users"].get_with_name(name, safe=True) if name else None
     if node is None:
@@ -166,7 +170,7 @@ def _of_plugin(route: Route, found: plugin.Credential) -> Login:
 
 
 def _kept(content: str) -> str:
-    """A file of this account's alone, until the process ends; equal ones are one."""
+    """Write a private file, removed at the process's end; return its path."""
     path = Path(_folder().name) / hashlib.sha256(content.encode()).hexdigest()
     path.touch(mode=0o600)
     path.write_text(content, encoding="utf-8")
@@ -179,7 +183,7 @@ def _folder() -> "tempfile.TemporaryDirectory[str]":
 
 
 def _proxy(server: str, proxy: str | None, cluster: Object) -> str | None:
-    """The cluster's own, or the environment's, which is not meant for this machine."""
+    """Return the cluster's own proxy or the environment's, none for this machine."""
     host = urlsplit(server).hostname or ""
     if "proxy-url" not in cluster and (_is_loopback(host) or proxy_bypass(host)):
         return None

@@ -1,8 +1,8 @@
 """Credential plugins of a kubeconfig: the commands that log in on EKS, GKE and AKS.
 
-`kubernetes` runs them too, but for ever, with errors only logged, without installHint,
-and reads no certificate again after its expiry (config/exec_provider.py of 37.0). What
-they are given and must answer: client.authentication.k8s.io, v1 and v1beta1.
+`kubernetes` runs them too, but without a timeout, with errors only logged, without
+installHint, and reads no certificate again after its expiry (config/exec_provider.py of
+37.0). Their input and output: client.authentication.k8s.io, v1 and v1beta1.
 """
 
 import json
@@ -28,9 +28,9 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What a plugin hands out: a token, or a certificate and its key as PEM.
+    """A plugin's output: a token, or a certificate and its key as PEM.
 
-    `expires` is in seconds since 1970, None where the credential lasts.
+    `expires` is in seconds since 1970, None if the credential does not expire.
     """
 
     token: str = ""
@@ -64,12 +64,12 @@ def log_in(spec: Object, folder: Path, cluster: Object) -> Credential:
 
 
 def _command(command: str, folder: Path) -> str:
-    """A path is relative to its kubeconfig; a bare name is looked for on the PATH."""
+    """Return a path relative to its kubeconfig; leave a bare name to the PATH."""
     return str(folder / command) if "/" in command else command
 
 
 def _is_interactive(spec: Object) -> bool:
-    """Whether the plugin may ask the person at this terminal. Raises RolloutError."""
+    """Return whether the plugin may prompt on this terminal. Raises RolloutError."""
     mode, is_terminal = spec.get("interactiveMode", "IfAvailable"), sys.stdin.isatty()
     if mode == "Always" and not is_terminal:
         raise RolloutError(
@@ -88,7 +88,7 @@ def _cluster_info(cluster: Object) -> Object:
 
 
 def _run(call: list[str], env: Mapping[str, str], *, is_interactive: bool) -> str:
-    """Its output. Raises ValueError with its last line where it fails or hangs."""
+    """Return the plugin's output. Raises ValueError if it fails or hangs."""
     try:
         process = subprocess.Popen(
             call,
@@ -116,7 +116,7 @@ def _run(call: list[str], env: Mapping[str, str], *, is_interactive: bool) -> st
 
 
 def _kill(process: "subprocess.Popen[str]", *, is_group: bool) -> None:
-    """End the plugin, and what it has started where it leads a group."""
+    """End the plugin; if it leads a process group, its children too."""
     if is_group:
         os.killpg(process.pid, signal.SIGKILL)
     else:

@@ -1,4 +1,4 @@
-"""Connections to one API server that show who asks, and log in again in time."""
+"""Connections to one API server that log in again when the login expires."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ UNAUTHORIZED = 401
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How an API server is reached and trusted; equal routes share connections."""
+    """The address and trust of an API server; equal routes share connections."""
 
     server: str
     ca: str | None = None
@@ -28,7 +28,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A route, what to show there, and when (since 1970) that has to be found anew."""
+    """A route, the Authorization header, and the expiry in seconds since 1970."""
 
     route: Route
     authorization: str = ""
@@ -36,10 +36,10 @@ class Login:
 
 
 class Session(urllib3.PoolManager):
-    """A pool for one API server, and the pods that are asked through it."""
+    """A connection pool for one API server, and for pods through its proxy."""
 
     def __init__(self, login: Login, renew: Callable[[], Login]) -> None:
-        """Show `login`, and what `renew` finds once that has ended."""
+        """Use `login`, and the result of `renew` after it has expired."""
         super().__init__()
         self._login, self._log_in = login, renew
         self._lock = threading.Lock()
@@ -48,7 +48,7 @@ class Session(urllib3.PoolManager):
     def urlopen(  # type: ignore[override]
         self, method: str, url: str, redirect: bool = True, **options: Any
     ) -> urllib3.BaseHTTPResponse:
-        """Ask, once more with a new login where the old one is not taken any more."""
+        """Send a request; send it again with a new login if the old one is refused."""
         used, pool = self._current()
         answer = pool.urlopen(method, url, redirect, **_shown(options, used))
         if answer.status != UNAUTHORIZED:
@@ -62,7 +62,7 @@ class Session(urllib3.PoolManager):
     def _current(
         self, other_than: Login | None = None
     ) -> tuple[Login, urllib3.PoolManager]:
-        """The login, found again where it has expired or was refused."""
+        """Return the login and its pool; renew a login that expired or was refused."""
         with self._lock:
             expires = self._login.expires
             has_expired = expires is not None and time.time() >= expires
@@ -81,7 +81,7 @@ class Session(urllib3.PoolManager):
 
 
 def connect(route: Route) -> urllib3.PoolManager:
-    """A pool of connections."""
+    """Return a pool of connections."""
     options: dict[str, Any] = {
         "num_pools": 64,
         "maxsize": 64,

@@ -71,7 +71,7 @@ def waiting(rules: Rules, state: State, seen: Observation | None) -> list[str]:
     """List what must happen before the next weight, most urgent first."""
     found = [str(state.pause)] if state.pause else []
     window = rules.policy.window
-    found += [window.said(state.now)] if window else []
+    found += [window.next_opening(state.now)] if window else []
     if seen is not None:
         found += _unseen(state, seen)
     if state.phase is Phase.PREFLIGHT:

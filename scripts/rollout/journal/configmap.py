@@ -56,7 +56,7 @@ class ConfigMapJournal:
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the Lease until the block ends. Raises LockHeld with the holder."""
-        with self._lease.held():
+        with self._lease.hold():
             yield
 
     def is_locked(self) -> bool:

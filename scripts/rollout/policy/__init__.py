@@ -1,1 +1,1 @@
-"""The policy file: its keys, their defaults, and how it is read."""
+"""The policy file: its keys, their defaults, and its reader."""

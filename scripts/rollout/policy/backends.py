@@ -1,4 +1,4 @@
-"""What each value of `target.backend` means, before anything of it is imported.
+"""One row per value of `target.backend`, without importing any adapter.
 
 A new backend is one adapter in traffic/ and one row here.
 """
@@ -13,15 +13,15 @@ PERCENT_FIELD = "canaryTrafficPercent"
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """What is known of a backend.
+    """The properties of a backend.
 
     `adapter`: the CountedTraffic class, as module:class; wiring imports it.
-    `target`: the key under `target` that names what is rolled out.
-    `counted_by`: who can count its HTTP requests, the default first.
-    `journal`: where its rollouts are written down.
-    `settles_s`: how long a weight may take to be in force, in seconds.
-    `after_promotion`: what its manifest still says, and what to do about it.
-    `manifest_field`: what `run --write-manifest` removes after a promotion, or "".
+    `target`: the key under `target` that names the object to roll out.
+    `counted_by`: the parts that can count its HTTP requests, the default first.
+    `journal`: the place of its journals.
+    `settles_s`: seconds within which a weight usually comes into force.
+    `after_promotion`: the warning about its manifest, and what to do.
+    `manifest_field`: the field that `run --write-manifest` removes, or "".
     """
 
     adapter: str
@@ -37,7 +37,7 @@ _PERCENT_IS_STALE = (
     f"remove {PERCENT_FIELD} from its manifest before that is applied again: after a "
     "promotion it means back (run --write-manifest FILE does it)"
 )
-# `settles_s` of 5: a route takes about two; what takes longer the next look sees.
+# `settles_s` of 5: a route takes about two; the next look sees a slower one.
 BACKENDS: MutableMapping[str, Backend] = {
     "local": Backend(
         adapter="scripts.rollout.traffic.local:LocalTraffic",

@@ -1,4 +1,4 @@
-"""Parts of the policy beyond evidence: who is asked, who is told, what else is sent."""
+"""The parts of the policy for hooks, webhooks, shadow and synthetic requests."""
 
 from typing import Annotated, Literal
 
@@ -8,17 +8,17 @@ from scripts.rollout.policy.values import Part, SomeSeconds, fraction
 
 
 class Webhook(Part):
-    """Who is told of every transition: `json` is ours, `slack` a sentence for it."""
+    """A receiver of every transition: `json` is our format, `slack` a sentence."""
 
     url: Annotated[str, Field(pattern=r"^https?://")]
     format: Literal["json", "slack"] = "json"
 
 
 class Hook(Part):
-    """Somebody else's word before something is done: a command, or a URL.
+    """A command or a URL that must agree before a raise.
 
-    Yes is exit code 0 or an answer below 300; no, which rolls back, is exit code 1 or
-    403; anything else, also silence for `timeout`, is no answer yet.
+    Exit code 0 or a status below 300 says yes; exit code 1 or status 403 says no, which
+    rolls back. Anything else, also no answer within `timeout`, says not yet.
     """
 
     command: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
@@ -33,7 +33,7 @@ class Hook(Part):
 
 
 class Hooks(Part):
-    """Asked before the first weight, before each raise; told of the end."""
+    """The hooks before the first weight and before each raise, and one at the end."""
 
     pre: Hook | None = None
     confirm: Hook | None = None
@@ -41,18 +41,18 @@ class Hooks(Part):
 
 
 class Shadow(Part):
-    """A share of what users ask is asked of both arms once more.
+    """A share of the users' texts that both arms are asked once more.
 
-    Its predictors lend the texts to whoever has their RECORDING_TOKEN.
+    The predictors lend the texts to a promoter with their RECORDING_TOKEN.
     """
 
     share: Annotated[float, BeforeValidator(fraction), Field(gt=0, le=1)]
 
 
 class Synthetic(Part):
-    """Requests a second to both arms, with sentences of a file, one a line.
+    """Requests per second to both arms, with sentences of a file, one per line.
 
-    `counts`: whether they are evidence, or only shown.
+    `counts`: whether they are evidence, or only displayed.
     """
 
     rps: Annotated[float, Field(gt=0, le=1000)]

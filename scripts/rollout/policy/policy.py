@@ -1,6 +1,6 @@
-"""The policy file: what is rolled out, how strictly, on what evidence.
+"""The policy file: the target, the error probabilities and the evidence of a rollout.
 
-Parsed and checked here, read nowhere else. Durations are seconds, shares are
+It is parsed and checked here only. Durations are seconds, shares are
 fractions, weights of traffic are whole percents.
 """
 
@@ -39,10 +39,10 @@ def _known(name: str) -> str:
 
 
 class Target(Part):
-    """Which InferenceService or HTTPRoute, and what moves its traffic.
+    """The InferenceService or HTTPRoute to roll out, and the backend that routes it.
 
-    `container` is the one whose restarts count and that serves the model; without it
-    every container's restarts count but those of sidecars.
+    `container` serves the model, and only its restarts count; without it every
+    container's restarts count except those of sidecars.
     """
 
     inferenceservice: Name | None = None
@@ -53,7 +53,7 @@ class Target(Part):
 
     @property
     def name(self) -> str:
-        """The name of what is rolled out."""
+        """Return the name of the object to roll out."""
         return str(self.route or self.inferenceservice)
 
     @model_validator(mode="after")
@@ -70,14 +70,14 @@ class Target(Part):
 
 
 class Bake(Part):
-    """The last watch before the promotion, with a control group left over."""
+    """The last wait before the promotion, with a small control group left."""
 
     percent: Percent = 95  # 5 % stay to compare with: at 100 % there is no control
     duration: Seconds = 300.0  # +5 % errors are found in about two minutes
 
 
 class Risk(Part):
-    """Error probabilities over the whole rollout, however often it is looked at."""
+    """Error probabilities over the whole rollout, at any number of looks."""
 
     # The guarantee. To halve one takes 15 % or 23 % more evidence: ln 2 beside ln 100
     # or ln 20.
@@ -86,7 +86,7 @@ class Risk(Part):
 
 
 class Guards(Part):
-    """What needs no comparison to be too much."""
+    """Limits that need no comparison of the arms."""
 
     # Chosen by hand. An incident of both arms above it rolls back too.
     max_error_rate: Share = 0.2
@@ -97,11 +97,11 @@ class Guards(Part):
 
 
 class Dependence(Part):
-    """How many outcomes move together: retries, sessions.
+    """The over-dispersion of outcomes, as by retries and sessions.
 
-    `auto` estimates it from the stable: its last `history` where the source keeps
-    one, else `scrapes` of it before the first step. `assumed` stands in where those
-    hold too few bad outcomes to say.
+    `auto` estimates it from the stable: from the last `history` if the source keeps
+    one, else from `scrapes` before the first step. `assumed` is used if those have too
+    few bad outcomes for an estimate.
     """
 
     cluster_size: Annotated[
@@ -113,20 +113,20 @@ class Dependence(Part):
 
 
 class Deadlines(Part):
-    """How long to wait, for what."""
+    """The longest waits."""
 
     # Chosen by hand: shorter asks people more often, longer keeps what is undecided.
     step: SomeSeconds = 2 * 3600.0
     rollout: SomeSeconds = 8 * 3600.0
     metrics_silence: SomeSeconds = 120.0  # twelve looks
-    rollback: SomeSeconds = 300.0  # then somebody must look: exit code 50
+    rollback: SomeSeconds = 300.0  # then a person must look: exit code 50
 
 
 class Source(Part):
-    """Where the counters come from, and how often.
+    """The source of the counters, and the seconds between scrapes.
 
-    `counts`: who counts HTTP requests: the gateway's Envoy, Knative's queue-proxy, or
-    the predictor itself; without it the gateway where the backend has one that counts.
+    `counts`: the part that counts HTTP requests: the gateway's Envoy, Knative's
+    queue-proxy, or the predictor; by default the first one that the backend has.
     """
 
     prometheus: Annotated[str, Field(pattern=r"^https?://")] | None = None
@@ -167,48 +167,48 @@ class Policy(Part):
 
     @property
     def is_auto(self) -> bool:
-        """Whether the steps are chosen from the traffic and may be skipped."""
+        """Return whether the steps are chosen from the traffic and may be skipped."""
         return self.steps == "auto"
 
     @property
     def carried_from(self) -> float:
-        """From which share of a step's weight on earlier scrapes count for its gate."""
+        """Return the share of a step's weight from which scrapes count for its gate."""
         if self.carry_from is not None:
             return self.carry_from
         return 0.0 if self.is_auto else 1.0
 
     @property
     def dwell_s(self) -> float:
-        """The least time at a weight; with automatic steps one scrape."""
+        """Return the least seconds at a weight; with automatic steps one scrape."""
         if self.dwell is not None:
             return self.dwell
         return self.source.interval if self.is_auto else FIXED_DWELL_S
 
     @property
     def scrapes_needed(self) -> int:
-        """Scrapes of the stable before the first step."""
+        """Return the number of the stable's scrapes before the first step."""
         if self.dependence.cluster_size == "auto":
             return self.dependence.scrapes
         return SCRAPES_FOR_STEPS if self.is_auto else 1
 
     @property
     def backend(self) -> Backend:
-        """What the target's backend means."""
+        """Return the row of the target's backend."""
         return BACKENDS[self.target.backend]
 
     @property
     def counted_by(self) -> str:
-        """Who counts HTTP requests."""
+        """Return the part that counts HTTP requests."""
         return self.source.counts or self.backend.counted_by[0]
 
     @property
     def has_pairs(self) -> bool:
-        """Whether there is evidence without users: then the first weight is 0."""
+        """Return whether evidence comes without users; then the first weight is 0."""
         is_counted = self.synthetic is not None and self.synthetic.counts
         return self.shadow is not None or is_counted
 
     def pairs_rps(self, rps: float) -> float:
-        """Counted pairs a second where users send `rps`."""
+        """Return the counted pairs per second where users send `rps` requests."""
         found = 0.0
         if self.shadow is not None:
             found += self.shadow.share * rps
@@ -217,10 +217,10 @@ class Policy(Part):
         return found
 
     def open_s(self, since: float, now: float) -> float:
-        """Seconds between two times in which the weight may rise."""
+        """Return the seconds between two times in which the weight may rise."""
         return now - since if self.window is None else self.window.open_s(since, now)
 
     @property
     def key(self) -> str:
-        """Namespace and name of what is rolled out."""
+        """Return namespace and name of the target."""
         return f"{self.target.namespace}.{self.target.name}"

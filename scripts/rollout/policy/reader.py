@@ -17,7 +17,7 @@ Place = tuple[str | int, ...]
 
 
 def read(path: Path) -> Policy:
-    """The policy in a file. Raises PolicyError with one line a fault."""
+    """Read a policy file. Raises PolicyError with one line per fault."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -27,7 +27,7 @@ def read(path: Path) -> Policy:
 
 
 def parse(text: str, name: str = "policy") -> Policy:
-    """The policy in a text that `name` stands for. Raises PolicyError."""
+    """Parse a policy; `name` stands for the text in messages. Raises PolicyError."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         content = yaml.safe_load(text)
@@ -54,7 +54,7 @@ def parse(text: str, name: str = "policy") -> Policy:
 
 
 def _conflicts(policy: Policy) -> Iterator[tuple[Place, str]]:
-    """Faults between keys that are each right: where, and what."""
+    """Yield the faults between keys that are valid by themselves, with their places."""
     names = [metric.name for metric in policy.metrics]
     for position, name in enumerate(names):
         if name in names[:position]:
@@ -100,7 +100,7 @@ def _conflicts_of_steps(policy: Policy) -> Iterator[tuple[Place, str]]:
 
 
 def _faults(error: ValidationError) -> Iterator[tuple[Place, str]]:
-    """Faults by place; a list that its own faults left empty is none of its own."""
+    """Yield faults by place; a list that its own faults emptied is not reported too."""
     details = error.errors()
     places = [_real(tuple(each["loc"])) for each in details]
     for each, place in zip(details, places, strict=True):
@@ -141,7 +141,7 @@ def _unknown(place: Place) -> str:
 
 
 def _keys(place: Place) -> list[str]:
-    """The keys that a mapping at this place may have."""
+    """Return the keys that a mapping at this place may have."""
     part: type[BaseModel] = Policy
     for step in place:
         if isinstance(step, str):
@@ -151,7 +151,7 @@ def _keys(place: Place) -> list[str]:
 
 
 def _part(annotation: Any) -> type[BaseModel]:
-    """The one Part inside an annotation such as tuple[Metric, ...]."""
+    """Return the one Part inside an annotation such as tuple[Metric, ...]."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next(_part(each) for each in annotation.__args__ if each is not Ellipsis)
@@ -165,7 +165,7 @@ def _said(place: Place, fault: str) -> str:
 
 
 def _real(place: Place) -> Place:
-    """The place in the file: without the names of a choice's branches."""
+    """Return the place in the file, without the names of a choice's branches."""
     return tuple(step for step in place if step not in BRANCHES)
 
 

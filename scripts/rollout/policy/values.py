@@ -1,4 +1,4 @@
-"""Parts and values of the policy file: durations in seconds, shares as fractions."""
+"""Types of the policy file's values: durations in seconds, shares as fractions."""
 
 import math
 import re
@@ -15,7 +15,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-# What a duration of the policy file may end with.
+# The units of a duration in the policy file.
 UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 SHARE = re.compile(r"(\d+(?:\.\d+)?(?:e-?\d+)?)(%?)")
@@ -31,7 +31,7 @@ def _seconds(value: Any) -> float:
 
 
 def fraction(value: Any) -> float:
-    """A share, as percent or as a number. Raises ValueError."""
+    """Convert a share, given in percent or as a number. Raises ValueError."""
     if isinstance(value, str) and (match := SHARE.fullmatch(value)):
         return float(match[1]) / (100 if match[2] else 1)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -58,7 +58,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$")]
 
 
 class Part(BaseModel):
-    """Any mapping of the file: keys in camel case, unknown ones refused."""
+    """A mapping of the file: keys in camel case, unknown ones refused."""
 
     model_config = ConfigDict(
         alias_generator=to_camel, extra="forbid", frozen=True, allow_inf_nan=False

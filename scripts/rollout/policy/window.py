@@ -1,4 +1,4 @@
-"""Hours and weekdays in which the weight may rise. Pure."""
+"""The hours and weekdays in which the weight may rise. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def _timezone(value: str) -> str:
 
 
 class Window(Part):
-    """Every one of these days between two times of the day; past midnight too."""
+    """Hours on some days of the week; they may extend past midnight."""
 
     days: Annotated[
         tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...],
@@ -41,15 +41,15 @@ class Window(Part):
     timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"
 
     def is_open(self, now: float) -> bool:
-        """Whether the weight may rise at a time, in seconds since the epoch."""
+        """Return whether the weight may rise at a time, in seconds since the epoch."""
         return self.opens(now) <= now
 
     def opens(self, now: float) -> float:
-        """When it may rise the next time; now or before where it may already."""
+        """Return when the weight may rise next; `now` or before if it may already."""
         return next(start for start, end in self._spans(now) if end > now)
 
     def open_s(self, since: float, now: float) -> float:
-        """Seconds between two times in which it might."""
+        """Return the seconds between two times in which the weight may rise."""
         total = 0.0
         for start, end in self._spans(since):
             if start >= now:
@@ -58,7 +58,7 @@ class Window(Part):
         raise AssertionError("a window has no end of days")
 
     def _spans(self, since: float) -> Iterator[tuple[float, float]]:
-        """Beginnings and ends, from the day before `since` on."""
+        """Yield beginnings and ends, from the day before `since` on."""
         zone, (first, last) = ZoneInfo(self.timezone), self._times()
         day = datetime.fromtimestamp(since, zone).date() - timedelta(days=1)
         while True:
@@ -74,8 +74,8 @@ class Window(Part):
         first, _, last = self.hours.partition("-")
         return time.fromisoformat(first), time.fromisoformat(last)
 
-    def said(self, now: float) -> str:
-        """When it opens, for people; "" where it is open."""
+    def next_opening(self, now: float) -> str:
+        """Describe when the window opens, "" while it is open."""
         at = self.opens(now)
         if at <= now:
             return ""

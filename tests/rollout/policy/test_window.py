@@ -39,7 +39,7 @@ def test_it_opens_on_its_days_at_its_hours_there(
     assert OFFICE.is_open(now) == (opens is None)
     if opens is not None:
         assert OFFICE.opens(now) == _at(*opens)
-        assert opens[1] in OFFICE.said(now)
+        assert opens[1] in OFFICE.next_opening(now)
 
 
 @pytest.mark.parametrize(
