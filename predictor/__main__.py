@@ -57,7 +57,7 @@ def _options(argv: Sequence[str], environ: Mapping[str, str]) -> argparse.Namesp
         help="name of this revision in answers and metrics (K_REVISION; local)",
     )
     parser.add_argument(
-        "--log_requests", action="store_true", help="log one line a request"
+        "--log_requests", action="store_true", help="log one line per request"
     )
     parser.set_defaults(
         recording_token=environ.get("RECORDING_TOKEN", ""),

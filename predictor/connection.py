@@ -112,7 +112,7 @@ def connection_class(path: HotPath) -> type[HttpToolsProtocol]:
             except Exception:  # noqa: BLE001
                 # The parser would take the error for a bad request and close the
                 # connection; the application meets it again, and answers 500.
-                logger.exception("the short way failed")
+                logger.exception("the hot path failed")
                 return None
 
         def _is_idle(self) -> bool:
@@ -169,11 +169,11 @@ def is_answered(kind: type[HttpToolsProtocol]) -> bool:
         asyncio.run(ask())
     except Exception:  # noqa: BLE001
         # Another uvicorn may raise anything here; the application still serves.
-        logger.exception("uvicorn's connection is another")
+        logger.exception("the hot path does not work with this uvicorn")
     answers = transport.sent.count(b"HTTP/1.1 200 OK\r\n")
     is_known = (answers, state.total_requests, asked) == (3, 3, ["/other"])
     if not is_known:
-        logger.warning("this uvicorn is not known: each request takes the ordinary way")
+        logger.warning("this uvicorn is not known: no request takes the hot path")
     return is_known
 
 

@@ -1,4 +1,4 @@
-"""The short way and the ordinary way, on a real server: the same answers."""
+"""The hot path and the application, on a real server: the same answers."""
 
 import http.client
 import json

@@ -168,5 +168,5 @@ def _sentences(file: str) -> list[str]:
         raise RolloutError(f"synthetic.texts: {file}: {reason}") from error
     found = [line.strip() for line in lines if line.strip()]
     if not found:
-        raise RolloutError(f"synthetic.texts: {file}: expected one text a line")
+        raise RolloutError(f"synthetic.texts: {file}: expected one text per line")
     return found

@@ -99,7 +99,7 @@ def watch(named: Named, common: Common) -> Exit:
 
 @CANARY.verb
 def explain(named: Named, common: Common) -> Exit:
-    """Say why it waits, and how long it still will."""
+    """Say why the rollout waits, and for how long."""
     from scripts.rollout.cli import status as verb
 
     return verb.explain(named, common)
@@ -118,7 +118,7 @@ def _ask(
 
 @CANARY.verb
 def pause(named: Named, common: Common, reason: Reason = "") -> Exit:
-    """Keep the weight, go on judging."""
+    """Keep the weight; the evidence goes on."""
     return _ask("pause", named, common, reason)
 
 
@@ -130,7 +130,7 @@ def resume(named: Named, common: Common, reason: Reason = "") -> Exit:
 
 @CANARY.verb
 def approve(named: Named, common: Common, reason: Reason = "") -> Exit:
-    """Let it leave a step of pauseAt."""
+    """Let the rollout leave a step of pauseAt."""
     return _ask("approve", named, common, reason)
 
 
@@ -141,7 +141,7 @@ def promote(
     reason: Reason,
     full: Annotated[bool, Option("--full", help="to all traffic")] = False,
 ) -> Exit:
-    """Rise whatever the evidence."""
+    """Raise the weight, whatever the evidence."""
     return _ask("promote-full" if full else "promote", named, common, reason)
 
 
@@ -153,7 +153,7 @@ def abort(named: Named, common: Common, reason: Reason = "") -> Exit:
 
 @CANARY.verb
 def undo(named: Named, common: Common, reason: Reason = "") -> Exit:
-    """After a promotion: back to the revision before."""
+    """Roll back to the previous revision after a promotion."""
     from scripts.rollout.cli import undo as verb
 
     return verb.undo(named, common, reason)
@@ -165,7 +165,7 @@ def feedback(
     file: Annotated[str, Argument(help="id,label: CSV or JSON lines; - is stdin")],
     common: Common,
 ) -> Exit:
-    """Hand in true labels of answers, for its evidence."""
+    """Hand in true labels of answers, as evidence."""
     from scripts.rollout.cli import feedback as verb
 
     return verb.feedback(named, file, common)

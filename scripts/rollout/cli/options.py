@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LOCAL = Path(".local")
 NAMESPACE = "namespace; if none, the context's, or default"
-HINT = "where to look; both, if not said"
+HINT = "where to look, by default in both"
 MANIFEST = "after the promotion, remove canaryTrafficPercent from this file"
 COPY = "also append every entry here; - for standard output"
 Format = Literal["json", "yaml"]
@@ -58,7 +58,7 @@ class Common:
 class Named:
     """The options of a verb about one rollout."""
 
-    name: Annotated[str, Argument(help="what is rolled out", autocompletion=_names)]
+    name: Annotated[str, Argument(help="the target's name", autocompletion=_names)]
     namespace: Annotated[str | None, Option("-n", help=NAMESPACE)] = None
     on_cluster: Annotated[bool | None, Option("--cluster/--local", help=HINT)] = None
 
