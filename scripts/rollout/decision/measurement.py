@@ -1,4 +1,4 @@
-"""From a policy's metrics to arrays: the design, and the counts of one scrape. Pure."""
+"""Converts a policy's metrics to arrays: the design, and a scrape's counts. Pure."""
 
 import math
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ CEILING_WEIGHT = 1.0
 
 
 def design(policy: Policy, steps: Sequence[int]) -> Design:
-    """The tests that a policy asks for, on these steps."""
+    """Return the policy's tests on these steps (percents)."""
     metrics = policy.metrics
     weights = np.array(
         [*(m.weight if m.mode == "decide" else 0.0 for m in metrics), CEILING_WEIGHT]
@@ -57,15 +57,15 @@ def design(policy: Policy, steps: Sequence[int]) -> Design:
 
 
 def traffic(policy: Policy, known: Sequence[Delta], phi: Array, rps: float) -> Traffic:
-    """What to expect of both arms, from what the stable showed."""
+    """Return the traffic expected of both arms, from the stable's scrapes."""
     bad, n = _known(policy, known)
     return Traffic(rps, bad / n, phi, policy.pairs_rps(rps))
 
 
 def steps(policy: Policy, traffic: Traffic) -> tuple[int, ...]:
-    """Those of the policy, or with `auto` the ladder that suits the traffic.
+    """Return the policy's steps, or with `auto` the ladder that suits the traffic.
 
-    Where there is evidence without users, the first is 0.
+    If evidence comes without users, the first step is 0.
     """
     before = (0,) if policy.has_pairs else ()
     if policy.steps != "auto":
@@ -82,7 +82,7 @@ def begin(
     phi: tuple[Array, tuple[str, ...]],
     now: float,
 ) -> Judged:
-    """No evidence yet, on what the stable showed before."""
+    """Return no evidence yet, with the stable's earlier scrapes as prior counts."""
     bad, n = _known(policy, known)
     prior = np.minimum(n, LARGEST_PRIOR)
     return Judged(
@@ -103,7 +103,7 @@ def update(
     scrapes: Sequence[tuple[float, Delta]],
     weight: int,
 ) -> list[Judged]:
-    """The evidence after each of some scrapes (time and counts) at one weight."""
+    """Return the evidence after each of some scrapes (time, counts) at one weight."""
     deltas = [delta for _, delta in scrapes]
     judged = _with_labels(judged, deltas)
     counts, stable_rate, labels = _counts(policy, judged, deltas)
@@ -131,7 +131,7 @@ def update(
 
 
 def _new_epochs(judged: Judged, times: Sequence[float]) -> list[bool]:
-    """Which scrapes are the first of a minute of evidence."""
+    """Return for each scrape whether it is the first of a minute of evidence."""
     epoch, found = judged.evidence.worse.mixture.epoch, []
     for time in times:
         is_new = time - judged.began >= (epoch + 1) * EPOCH_S
@@ -141,7 +141,7 @@ def _new_epochs(judged: Judged, times: Sequence[float]) -> list[bool]:
 
 
 def phi_of(policy: Policy, known: Sequence[Delta]) -> tuple[Array, tuple[str, ...]]:
-    """How many outcomes of each metric move together, and who says so."""
+    """Return each metric's cluster size phi (over-dispersion) and its source."""
     fixed = policy.dependence.cluster_size
     if fixed != "auto":
         size = len(policy.metrics)
@@ -168,7 +168,7 @@ def _phi(policy: Policy, metric: Metric, known: Sequence[Delta]) -> tuple[float,
 
 
 def _known(policy: Policy, known: Sequence[Delta]) -> tuple[Array, Array]:
-    """Bad and n of the stable, with a prior of one in a hundred."""
+    """Return bad and n of the stable, with a prior of one in a hundred."""
     rows = np.array(
         [[d.row(m.name)[2:] for m in policy.metrics] for d in known]
     ).reshape(-1, len(policy.metrics), 2)
@@ -177,7 +177,7 @@ def _known(policy: Policy, known: Sequence[Delta]) -> tuple[Array, Array]:
 
 
 def _with_labels(judged: Judged, deltas: Sequence[Delta]) -> Judged:
-    """With room for every label in these scrapes."""
+    """Return the evidence padded with every label of these scrapes."""
     names = dict.fromkeys(judged.label_names)
     for delta in deltas:
         if not names.keys() >= delta.labels.keys():
@@ -191,7 +191,7 @@ def _with_labels(judged: Judged, deltas: Sequence[Delta]) -> Judged:
 def _counts(
     policy: Policy, judged: Judged, deltas: Sequence[Delta]
 ) -> tuple[Counts, Array | None, Labels]:
-    """Counts (T, M), the stable's share where a metric is drift, labels after each."""
+    """Return counts (T, M), the stable's share of drift metrics, labels after each."""
     names = judged.label_names
     pairs = [[d.labels.get(name, (0.0, 0.0)) for name in names] for d in deltas]
     canary, stable = np.moveaxis(
@@ -214,15 +214,15 @@ def _counts(
 
 
 class Rules:
-    """A policy, and the tests that follow from it."""
+    """A policy and its tests."""
 
     def __init__(self, policy: Policy) -> None:
-        """Keep what does not change during a rollout."""
+        """Keep the policy; designs are cached by their steps."""
         self.policy = policy
         self._designs: dict[tuple[int, ...], Design] = {}
 
     def design(self, steps: tuple[int, ...]) -> Design:
-        """The tests on these steps."""
+        """Return the tests on these steps."""
         if steps not in self._designs:
             self._designs[steps] = design(self.policy, steps)
         return self._designs[steps]
