@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 from scripts.local import container, envoy, envoy_config, manifest, processes, status
+from scripts.local.background import SUPERVISOR
 from scripts.local.container import Object
 from scripts.local.envoy import Gateway
 from scripts.local.envoy_config import Backend, Host
@@ -29,21 +30,8 @@ from scripts.local.store import Pod, Store
 
 TICK_S = 0.1
 GRACE_S = 10.0
-SUPERVISOR = "supervisor"
 
 logger = logging.getLogger(__name__)
-
-
-def is_running(store: Store) -> bool:
-    """Return whether a supervisor holds this folder."""
-    try:
-        with (store.folder / "supervisor.lock").open("ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except FileNotFoundError:
-        return False
-    return False
 
 
 class Supervisor:

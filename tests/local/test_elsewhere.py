@@ -12,8 +12,8 @@ import pytest
 import requests
 
 from scripts.local import processes
+from scripts.local.background import SUPERVISOR
 from scripts.local.processes import ROOT
-from scripts.local.supervisor import SUPERVISOR
 from tests.support.predictors import MODELS
 from tests.support.waiting import until
 

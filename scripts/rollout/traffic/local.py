@@ -12,12 +12,12 @@ import urllib3
 from scripts.inference import clients
 from scripts.inference.clients import connect, model_name
 from scripts.local import container, manifest, processes, status
+from scripts.local.background import is_running
 from scripts.local.envoy import ROLE, Admin
 from scripts.local.envoy_config import host_name
 from scripts.local.errors import LocalError
 from scripts.local.rules import LATEST
 from scripts.local.store import Store
-from scripts.local.supervisor import is_running
 from scripts.rollout.errors import NotFound, RolloutError, Unreachable
 from scripts.rollout.metrics.envoy import PROXY_PAGE
 from scripts.rollout.metrics.port import Metrics, Pages
