@@ -52,7 +52,15 @@ def _pins(name: str) -> dict[str, str]:
     return dict(PIN.findall((ROOT / name).read_text()))
 
 
+# An editable install would lend what an image lacks.
+NOT_EDITABLE = """
+import sys
+sys.meta_path[:] = [each for each in sys.meta_path if "editable" not in each.__module__]
+"""
+
+
 def _python(folder: Path, *args: str) -> "subprocess.CompletedProcess[str]":
+    (folder / "sitecustomize.py").write_text(NOT_EDITABLE)
     return subprocess.run(
         [sys.executable, *args],
         cwd=folder,

@@ -58,8 +58,13 @@ def find(name: str | None) -> Context | None:
     """
     if not any(Path(each).expanduser().is_file() for each in paths().split(os.pathsep)):
         return None
-    from kubernetes.config.config_exception import ConfigException
-
+    try:
+        from kubernetes.config.config_exception import ConfigException
+    except ModuleNotFoundError as error:
+        raise RolloutError(
+            f"kubeconfig {paths()}: needs {error.name}, which the promoter's image "
+            "lacks; install intent-classifier[operator], or use a pod's account"
+        ) from error
     try:
         return _find(name)
     except (ConfigException, yaml.YAMLError, OSError) as error:
