@@ -27,7 +27,7 @@ test: $(MODELS) ## Run every test
 
 cover: $(MODELS) ## Run every test, hold the branches they reach against the floor
 	rm -rf .coverage && mkdir .coverage
-	$(RUN) -m coverage run -m pytest -n 2 --dist loadfile
+	$(RUN) -m coverage run -m pytest -n 2 --dist loadfile --timeout 300
 	$(RUN) -m coverage combine --quiet
 	$(RUN) -m coverage report
 

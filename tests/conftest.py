@@ -34,6 +34,17 @@ def _leave_out(*_: object, **__: object) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _environment_keeps_its_size() -> Iterator[None]:
+    """typer sets this variable and takes it away whenever a command line is built.
+
+    A thread that sends requests meanwhile, and so reads all variables, would fail.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYDANTIC_DISABLE_PLUGINS", "1")
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _trained() -> None:
     missing = [each for each in ("v1", "v2") if not (MODELS / each).is_dir()]
     if missing:

@@ -79,7 +79,7 @@ def _run(clone: Path, command: str, port: int) -> tuple[int, str]:
         cwd=clone,
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=400,  # make demo, measured, beside other tests
         env=kept | {"PATH": path},
     )
     return done.returncode, done.stdout + done.stderr
