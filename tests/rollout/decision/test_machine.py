@@ -54,7 +54,8 @@ class AnyRollout(RuleBasedStateMachine):
 
     def _passed(self, before: State, after: State) -> bool:
         """Whether every gate up to the new weight is open, or the bake is over."""
-        if before.phase in (Phase.WARMUP, Phase.PREFLIGHT):
+        is_resumed_anew = before.pause is Pause.HAND and after.step == 0
+        if before.phase in (Phase.WARMUP, Phase.PREFLIGHT) or is_resumed_anew:
             return after.weight == after.steps[0]
         if before.phase is Phase.BAKE:
             waited = after.now - before.entered
