@@ -13,14 +13,16 @@ GRACE_S = 30.0
 _started: "list[subprocess.Popen[str]]" = []
 
 
-def run(*args: str, env: Mapping[str, str] | None = None) -> tuple[int, str]:
+def run(
+    *args: str, env: Mapping[str, str] | None = None, timeout_s: float = 110
+) -> tuple[int, str]:
     """Run a module of ours to its end: exit code, and what it printed."""
     done = subprocess.run(
         [sys.executable, "-m", *args],
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=timeout_s,
         env={**os.environ, **(env or {})},
     )
     return done.returncode, done.stdout + done.stderr

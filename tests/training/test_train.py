@@ -21,6 +21,7 @@ def test_training_twice_gives_the_same_bytes(version: str, tmp_path: Path) -> No
     code, printed = run(
         *("training.train", "--version", version, "--models", str(tmp_path)),
         env={"PYTHONHASHSEED": "7"},
+        timeout_s=LONG_S,
     )
     assert code == 0, printed
     again = (tmp_path / version / artifact.MODEL_FILE).read_bytes()

@@ -15,7 +15,8 @@ TOKEN = "only-for-this-test"
 SHADOW = f"shadow: {{share: 100%}}\n{POLICY}"
 DISAGREEMENT = "  - {name: disagreement, shadow: predicted_label, tolerance: 20%}\n"
 ACCURACY = "  - {name: accuracy, feedback: label, weight: 3}\n"
-PATIENT = SHADOW.replace("tolerance: 10%", "tolerance: 40%").replace("2s}", "30s}")
+PATIENT = SHADOW.replace("tolerance: 10%", "tolerance: 40%")
+PATIENT = PATIENT.replace("2s}", "80s}").replace("rollout: 90s", "rollout: 180s")
 LOW = "  - {name: low_confidence, bad: confidence<0.5, budget: 4%, weight: 3}\n"
 
 
