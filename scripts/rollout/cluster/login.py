@@ -58,13 +58,8 @@ def find(name: str | None) -> Context | None:
     """
     if not any(Path(each).expanduser().is_file() for each in paths().split(os.pathsep)):
         return None
-    try:
-        from kubernetes.config.config_exception import ConfigException
-    except ModuleNotFoundError as error:
-        raise RolloutError(
-            f"kubeconfig {paths()}: needs {error.name}, which the promoter's image "
-            "lacks; install intent-classifier[operator], or use a pod's account"
-        ) from error
+    from kubernetes.config.config_exception import ConfigException
+
     try:
         return _find(name)
     except (ConfigException, yaml.YAMLError, OSError) as error:

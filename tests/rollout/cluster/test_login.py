@@ -2,7 +2,6 @@
 
 import base64
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -155,15 +154,6 @@ def test_a_pod_is_its_own_account_and_a_context_is_none_of_its(
     assert (cluster.is_inside, cluster.namespace) == (True, "shop")
     with pytest.raises(RolloutError, match="set KUBECONFIG"):
         Cluster.here("there")
-
-
-def test_a_kubeconfig_in_the_promoters_image_is_told_what_it_lacks(
-    config: Path, api: ApiServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kubeconfig(config, api.url, {"token": "secret"})
-    monkeypatch.setitem(sys.modules, "kubernetes.config.config_exception", None)
-    with pytest.raises(RolloutError, match=r"needs kubernetes.*\[operator\]"):
-        Cluster.here()
 
 
 def test_a_token_that_stays_the_same_is_refused_once(
