@@ -61,10 +61,12 @@ sys.meta_path[:] = [each for each in sys.meta_path if "editable" not in each.__m
 
 def _python(folder: Path, *args: str) -> "subprocess.CompletedProcess[str]":
     (folder / "sitecustomize.py").write_text(NOT_EDITABLE)
+    # A copy's branches would be counted beside this checkout's.
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
     return subprocess.run(
         [sys.executable, *args],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(folder)},
+        env={**inherited, "PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
         timeout=110,
