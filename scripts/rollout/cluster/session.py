@@ -1,5 +1,6 @@
 """Connections to one API server that log in again when the login expires."""
 
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import urllib3
+from urllib3.util.ssl_ import create_urllib3_context
 
 from scripts.rollout.errors import RolloutError
 
@@ -96,9 +98,24 @@ def connect(route: Route) -> urllib3.PoolManager:
         # The kubeconfig says so; a warning at every request would say nothing new.
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         options["cert_reqs"] = "CERT_NONE"
+    else:
+        options["ssl_context"] = _context(route)
     if route.proxy:
         return urllib3.ProxyManager(route.proxy, **options)
     return urllib3.PoolManager(**options)
+
+
+def _context(route: Route) -> ssl.SSLContext:
+    """Return what certificates are verified by, as strictly as kubectl does.
+
+    Python 3.13 refuses a certificate without an Authority Key Identifier, and some
+    managed clusters have such ones (kubernetes-client/python issue 2394).
+    """
+    context = create_urllib3_context()
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if route.ca is None:
+        context.load_default_certs()
+    return context
 
 
 def _shown(options: dict[str, Any], login: Login) -> dict[str, Any]:
