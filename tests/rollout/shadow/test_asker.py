@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from itertools import count
 from types import SimpleNamespace
 
 import pytest
@@ -19,19 +20,24 @@ from scripts.rollout.shadow.sources import Shadow, Synthetic
 from tests.support.waiting import until
 
 GONE = "http://127.0.0.1:1/metrics"
+NUMBERS = count()
 
 
 class Arm:
     """A predictor that lends three texts once, and answers with its label."""
 
     def __init__(self, server: HTTPServer, label: str) -> None:
-        """Below a path of its own; `page` is its metrics page."""
-        self.label, self.page = label, server.url_for(f"/{label}/metrics")
+        """Below a path of its own; `page` is its metrics page.
+
+        The server is shared, and what an asker left unanswered may come one test later.
+        """
+        place = f"/{label}-{next(NUMBERS)}"
+        self.label, self.page = label, server.url_for(f"{place}/metrics")
         self.lent: list[list[str]] = [["a", "one"], ["b", "two"], ["c", "three"]]
         self.marks: list[str | None] = []
         self.refusals = 0
         for path, answer in (("shadow/texts", self._lend), ("predict", self._classify)):
-            server.expect_request(f"/{label}/{path}").respond_with_handler(answer)
+            server.expect_request(f"{place}/{path}").respond_with_handler(answer)
 
     def _lend(self, request: Request) -> Response:
         is_known = request.headers["x-recording-token"] == "secret"
