@@ -16,6 +16,7 @@ from scripts.rollout.report import live, summary, tables
 
 POLL_S = 0.2  # the delay until `--wait` notices a verdict
 WATCH_S = 0.5  # fast enough for a person, rare enough for a cluster
+News = tuple[list[str], Exit | None]
 
 
 def status(
@@ -59,19 +60,25 @@ def watch(named: Named, common: Common) -> Exit:
             for picture, _ in _pictures(journal):
                 terminal.update(picture, refresh=True)
         return Exit.PROMOTED
-    before: list[str] | None = None
-    for picture, notes in _pictures(journal):
-        if notes != before:
+    before: News | None = None
+    for picture, news in _pictures(journal):
+        if news != before:
             console.out.print(picture, crop=False)
-        before = notes
+        before = news
     return Exit.PROMOTED
 
 
-def _pictures(journal: SharedJournal) -> Iterator[tuple[Group, list[str]]]:
+def _pictures(journal: SharedJournal) -> Iterator[tuple[Group, News]]:
+    """Yield a picture and its news until the verdict.
+
+    State and notes are read one after the other, so the last note may come with the
+    state before it: the verdict is news by itself.
+    """
     while True:
         saved = _loaded(journal)
         notes = live.decisions(journal.tail())
-        yield live.frame(summary.summary(policy_of(saved), saved), notes), notes
+        picture = live.frame(summary.summary(policy_of(saved), saved), notes)
+        yield picture, (notes, saved.state.verdict)
         if saved.state.verdict is not None:
             return
         time.sleep(WATCH_S)

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from scripts.local.processes import ROOT
+from scripts.rollout.cli import status
+from scripts.rollout.cli.options import Common, Named
 from scripts.rollout.report import live
 from tests.support import commands
 from tests.support.folder_world import FolderWorld
@@ -74,3 +76,22 @@ def test_on_a_terminal_it_is_one_picture_that_changes(tmp_path: Path) -> None:
     assert "first step: 5 %" in text
     assert "waits for: " in text
     assert "\x1b[" in text
+
+
+def test_the_verdict_is_shown_though_its_note_came_with_the_state_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a cluster state and notes are two reads; a commit may come between them."""
+    world = FolderWorld(tmp_path, bad=0.3)
+    runner = world.runner()
+    assert runner.start() is None
+    states = [runner.saved]
+    while states[-1].state.verdict is None:
+        runner.look()
+        states.append(runner.saved)
+    journal, late = world.journal, iter([states[-2], states[-1]])
+    monkeypatch.setattr(journal, "load", lambda: next(late))
+    monkeypatch.setattr(status, "find", lambda *_: (journal, states[-2]))
+    monkeypatch.setattr(status, "WATCH_S", 0.0)
+    status.watch(Named("intent"), Common())
+    assert "RolledBack at 0 %" in capsys.readouterr().out
