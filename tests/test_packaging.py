@@ -16,7 +16,7 @@ from tests.support.dockerfile import assemble
 from tests.support.environments import build, environment, run
 
 COMMANDS = ("intent-canary", "intent-infer", "intent-local", "kubectl-intent_canary")
-JOB = "scripts/rollout/cli/job.yaml"
+JOB = "scripts/rollout/cluster/job.yaml"
 SHIPPED = ROOT / "manifests" / "rollout.yaml"
 CLUSTERS = ROOT / "manifests" / "promotion" / "rollout.yaml"
 # Every module of a folder; prints those that cannot be imported.

@@ -76,9 +76,9 @@ def journal(
 
 def journal_of(place: Place, policy: Policy) -> SharedJournal:
     """Return the journal of a policy's rollouts. Raises RolloutError."""
-    if policy.backend.journal == "folder":
-        return journal(place, policy.key, on_cluster=False)
-    return journal(place, policy.key, on_cluster=True, owner=subject(policy))
+    on_cluster = policy.backend.journal == "configmap"
+    owner = subject(policy) if on_cluster else ""
+    return journal(place, policy.key, on_cluster=on_cluster, owner=owner)
 
 
 def broadcast(

@@ -8,6 +8,7 @@ import pytest
 from scripts.rollout.cluster.client import Cluster
 from scripts.rollout.metrics.prometheus import Prometheus
 from scripts.rollout.metrics.scrape import Scrape
+from scripts.rollout.policy.policy import Target
 from scripts.rollout.traffic.knative import KnativeTraffic
 from tests.support.backends import answered
 from tests.support.cluster_stage import ClusterStage
@@ -35,11 +36,12 @@ def test_prometheus_says_what_the_pages_say(
     on.until(lambda: on.percent(canary) == 30)
     assert set(answered(on.backend, count=60)) == {"1", "2"}
     namespace = on.backend.namespace
-    outside = KnativeTraffic(on.backend.cluster, namespace, "intent", counts)
+    target = Target(inferenceservice="intent", namespace=namespace, backend="knative")
+    outside = KnativeTraffic(on.backend.cluster, target, counts)
     direct = Scrape(namespace, outside.pages, http=on.backend.cluster.http)
     inside = Cluster(on.backend.cluster.server, on.backend.cluster.http, is_inside=True)
     inside._account = dict  # type: ignore[method-assign]
-    pages = KnativeTraffic(inside, namespace, "intent", counts).pages([STABLE, canary])
+    pages = KnativeTraffic(inside, target, counts).pages([STABLE, canary])
     assert pages is not None
     urls = [*pages.gateways, *pages.queues, *pages.predictors]
     with scraping(tmp_path / "prometheus", urls) as server:

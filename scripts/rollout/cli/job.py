@@ -13,7 +13,8 @@ from scripts.rollout.policy.policy import Policy
 def start(policy: Policy, text: str, image: str | None, common: Common) -> Exit:
     """Write the policy to a ConfigMap and create the Job, without waiting for it."""
     if policy.backend.journal != "configmap":
-        raise RolloutError("target.backend: local is this machine, not a cluster")
+        backend = policy.target.backend
+        raise RolloutError(f"target.backend: {backend} is this machine, not a cluster")
     cluster, target = Cluster.of(common.context), policy.target
     name = f"{target.name}-rollout"
     _keep(cluster, target.namespace, f"{name}-policy", text)
@@ -42,7 +43,7 @@ def _keep(cluster: Cluster, namespace: str, name: str, text: str) -> None:
 
 
 def _job(name: str, image: str | None) -> Object:
-    manifest = resources.files("scripts.rollout.cli") / "job.yaml"
+    manifest = resources.files("scripts.rollout.cluster") / "job.yaml"
     job: Object = yaml.safe_load(manifest.read_text(encoding="utf-8"))
     job["metadata"]["generateName"] = f"{name}-"
     pod = job["spec"]["template"]["spec"]

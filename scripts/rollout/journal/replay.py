@@ -85,9 +85,10 @@ def _again(
         state = decision.state
         made, stands = _made(decision), _recorded(record, decision)
         if made != stands:
-            parts = (f"{key} {made[key]} instead of {stands[key]}" for key in made)
+            differ = [key for key in made if made[key] != stands[key]]
+            said = (f"{key} {made[key]} instead of {stands[key]}" for key in differ)
             raise JournalError(
-                f"line {number}: this version decides: {', '.join(parts)}"
+                f"line {number}: this version decides: {', '.join(said)}"
             )
         yield decision
 

@@ -27,25 +27,18 @@ class GatewayTraffic:
     @classmethod
     def of(cls, place: Place, target: Target, counted_by: str) -> Self:
         """Return the traffic of a policy's HTTPRoute. Raises RolloutError."""
-        cluster, container = Cluster.of(place.context), target.container or ""
-        return cls(cluster, target.namespace, target.name, counted_by, container)
+        return cls(Cluster.of(place.context), target, counted_by)
 
-    def __init__(
-        self,
-        cluster: Cluster,
-        namespace: str,
-        name: str,
-        counted_by: str,
-        container: str = "",
-    ) -> None:
+    def __init__(self, cluster: Cluster, target: Target, counted_by: str) -> None:
         """Check the target. Raises RolloutError unless the route has two Services."""
         self.counted_by, self.http = counted_by, cluster.http
-        self._container = container
-        self._cluster, self._namespace, self._name = cluster, namespace, name
-        self._path = httproute.route_path(namespace, name)
-        arms = self._arms(cluster.applied(self._path, "HTTPRoute", name))
-        if container:
-            pods.check([pod for arm in arms for pod in self._pods(arm)], container)
+        self._cluster, self._container = cluster, target.container or ""
+        self._namespace, self._name = target.namespace, target.name
+        self._path = httproute.route_path(self._namespace, self._name)
+        arms = self._arms(cluster.applied(self._path, "HTTPRoute", self._name))
+        if self._container:
+            found = [pod for arm in arms for pod in self._pods(arm)]
+            pods.check(found, self._container)
 
     def _arms(self, route: Object) -> tuple[str, str]:
         names = [each["name"] for each in httproute.backends(route)]

@@ -43,20 +43,13 @@ class KnativeTraffic:
     @classmethod
     def of(cls, place: Place, target: Target, counted_by: str) -> Self:
         """Return the traffic of a policy's InferenceService. Raises RolloutError."""
-        cluster, container = Cluster.of(place.context), target.container or ""
-        return cls(cluster, target.namespace, target.name, counted_by, container)
+        return cls(Cluster.of(place.context), target, counted_by)
 
-    def __init__(
-        self,
-        cluster: Cluster,
-        namespace: str,
-        name: str,
-        counted_by: str,
-        container: str = "",
-    ) -> None:
+    def __init__(self, cluster: Cluster, target: Target, counted_by: str) -> None:
         """Check the target. Raises RolloutError if a rollout would be unsafe."""
-        self._container = container
-        self._cluster, self._namespace, self._name = cluster, namespace, name
+        self._cluster, self._container = cluster, target.container or ""
+        namespace, name = target.namespace, target.name
+        self._namespace, self._name = namespace, name
         self._service = service_path(namespace, name)
         self._routes = (
             f"/apis/serving.knative.dev/v1/namespaces/{namespace}"
@@ -69,8 +62,8 @@ class KnativeTraffic:
                 f"{name}: the annotation {ROLLOUT_DURATION} moves traffic by time; "
                 "remove it first"
             )
-        if container:
-            pods.check(self._pods(), container)
+        if self._container:
+            pods.check(self._pods(), self._container)
         self.counted_by = "grpc" if self._is_grpc(document) else counted_by
         self.http = cluster.http
 

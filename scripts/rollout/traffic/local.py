@@ -38,14 +38,13 @@ class LocalTraffic:
     @classmethod
     def of(cls, place: Place, target: Target, counted_by: str) -> Self:
         """Return the traffic of a policy's InferenceService. Raises RolloutError."""
-        return cls(Store(place.folder), target.namespace, target.name, counted_by)
+        return cls(Store(place.folder), target, counted_by)
 
-    def __init__(
-        self, store: Store, namespace: str, name: str, counted_by: str
-    ) -> None:
+    def __init__(self, store: Store, target: Target, counted_by: str) -> None:
         """Check the target. Raises RolloutError unless it was applied."""
-        self._store, self._namespace, self._name = store, namespace, name
-        self._key = f"{namespace}.{name}"
+        self._store = store
+        self._namespace, self._name = target.namespace, target.name
+        self._key = f"{self._namespace}.{self._name}"
         self._admin: Admin | None = None
         document = store.object(self._key)
         if document is None:
@@ -56,7 +55,7 @@ class LocalTraffic:
         served = container.read(manifest.template(document))
         self.counted_by = "grpc" if served.is_http2 else counted_by
         self.http = urllib3.PoolManager(maxsize=POOL_SIZE, retries=False)
-        self._model = model_name(served.args, name)
+        self._model = model_name(served.args, self._name)
         self._has_tags = manifest.has_tag_routing(document)
 
     def observe(self) -> View:

@@ -35,21 +35,14 @@ class StandardTraffic:
     @classmethod
     def of(cls, place: Place, target: Target, counted_by: str) -> Self:
         """Return the traffic of a policy's InferenceService. Raises RolloutError."""
-        cluster, container = Cluster.of(place.context), target.container or ""
-        return cls(cluster, target.namespace, target.name, counted_by, container)
+        return cls(Cluster.of(place.context), target, counted_by)
 
-    def __init__(
-        self,
-        cluster: Cluster,
-        namespace: str,
-        name: str,
-        counted_by: str,
-        container: str = "",
-    ) -> None:
+    def __init__(self, cluster: Cluster, target: Target, counted_by: str) -> None:
         """Check the target. Raises RolloutError unless it has one canary to route."""
         self.counted_by, self.http = counted_by, cluster.http
-        self._container = container
-        self._cluster, self._namespace, self._name = cluster, namespace, name
+        self._cluster, self._container = cluster, target.container or ""
+        namespace, name = target.namespace, target.name
+        self._namespace, self._name = namespace, name
         self._path = service_path(namespace, name)
         self._route = httproute.route_path(namespace, name)
         self._unrouted_since: float | None = None
@@ -59,8 +52,8 @@ class StandardTraffic:
             raise RolloutError(f"{name}: deployed in {mode} mode, not in Standard")
         if len(document["spec"].get("canary") or ()) > 1:
             raise RolloutError(f"{name}: expected one canary in spec.canary, got more")
-        if container:
-            pods.check(self._pods(), container)
+        if self._container:
+            pods.check(self._pods(), self._container)
         if self._is_unrouted(self.observe()):
             raise RolloutError(f"{name}: {UNROUTED}")
 

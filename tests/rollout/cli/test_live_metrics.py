@@ -7,11 +7,14 @@ import pytest
 
 from scripts.local.processes import free_ports
 from scripts.local.store import Store
+from scripts.rollout.policy.policy import Target
 from scripts.rollout.traffic.local import LocalTraffic
 from tests.faults import models
 from tests.faults.pipelines import Failing, Healthy
 from tests.support.prometheus import scraping
 from tests.support.stage import POLICY, STABLE, LocalStage, stage
+
+INTENT = Target(inferenceservice="intent")
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -26,7 +29,7 @@ OWN = """  - name: refused
 
 
 def _pages(on: LocalStage, canary: str) -> list[str]:
-    traffic = LocalTraffic(Store(on.backend.folder), "default", "intent", "gateway")
+    traffic = LocalTraffic(Store(on.backend.folder), INTENT, "gateway")
     pages = traffic.pages((STABLE, canary))
     assert pages is not None
     return [*pages.gateways, *pages.predictors]

@@ -17,6 +17,7 @@ from scripts.local.store import Store
 from scripts.rollout.journal import chain
 from scripts.rollout.metrics.counters import delta
 from scripts.rollout.metrics.scrape import Scrape
+from scripts.rollout.policy.policy import Target
 from scripts.rollout.policy.reader import parse
 from scripts.rollout.traffic.local import LocalTraffic
 from tests.faults import models
@@ -31,6 +32,8 @@ from tests.support.stage import (
     stage,
 )
 
+INTENT = Target(inferenceservice="intent")
+
 pytestmark = pytest.mark.timeout(240)
 
 
@@ -43,7 +46,7 @@ def on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStage]:
 
 def test_one_500_and_one_grpc_internal_count_one_each(on: LocalStage) -> None:
     """HTTP by the proxy, gRPC by the predictor: neither twice, neither never."""
-    traffic = LocalTraffic(Store(on.backend.folder), "default", "intent", "gateway")
+    traffic = LocalTraffic(Store(on.backend.folder), INTENT, "gateway")
     scrape, arms = Scrape("default", traffic.pages), ("", STABLE)
     before = scrape.read(arms)
     assert before is not None

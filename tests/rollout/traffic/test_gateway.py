@@ -9,12 +9,15 @@ from scripts.local.processes import ROOT
 from scripts.rollout import wiring
 from scripts.rollout.cluster.client import Cluster
 from scripts.rollout.errors import RolloutError, Unreachable
+from scripts.rollout.policy.policy import Target
 from scripts.rollout.policy.reader import parse
 from scripts.rollout.state.observation import Replicas
 from scripts.rollout.traffic.gateway import GatewayTraffic
 from scripts.rollout.traffic.httproute import route_path
 from scripts.rollout.traffic.port import Place
 from tests.support.api_server import Api
+
+TARGET = Target(route="intent", backend="gateway")
 
 RECORDED = json.loads((ROOT / "tests" / "data" / "standard_objects.json").read_text())
 ROUTE = route_path("default", "intent")
@@ -34,7 +37,7 @@ def api() -> Api:
 
 
 def _traffic(api: Api) -> GatewayTraffic:
-    return GatewayTraffic(api, "default", "intent", "predictor")
+    return GatewayTraffic(api, TARGET, "predictor")
 
 
 def _weights(api: Api) -> list[int]:
@@ -136,7 +139,8 @@ def test_a_container_that_the_policy_names_is_the_only_one_that_counts(
     api: Api,
 ) -> None:
     _plain(api)
-    view = GatewayTraffic(api, "default", "intent", "predictor", "server").observe()
+    target = TARGET.model_copy(update={"container": "server"})
+    view = GatewayTraffic(api, target, "predictor").observe()
     assert view is not None
     assert view.replicas[CANARY].restarts == 3
 

@@ -24,9 +24,12 @@ from scripts.rollout.errors import (
     RolloutError,
     Unreachable,
 )
+from scripts.rollout.policy.policy import Target
 from scripts.rollout.state.actions import Warmed
 from scripts.rollout.state.observation import Replicas
 from scripts.rollout.traffic.knative import GATEWAYS, KnativeTraffic
+
+INTENT = Target(inferenceservice="intent", backend="knative")
 
 RECORDED = json.loads((ROOT / "tests" / "data" / "kserve_objects.json").read_text())
 SERVING = "/apis/serving.kserve.io/v1beta1/namespaces/default/inferenceservices/intent"
@@ -92,7 +95,7 @@ def cluster(api: Recorded) -> Cluster:
 
 
 def _traffic(cluster: Cluster, counts: str = "gateway") -> KnativeTraffic:
-    return KnativeTraffic(cluster, "default", "intent", counts)
+    return KnativeTraffic(cluster, INTENT, counts)
 
 
 def test_a_view_is_what_routes_and_what_the_pods_are(cluster: Cluster) -> None:

@@ -10,10 +10,13 @@ import pytest
 
 from scripts.local.processes import ROOT
 from scripts.rollout.errors import RolloutError
+from scripts.rollout.policy.policy import Target
 from scripts.rollout.traffic import standard
 from scripts.rollout.traffic.httproute import route_path
 from scripts.rollout.traffic.standard import StandardTraffic
 from tests.support.api_server import OWNER, Api
+
+INTENT = Target(inferenceservice="intent", backend="standard")
 
 RECORDED = json.loads((ROOT / "tests" / "data" / "standard_objects.json").read_text())
 ROUTE = route_path("default", "intent")
@@ -34,7 +37,7 @@ def api() -> Api:
 
 
 def _traffic(api: Api) -> StandardTraffic:
-    return StandardTraffic(api, "default", "intent", "predictor")
+    return StandardTraffic(api, INTENT, "predictor")
 
 
 def _routes(api: Api, **weights: int) -> None:
