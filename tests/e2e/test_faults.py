@@ -3,7 +3,7 @@
 import pytest
 
 from tests.support.cluster_stage import RPS, ClusterStage
-from tests.support.stage import POLICY, STABLE
+from tests.support.stage import POLICY, QUICK, STABLE
 
 COLD = POLICY.replace("warmup: 5", "warmup: 0")
 
@@ -14,7 +14,7 @@ COLD = POLICY.replace("warmup: 5", "warmup: 0")
         ("failing", POLICY, 10, "errors: "),
         ("broken", POLICY, 11, "all 5 warm-up requests failed"),
         ("broken", COLD, 10, "errors: "),
-        ("slow", POLICY, 10, "latency: "),
+        ("slow", QUICK, 10, "latency: "),
         ("one-class", POLICY, 10, "labels: its labels are "),
     ],
     ids=[

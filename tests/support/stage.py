@@ -41,11 +41,13 @@ dependence: {clusterSize: 1}
 warmup: 5
 metrics:
   - {name: errors, budget: 4%, weight: 3}
-  - {name: latency, slo: 250ms, budget: 4%, weight: 3}
+  - {name: latency, slo: 1s, budget: 4%, weight: 3}
   - {name: labels, drift: predicted_label, tolerance: 10%, weight: 1}
 deadlines: {step: 60s, rollout: 90s, metricsSilence: 3s, rollback: 20s}
 source: {interval: 500ms}
 """
+# Only where slowness is the fault: a busy machine stalls one arm for longer than this.
+QUICK = POLICY.replace("slo: 1s", "slo: 250ms")
 
 
 Somewhere = TypeVar("Somewhere", bound=Backend)

@@ -13,7 +13,7 @@ from tests.faults.pipelines import (
     OneClass,
     Slow,
 )
-from tests.support.stage import POLICY, STABLE, LocalStage, stage
+from tests.support.stage import POLICY, QUICK, STABLE, LocalStage, stage
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -64,7 +64,7 @@ def test_only_errors_are_caught_within_a_scrape_without_a_warm_up(
 
 def test_a_sleeping_canary_is_rolled_back_for_its_latency(on: LocalStage) -> None:
     on.canary(Slow(models.inner()))
-    verdict = on.run()
+    verdict = on.run(QUICK)
     print(verdict)
     assert verdict.code == 10, verdict.said
     assert "latency:" in verdict.said
