@@ -1,9 +1,10 @@
 """What is compared: which share of what is bad, and how much more of it is too much."""
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field
 
 from scripts.rollout.policy.values import Part, Share, SomeSeconds
 
@@ -13,21 +14,34 @@ FAIR = 0.5  # guarantee: of two equally good arms each is the wrong one half the
 REVISION = "{revision}"
 
 
+def _of_one_revision(query: str) -> str:
+    if REVISION not in query:
+        raise ValueError(f"expected {REVISION} in the query, got {query!r}")
+    return query
+
+
+def _on_an_edge(bad: str) -> str:
+    match = CONFIDENCE.fullmatch(bad)
+    edge = float(match[1]) * EDGES if match else 0.0
+    if not edge or not edge.is_integer():
+        raise ValueError(
+            "expected confidence< and a multiple of 0.05, which is how finely "
+            f"confidences are counted, such as confidence<0.5, got {bad!r}"
+        )
+    return bad
+
+
+Query = Annotated[str, AfterValidator(_of_one_revision)]
+
+
 class PromQL(Part):
     """Two counters of one revision, which stands where {revision} does.
 
     `bad` counts bad ones or adds up scores from 0 to 1, `total` counts all.
     """
 
-    bad: str
-    total: str
-
-    @model_validator(mode="after")
-    def _names_a_revision(self) -> "PromQL":
-        for name, query in (("bad", self.bad), ("total", self.total)):
-            if REVISION not in query:
-                raise ValueError(f"{name}: expected {REVISION} in the query")
-        return self
+    bad: Query
+    total: Query
 
 
 class Metric(Part):
@@ -44,7 +58,7 @@ class Metric(Part):
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
     slo: SomeSeconds | None = None
-    bad: str | None = None
+    bad: Annotated[str, AfterValidator(_on_an_edge)] | None = None
     promql: PromQL | None = None
     drift: Literal["predicted_label"] | None = None
     shadow: Literal["predicted_label"] | None = None
@@ -72,48 +86,36 @@ class Metric(Part):
         match = CONFIDENCE.fullmatch(self.bad or "")
         return float(match[1]) if match else None
 
-    @model_validator(mode="after")
-    def _is_one_kind(self) -> "Metric":
+    def conflicts(self) -> Iterator[str]:
+        """Yield the faults between keys that are valid by themselves."""
         kinds = ("slo", "bad", "promql", "drift", "shadow", "feedback")
         found = [kind for kind in kinds if getattr(self, kind) is not None]
         if len(found) > 1:
             both = " and ".join(found)
-            raise ValueError(f"{both} are {len(found)} metrics; keep one of them")
-        if not found and self.name != "errors":
-            raise ValueError(
+            yield f"{both} are {len(found)} metrics; keep one of them"
+        elif not found and self.name != "errors":
+            yield (
                 f"unknown metric {self.name!r}: expected the name errors, or "
                 "slo: 250ms, bad: confidence<0.5, promql: {...}, "
                 "drift: predicted_label, shadow: predicted_label or feedback: label"
             )
-        self._has_its_bound()
-        return self
+        else:
+            yield from self._conflicts_of_bounds()
 
-    def _has_its_bound(self) -> None:
+    def _conflicts_of_bounds(self) -> Iterator[str]:
         given = {"budget": self.budget, "tolerance": self.tolerance}
         if self.feedback is not None:
             if any(given.values()):
-                raise ValueError("feedback: expected neither budget nor tolerance")
+                yield "feedback: expected neither budget nor tolerance"
             return
         wanted, other = ("budget", "tolerance")[:: -1 if self.finds_only else 1]
         if given[wanted] is None or given[other] is not None:
-            raise ValueError(f"expected {wanted}: 1%, and no {other}")
+            yield f"expected {wanted}: 1%, and no {other}"
 
     @property
     def finds_only(self) -> bool:
         """Whether it has a tolerance, and rolls back only."""
         return self.drift is not None or self.shadow is not None
-
-    @model_validator(mode="after")
-    def _is_an_edge(self) -> "Metric":
-        if self.bad is None:
-            return self
-        edge = self.least_confidence
-        if edge is None or not (edge * EDGES).is_integer() or not edge:
-            raise ValueError(
-                "bad: expected confidence< and a multiple of 0.05, which is how finely "
-                f"confidences are counted, such as confidence<0.5, got {self.bad!r}"
-            )
-        return self
 
 
 # Tunable by the policy: budgets as in DECISIONS.md; errors and latency share six of the

@@ -69,6 +69,82 @@ dependence: {clusterSize: -3}
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            """steps: [50, 20]
+bake: {percent: 40}
+dwell: 3h
+deadlines: {rollout: 1h}
+metrics:
+  - {name: latency, slo: 250}
+  - {name: labels, drift: predicted_labels}
+  - {name: low, bad: confidence<0.52, tolerance: 1%}
+  - {name: own, promql: {bad: x}}
+window: {}
+""",
+            (
+                "p:3: steps: expected rising percents, got [50, 20]",
+                "p:4: bake.percent: expected at least the last step, 50",
+                "p:5: dwell: expected less than deadlines.step",
+                "p:6: deadlines.rollout: expected no less than deadlines.step",
+                "p:8: metrics[0].name: expected errors first",
+                "p:8: metrics[0].slo: expected a duration such as 250ms",
+                "p:8: metrics[0]: expected budget: 1%, and no tolerance",
+                "p:9: metrics[1].drift: expected 'predicted_label'",
+                "p:9: metrics[1]: expected tolerance: 1%, and no budget",
+                "p:10: metrics[2].bad: expected confidence< and a multiple of 0.05",
+                "p:10: metrics[2]: expected budget: 1%, and no tolerance",
+                "p:11: metrics[3].promql.bad: expected {revision} in the query",
+                "p:11: metrics[3].promql.total: missing",
+                "p:11: metrics[3].promql: needs source.prometheus",
+                "p:11: metrics[3]: expected budget: 1%, and no tolerance",
+                "p:12: window.hours: missing",
+            ),
+        ),
+        (
+            """steps: [50, 20, 120]
+metrics: [{name: foo, budget: 1%}]
+hooks: {pre: {command: [], url: here}}
+notify: [{url: here}, {format: text}]
+synthetic: {rps: many, texts: 7}
+""",
+            (
+                "p:3: steps: expected rising percents, got [50, 20]",
+                "p:3: steps[2]: expected less than or equal to 99, got 120",
+                "p:4: metrics[0]: unknown metric 'foo'",
+                "p:4: metrics[0].name: expected errors first",
+                "p:5: hooks.pre.command: expected at least one",
+                "p:5: hooks.pre.url: expected http:// or https://, got 'here'",
+                "p:6: notify[0].url: expected http:// or https://, got 'here'",
+                "p:6: notify[1].format: expected 'json' or 'slack', got 'text'",
+                "p:6: notify[1].url: missing",
+                "p:7: synthetic.rps: expected a valid number",
+                "p:7: synthetic.texts: expected a valid string, got 7",
+            ),
+        ),
+        (
+            "source: {counts: queue-proxy}\npauseAt: [200, 7]\nsteps: [0, 5]\n"
+            "deadlines: {step: 9, rollout: 1h}\n",
+            (
+                "p:4: pauseAt[0]: expected less than or equal to 99, got 200",
+                "p:3: source.counts: with backend local expected gateway or predictor",
+                "p:5: steps[0]: expected greater than or equal to 1, got 0",
+                "p:6: deadlines.step: expected a duration",
+            ),
+        ),
+    ],
+)
+def test_a_wrong_value_hides_no_other_fault_and_makes_none_up(
+    text: str, said: tuple[str, ...]
+) -> None:
+    found = _faults(SMALLEST + text)
+    for each in said:
+        assert any(line.startswith(each) for line in found), (each, found)
+    assert len(found) == len(said), found
+
+
+@pytest.mark.parametrize(
     ("line", "said"),
     [
         ("steps: [25, 10]", "steps: expected rising percents, got [25, 10]"),
@@ -109,13 +185,14 @@ dependence: {clusterSize: -3}
             "window.days[0]: expected 'mon', 'tue'",
         ),
         (
-            "metrics: [{name: errors, budget: 1%}, {name: a, promql: {bad: x}}]",
+            "source: {prometheus: 'http://p'}\nmetrics: [{name: errors, budget: 1%}, "
+            "{name: a, budget: 1%, promql: {bad: 'x{revision}'}}]",
             "metrics[1].promql.total: missing",
         ),
         (
-            "metrics: [{name: errors, budget: 1%}, "
+            "source: {prometheus: 'http://p'}\nmetrics: [{name: errors, budget: 1%}, "
             "{name: a, budget: 1%, promql: {bad: 'x{revision}', total: y}}]",
-            "metrics[1].promql: total: expected {revision} in the query",
+            "metrics[1].promql.total: expected {revision} in the query, got 'y'",
         ),
         (
             "metrics: [{name: errors, budget: 1%}, "
@@ -125,7 +202,7 @@ dependence: {clusterSize: -3}
         (
             "metrics: [{name: errors, budget: 1%}, "
             "{name: low, budget: 1%, bad: confidence<0.52}]",
-            "metrics[1]: bad: expected confidence< and a multiple of 0.05",
+            "metrics[1].bad: expected confidence< and a multiple of 0.05",
         ),
         (
             "metrics: [{name: errors, budget: 1%}, "
