@@ -1,6 +1,7 @@
 """Formats durations, shares, e-values and verdicts. Pure."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from scripts.rollout.errors import Exit
 
@@ -13,6 +14,11 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60}m{whole % 60:02}s"
     return f"{whole // 3600}h{whole % 3600 // 60:02}m"
+
+
+def clock(at: float) -> str:
+    """Format a time, in seconds since the epoch, as this machine's time of day."""
+    return f"{datetime.fromtimestamp(at):%H:%M:%S}"
 
 
 def share(value: float) -> str:

@@ -11,6 +11,9 @@ from scripts.rollout.journal import replay as replaying
 from scripts.rollout.policy import reader
 from scripts.rollout.report import writer
 
+# Three years: smaller times are no clock's, but a CSV's, which count from its start.
+SMALLEST_CLOCK_S = 1e8
+
 
 def replay(file: str, policy_file: Path | None, output: Format | None) -> Exit:
     """Print each decision; return the exit code that the run would have had."""
@@ -24,7 +27,7 @@ def replay(file: str, policy_file: Path | None, output: Format | None) -> Exit:
     else:
         found = replaying.counts(lines, policy)
     for at, note in found.notes:
-        emit(output, {"time": at, "note": note}, f"{at:.1f} {note}")
+        emit(output, {"time": at, "note": note}, f"{_when(at)} {note}")
     code = Exit.PROMOTED if found.code is None else found.code
     ended: dict[str, Any] = {"verdict": code.name, "exitCode": int(code)}
     said = text.verdict(code)
@@ -35,6 +38,11 @@ def replay(file: str, policy_file: Path | None, output: Format | None) -> Exit:
         said += f"; lines {found.lines[0]} to {found.lines[1]} verified"
     emit(output, ended, said)
     return code
+
+
+def _when(at: float) -> str:
+    """Format a time of day as `run` does, seconds that count from a start as +1m40s."""
+    return text.clock(at) if at >= SMALLEST_CLOCK_S else f"+{text.duration(at)}"
 
 
 def report(file: str, page: Path | None, output: Format | None) -> Exit:

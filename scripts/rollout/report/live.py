@@ -2,7 +2,6 @@
 
 import json
 import math
-import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -36,8 +35,8 @@ def decisions(lines: Iterable[str]) -> list[str]:
     found = []
     for entry in map(json.loads, lines):
         at = entry.get("seen", {}).get("time")
-        clock = time.strftime("%H:%M:%S", time.localtime(at)) if at else " " * 8
-        found += [f"{clock} {note.text}" for note in read_notes(entry)]
+        when = text.clock(at) if at else " " * 8
+        found += [f"{when} {note.text}" for note in read_notes(entry)]
     return found[-DECISIONS:]
 
 

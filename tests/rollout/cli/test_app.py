@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -188,12 +189,29 @@ def test_replay_ends_with_the_code_of_the_run(
     cluster.runner().run()
     assert _main("replay", str(cluster.journal.path)) == code
     said = capsys.readouterr().out
-    assert "first step: 5 %" in said
     assert f"exit code {code}; lines 1 to " in said
+    told = [json.loads(line) for line in cluster.journal.path.read_text().splitlines()]
+    (first,) = (
+        each["seen"]["time"]
+        for each in told
+        if any(note["kind"] == "raised" for note in each.get("notes", ()))
+        and each["weight"] == 5
+    )
+    assert f"\n+{first // 60:.0f}m{first % 60:02.0f}s first step: 5 %\n" in said
 
 
-def test_replay_reads_csv_from_standard_input(policy: str) -> None:
-    rows = [f"{i * 10},{arm},{500 * i},{b * i},0" for i in range(30) for arm, b in ARMS]
+@pytest.mark.parametrize(
+    ("began", "at"),
+    [(60, "+1m10s"), (1.8e9, time.strftime("%H:%M:%S", time.localtime(1.8e9 + 10)))],
+)
+def test_replay_reads_csv_from_standard_input_and_prints_times_for_people(
+    policy: str, began: float, at: str
+) -> None:
+    rows = [
+        f"{began + i * 10},{arm},{500 * i},{b * i},0"
+        for i in range(30)
+        for arm, b in ARMS
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "scripts.canary", "replay", "-", "--policy", policy],
         cwd=ROOT,
@@ -202,7 +220,7 @@ def test_replay_reads_csv_from_standard_input(policy: str) -> None:
         text=True,
     )
     assert done.returncode == 10, done.stderr
-    assert "errors: 20.00% against 0.00%" in done.stdout
+    assert done.stdout.startswith(f"{at} errors: 20.00% against 0.00%")
 
 
 ARMS = (("canary", 100), ("stable", 0))
