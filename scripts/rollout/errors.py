@@ -1,6 +1,7 @@
 """The errors of a rollout and their exit codes.
 
 RolloutError         2   usage: one line that says what to do
+├── NoRollout        2   no rollout of this name has begun
 ├── PolicyError      2   the policy file is refused, every fault with its line
 ├── JournalError     2   the journal is broken or of another version
 ├── LockHeld        31   another promoter works on the same target
@@ -37,6 +38,10 @@ class RolloutError(Exception):
     """Base: one line that says what is wrong and what to do."""
 
     code = Exit.USAGE
+
+
+class NoRollout(RolloutError):
+    """No rollout of this name has begun, or it is where nothing can be read."""
 
 
 class PolicyError(RolloutError):

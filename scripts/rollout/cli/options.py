@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from typer import Argument, Option
 
-from scripts.rollout.errors import RolloutError
+from scripts.rollout.errors import NoRollout, RolloutError
 
 if TYPE_CHECKING:
     from scripts.rollout.journal.port import SharedJournal
@@ -138,8 +138,8 @@ def _lost(
         return RolloutError(f"two rollouts: {both}; say which: --local or --cluster")
     told = ", ".join(f"no rollout of {each.name} in {each}" for each in looked)
     if unasked is None:
-        return RolloutError(told)
-    error = RolloutError(f"{told}; the cluster cannot be read: {unasked}")
+        return NoRollout(told)
+    error = NoRollout(f"{told}; the cluster cannot be read: {unasked}")
     error.code = unasked.code
     return error
 

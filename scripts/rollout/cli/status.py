@@ -1,5 +1,6 @@
 """`status`, `watch` and `explain`: show a rollout's state, progress and evidence."""
 
+import sys
 import time
 from collections.abc import Iterator
 
@@ -8,7 +9,7 @@ from rich.live import Live
 
 from scripts import console
 from scripts.rollout.cli.options import Common, Named, emit, find, policy_of
-from scripts.rollout.errors import Exit, RolloutError
+from scripts.rollout.errors import Exit, NoRollout, RolloutError
 from scripts.rollout.journal.entries import exit_code_so_far
 from scripts.rollout.journal.port import SharedJournal
 from scripts.rollout.journal.saved import Saved
@@ -54,7 +55,7 @@ def explain(named: Named, common: Common) -> Exit:
 
 def watch(named: Named, common: Common) -> Exit:
     """Show the rollout until its verdict; if piped, one picture per decision."""
-    journal, _ = find(named, common)
+    journal = _begun(named, common)
     if console.out.is_terminal:
         with Live(console=console.out, auto_refresh=False) as terminal:
             for picture, _ in _pictures(journal):
@@ -66,6 +67,19 @@ def watch(named: Named, common: Common) -> Exit:
             console.out.print(picture, crop=False)
         before = news
     return Exit.PROMOTED
+
+
+def _begun(named: Named, common: Common) -> SharedJournal:
+    """Return the rollout's journal; wait for `run` to begin it."""
+    told = ""
+    while True:
+        try:
+            return find(named, common)[0]
+        except NoRollout as error:
+            if str(error) != told:
+                print(f"waiting for run, until ^C: {error}", file=sys.stderr)
+            told = str(error)
+        time.sleep(WATCH_S)
 
 
 def _pictures(journal: SharedJournal) -> Iterator[tuple[Group, News]]:

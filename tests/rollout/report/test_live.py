@@ -2,6 +2,7 @@
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 import threading
@@ -32,6 +33,28 @@ def _journal(folder: Path, looks: int, bad: float = 0.0) -> FolderWorld:
 def _command(folder: Path) -> list[str]:
     watch = ("watch", "intent", "--dir", str(folder))
     return [sys.executable, "-m", "scripts.canary", *watch]
+
+
+def test_started_before_run_it_says_so_and_waits_for_it(tmp_path: Path) -> None:
+    process = commands.start(
+        _command(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stderr is not None
+    told = process.stderr.readline()
+    assert told.startswith("waiting for run, until ^C: no rollout of default.intent in")
+    _journal(tmp_path, 60, bad=0.3)
+    said, rest = process.communicate(timeout=60)
+    assert (process.returncode, rest) == (0, "")
+    assert "RolledBack at 0 %" in said
+
+
+def test_while_it_waits_for_run_a_person_may_end_it(tmp_path: Path) -> None:
+    process = commands.start(_command(tmp_path), stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    assert "waiting for run" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in rest) == (130, False)
 
 
 @pytest.mark.parametrize(
