@@ -1,13 +1,12 @@
 """One handler per phase: what the phase waits for, and which phase follows."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Protocol
 
 from scripts.rollout import text
-from scripts.rollout.decision import measurement, reasons
+from scripts.rollout.decision import measurement, raising, reasons
 from scripts.rollout.decision.draft import Draft
 from scripts.rollout.errors import Exit
 from scripts.rollout.state.actions import Consult, Says, WarmUp
@@ -86,8 +85,8 @@ def step(draft: Draft) -> None:
     _wait_for_approval(draft)
     if not draft.may_rise:
         return
-    following = _open_until(draft)
-    weight = _weight(draft, following)
+    following = raising.following(draft)
+    weight = raising.weight_of(draft, following)
     if following == state.step or not _is_enough(draft, weight):
         return
     if _agrees(draft, "confirm", weight):
@@ -122,34 +121,9 @@ def _rise(draft: Draft, following: int, how: str) -> None:
     is_last = following == len(state.steps)
     draft.change(phase=Phase.BAKE if is_last else Phase.STEP, entered=state.now)
     draft.change(step=min(following, len(state.steps) - 1), forced="")
-    weight = _weight(draft, following)
+    weight = raising.weight_of(draft, following)
     draft.ask_for(weight)
     draft.say(NoteKind.RAISED, f"{state.weight} % -> {weight} % {how}")
-
-
-def _weight(draft: Draft, step: int) -> int:
-    steps = draft.state.steps
-    return steps[step] if step < len(steps) else draft.policy.bake.percent
-
-
-def _open_until(draft: Draft) -> int:
-    """Return the step that the gates lead to; automatic steps may skip some, in order.
-
-    The last gate is passed from the last step only, where the load is highest.
-    """
-    state = draft.state
-    assert state.judged is not None
-    if state.now - state.entered < draft.policy.dwell_s:
-        return state.step
-    opens = state.judged.evidence.opens(draft.rules.design(state.steps))
-    last, following = len(opens) - 1, state.step
-    if following == last:
-        return last + bool(opens[last])
-    while following < last and opens[following]:
-        following += 1
-        if not draft.policy.is_auto:
-            break
-    return following
 
 
 def _wait_for_approval(draft: Draft) -> None:
@@ -163,18 +137,11 @@ def _wait_for_approval(draft: Draft) -> None:
 
 def _is_enough(draft: Draft, weight: int) -> bool:
     """Return whether the canary's ready replicas can carry the next weight."""
-    state, ready = draft.state, draft.replicas.ready
-    limit = state.peak_load * draft.policy.guards.max_load
-    # 1e-9 less, so that rounding in the division does not ask for one replica more.
-    needed = math.ceil(state.rps * weight / FULL / limit - 1e-9) if limit else 1
-    if needed <= ready:
-        return True
-    draft.say(
-        NoteKind.TOO_FEW_REPLICAS,
-        f"held at {state.weight} %: {weight} % of {state.rps:.0f} requests/s needs "
-        f"{needed} ready replicas of the canary, there are {ready}",
-    )
-    return False
+    missing = raising.shortage(draft, weight)
+    if missing:
+        held = f"held at {draft.state.weight} %: {missing}"
+        draft.say(NoteKind.TOO_FEW_REPLICAS, held)
+    return not missing
 
 
 def bake(draft: Draft) -> None:

@@ -3,14 +3,15 @@
 import math
 from collections.abc import Sequence
 
-from scripts.rollout.decision import explain
+from scripts.rollout.decision import explain, raising
+from scripts.rollout.decision.draft import Draft
 from scripts.rollout.decision.measurement import Rules
 from scripts.rollout.errors import Exit
 from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.evidence.evidence import Design
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.observation import Observation, View
-from scripts.rollout.state.state import JUDGED, Judged, Phase, State
+from scripts.rollout.state.state import FULL, JUDGED, Judged, Phase, State
 from scripts.rollout.text import duration, number, share
 
 # Tunable: what fits into one line.
@@ -75,8 +76,7 @@ def waiting(rules: Rules, state: State, seen: Observation | None) -> list[str]:
     if seen is not None:
         found += _unseen(state, seen)
     if state.phase is Phase.PREFLIGHT:
-        needed = rules.policy.scrapes_needed
-        found.append(f"{len(state.known)} of {needed} scrapes of the stable")
+        found += _unknown(rules.policy, state)
     if state.phase in JUDGED and not state.is_verified:
         found.append(f"{state.weight} % is not in force yet")
     if state.phase is Phase.STEP:
@@ -84,7 +84,56 @@ def waiting(rules: Rules, state: State, seen: Observation | None) -> list[str]:
         found += _gates(rules, state)
     if state.phase is Phase.BAKE:
         found += _dwell(state, rules.policy.bake.duration)
-    return list(filter(None, found)) or ["nothing"]
+    last = Draft(rules, state, seen or Observation(state.now, None, None))
+    return list(filter(None, found)) or [_last_things(last)]
+
+
+def _unknown(policy: Policy, state: State) -> list[str]:
+    """Return what is not known of the stable yet."""
+    seen, needed = len(state.known), policy.scrapes_needed
+    if seen < needed:
+        return [f"{seen} of {needed} scrapes of the stable"]
+    without = [
+        metric.name
+        for metric in policy.metrics
+        if metric.is_gate
+        and not any(delta.row(metric.name)[3] for delta in state.known)
+    ]
+    return [f"outcomes of the stable for {', '.join(without)}"] if without else []
+
+
+def _last_things(draft: Draft) -> str:
+    """Return what is left where the evidence allows the next weight."""
+    state, policy = draft.state, draft.policy
+    match state.phase:
+        case Phase.WARMUP if policy.warmup and not state.is_warm:
+            return f"{policy.warmup} warm-up requests to {state.canary}"
+        case Phase.WARMUP:
+            return _asked(draft, "pre", state.steps[0])
+        case Phase.STEP:
+            weight = raising.weight_of(draft, raising.following(draft))
+            missing = raising.shortage(draft, weight) if draft.view else ""
+            return missing or _asked(draft, "confirm", weight)
+        case Phase.BAKE:
+            return _asked(draft, "confirm", FULL)
+        case Phase.PROMOTING:
+            return "the promotion to come into force"
+        case Phase.ROLLING_BACK:
+            return f"{state.stable} to get all traffic"
+        case Phase.HELD:
+            return "a person: resume, promote or abort"
+    return "the next look"
+
+
+def _asked(draft: Draft, hook: str, weight: int) -> str:
+    """Return what a hook said last, or that its answer is due."""
+    if getattr(draft.policy.hooks, hook) is None:
+        return "the next look"
+    answer = draft.seen.answer
+    if answer is None or answer.hook != hook:
+        return f"hook {hook}: its answer about {weight} %"
+    why = f": {answer.reason}" if answer.reason else ""
+    return f"hook {hook} says {answer.says} to {answer.weight} %{why}"
 
 
 def _unseen(state: State, seen: Observation) -> list[str]:

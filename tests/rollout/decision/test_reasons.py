@@ -1,15 +1,17 @@
 """Why it waits, in plain numbers that come true."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from scripts.rollout import text
 from scripts.rollout.decision import reasons
 from scripts.rollout.errors import Exit
+from scripts.rollout.state.actions import Answer, Consult, Says
 from scripts.rollout.state.observation import Observation
 from scripts.rollout.state.state import Phase
-from tests.support.worlds import CANARY, STABLE, Rollout, policy, view
+from tests.support.worlds import CANARY, STABLE, Rollout, delta, policy, view
 
 
 @pytest.mark.parametrize(
@@ -66,6 +68,61 @@ def test_pauses_and_the_bake_are_said() -> None:
     rollout.look("pause")
     assert _waiting(rollout)[0] == "paused by a person"
     assert _waiting(rollout)[-1].endswith("more at 95 %")
+
+
+HOOKS = "{pre: {command: [a]}, confirm: {command: [b]}}"
+
+
+def test_while_a_hook_thinks_it_is_the_hook_that_is_waited_for() -> None:
+    rollout = Rollout.begun(policy(hooks=HOOKS, warmup="0"))
+    asked = [
+        ("pre", 5, "hook pre: its answer about 5 %"),
+        ("confirm", 25, "hook confirm: its answer about 25 %"),
+        ("confirm", 50, "hook confirm: its answer about 50 %"),
+        ("confirm", 95, "hook confirm: its answer about 95 %"),
+        ("confirm", 100, "hook confirm: its answer about 100 %"),
+    ]
+    for hook, weight, said in asked:
+        while Consult(hook, weight) not in rollout.look().actions:
+            assert "nothing" not in _waiting(rollout)
+        assert _waiting(rollout) == [said]
+        late = Answer(hook, weight, Says.NOT_YET, "too early")
+        seen = Observation(0.0, view(rollout.percent), delta(50), answer=late)
+        told = f"hook {hook} says not yet to {weight} %: too early"
+        assert _waiting(rollout, seen) == [told]
+        rollout.look(answer=Answer(hook, weight, Says.YES))
+
+
+def test_whatever_it_waits_for_has_a_name() -> None:
+    rollout = Rollout.begun()
+    while not rollout.state.is_over:
+        assert "nothing" not in " ".join(_waiting(rollout))
+        rollout.look()
+    rollout = Rollout.begun(policy(onInconclusive="pause", deadlines="{step: 21s}"))
+    while rollout.state.phase is not Phase.HELD:
+        rollout.look(n=0)
+    assert _waiting(rollout) == ["a person: resume, promote or abort"]
+
+
+def test_scrapes_of_the_stable_are_counted_up_to_those_that_are_needed() -> None:
+    rollout = Rollout.begun(policy())
+    some = delta(0)
+    silent = replace(some, metrics={"errors": some.row("errors")})
+    for _ in range(14):
+        rollout.look(delta=silent)
+    assert _waiting(rollout) == ["outcomes of the stable for latency"]
+    cold = Rollout.begun(policy(dependence="{clusterSize: auto}"))
+    cold.look()
+    assert _waiting(cold) == ["1 of 30 scrapes of the stable"]
+
+
+def test_too_few_replicas_are_said() -> None:
+    rollout = Rollout.begun(policy(guards="{maxLoad: 0.1}"))
+    for _ in range(20):
+        rollout.look()
+    assert _waiting(rollout, Observation(0.0, view(5), delta(5))) == [
+        "25 % of 300 requests/s needs 3 ready replicas of the canary, there are 1"
+    ]
 
 
 def test_traffic_and_verdicts_in_a_line() -> None:
