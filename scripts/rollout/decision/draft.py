@@ -65,7 +65,8 @@ class Draft:
         policy, window = self.policy, self.policy.window
         is_in_time = policy.open_s(state.began, state.now) <= policy.deadlines.rollout
         is_open = window is None or window.is_open(state.now)
-        is_free = state.pause is Pause.NONE and is_in_time and is_open
+        is_free = state.pause is Pause.NONE and state.incident_since is None
+        is_free = is_free and is_in_time and is_open
         return self.can_rise and is_free and self.seen.delta is not None
 
     def change(self, **changes: object) -> None:

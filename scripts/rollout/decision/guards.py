@@ -7,6 +7,7 @@ from scripts.rollout.decision import reasons
 from scripts.rollout.decision.draft import Draft
 from scripts.rollout.errors import Exit
 from scripts.rollout.state.notes import Note, NoteKind
+from scripts.rollout.state.observation import Delta
 from scripts.rollout.state.state import FULL, JUDGED, Pause, Phase
 
 OUR_OWN_WAY = (Phase.ROLLING_BACK, Phase.PROMOTING)
@@ -67,6 +68,30 @@ def canary(draft: Draft) -> None:
         draft.guard(f"{state.canary} failed: {draft.view.failure}")
     elif unready_s > guards.ready_timeout:
         draft.guard(f"{state.canary} is not ready for {text.duration(unready_s)}")
+
+
+def incident(draft: Draft, delta: Delta) -> None:
+    """Hold the raise while both arms fail more than `maxErrorRate`; say it once.
+
+    The name of the first metric is errors.
+    """
+    state, limit = draft.state, draft.policy.guards.max_error_rate
+    row = delta.row(draft.policy.metrics[0].name)
+    canary = state.over[0].add(limit, row[0], row[1], state.now)
+    stable = state.over[1].add(limit, row[2], row[3], state.now)
+    draft.change(over=(canary, stable))
+    since = state.incident_since
+    if since is None and canary.is_over and stable.is_over:
+        draft.change(incident_since=state.now)
+        both = reasons.incident(draft.policy, draft.state)
+        draft.say(NoteKind.BOTH_FAIL, f"{both}: nothing is raised until that is over")
+    elif since is not None and not (canary.excess and stable.excess):
+        draft.change(incident_since=None)
+        most, lasted = text.share(limit), text.duration(state.now - since)
+        draft.say(
+            NoteKind.BOTH_RECOVERED,
+            f"not both arms fail more than {most} any more, after {lasted}",
+        )
 
 
 def refusals(draft: Draft) -> None:

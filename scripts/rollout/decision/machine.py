@@ -100,6 +100,8 @@ def _measure(draft: Draft, foreseen: Precomputed | None) -> None:
     is_judged = state.phase in JUDGED or state.phase is Phase.HELD
     if state.judged is None or not (is_judged or state.pause is Pause.HAND):
         return
+    if delta is not None:
+        guards.incident(draft, delta)
     policy, design = draft.policy, draft.rules.design(state.steps)
     if foreseen is not None and foreseen.holds(state):
         judged = foreseen.judged
@@ -109,7 +111,7 @@ def _measure(draft: Draft, foreseen: Precomputed | None) -> None:
         )[-1]
     draft.change(judged=judged)
     if judged.evidence.must_roll_back(design):
-        reason, code = reasons.why_rolled_back(policy, design, judged)
+        reason, code = reasons.why_rolled_back(draft.rules, draft.state)
         draft.roll_back(Phase.ROLLED_BACK, reason, code)
 
 

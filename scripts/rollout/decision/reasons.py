@@ -8,7 +8,6 @@ from scripts.rollout.decision.draft import Draft
 from scripts.rollout.decision.measurement import Rules
 from scripts.rollout.errors import Exit
 from scripts.rollout.evidence.arrays import Array
-from scripts.rollout.evidence.evidence import Design
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.observation import Observation, View
 from scripts.rollout.state.state import FULL, JUDGED, Judged, Phase, State
@@ -34,18 +33,26 @@ def dispersions(policy: Policy, phi: Array, sources: Sequence[str]) -> list[str]
     ]
 
 
-def why_rolled_back(policy: Policy, design: Design, judged: Judged) -> tuple[str, Exit]:
+def incident(policy: Policy, state: State) -> str:
+    """Describe an incident that both arms have."""
+    canary, stable = (share(each.share) for each in state.over)
+    limit = share(policy.guards.max_error_rate)
+    return f"both arms fail more than {limit}: {canary} beside the stable's {stable}"
+
+
+def why_rolled_back(rules: Rules, state: State) -> tuple[str, Exit]:
     """Return the reason for a rollback, and its exit code.
 
     The reason names the largest part of the weighted sum; the ceiling is a guard.
     """
+    policy, design, judged = rules.policy, rules.design(state.steps), state.judged
+    assert judged is not None
     parts = design.weights * judged.evidence.against()
     largest = int(parts.argmax())
     total, needed = number(float(parts.sum())), number(1 / design.alpha)
     rows = explain.rows(policy, design, judged, 0)
     if largest == len(rows):
-        fails, ceiling = share(rows[0].canary.share), share(design.ceiling)
-        found = f"{fails} of its requests fail, more than {ceiling}"
+        found = _over(policy, state)
         return f"guard: {found} (e = {total} of {needed})", Exit.GUARD
     row = rows[largest]
     if policy.metrics[largest].feedback is not None:
@@ -57,6 +64,16 @@ def why_rolled_back(policy: Policy, design: Design, judged: Judged) -> tuple[str
     else:
         found = f"{share(row.canary.share)} against {share(row.stable.share)}"
     return f"{row.metric}: {found} (e = {total} of {needed})", Exit.ROLLED_BACK
+
+
+def _over(policy: Policy, state: State) -> str:
+    """Describe a canary over `maxErrorRate`, over the seconds in which it was."""
+    canary, stable = state.over
+    fails, ceiling = share(canary.share), share(policy.guards.max_error_rate)
+    since = duration(state.now - canary.since)
+    beside = share(stable.share) if stable.n else f"at most {ceiling}"
+    found = f"{fails} of its requests failed in {since}, more than {ceiling}"
+    return f"{found}, beside the stable's {beside}"
 
 
 def moved(judged: Judged) -> str:
@@ -71,6 +88,9 @@ def moved(judged: Judged) -> str:
 def waiting(rules: Rules, state: State, seen: Observation | None) -> list[str]:
     """List what must happen before the next weight, most urgent first."""
     found = [str(state.pause)] if state.pause else []
+    if state.incident_since is not None:
+        lasts = duration(state.now - state.incident_since)
+        found.append(f"{incident(rules.policy, state)}, for {lasts}")
     window = rules.policy.window
     found += [window.next_opening(state.now)] if window else []
     if seen is not None:

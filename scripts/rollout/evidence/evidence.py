@@ -38,7 +38,7 @@ class Design:
     `limit` (M): the largest bad share of pairs; NaN where both arms are compared.
     `steps` (..., G): percents; gate g leads from step g to the next, the last to 100.
     `carry_from`: a gate counts scrapes at this share of its step's weight or more.
-    `ceiling`: bad share of the canary that is too much, whatever the stable's share is.
+    `ceiling`: bad share that is too much of a canary that is worse than the stable.
     `margins` (..., M, G): the excess that a gate must rule out, budget / weight.
     `counts_from` (..., G): the least weight whose scrapes count for a gate, percent.
     """
@@ -137,9 +137,16 @@ class Evidence:
         ]
 
     def against(self) -> Array:
-        """Return the e-values for a rollback (..., M + 1), the ceiling's last."""
-        values = [self.worse.mixture.value, self.ceiling.value[..., None]]
-        return np.concatenate(values, axis=-1)
+        """Return the e-values for a rollback (..., M + 1), the ceiling's last.
+
+        The ceiling's hypothesis is "not over it, or no worse than the stable", so that
+        an incident of both arms is no evidence; the smaller of two e-values tests it.
+        Beside a stable without requests the ceiling counts alone.
+        """
+        worse, ceiling = self.worse.mixture.value, self.ceiling.value
+        smaller = np.minimum(ceiling, worse[..., 0])
+        ceiling = np.where(self.worse.has_compared[..., 0], smaller, ceiling)
+        return np.concatenate([worse, ceiling[..., None]], axis=-1)
 
     def must_roll_back(self, design: Design) -> npt.NDArray[np.bool_]:
         """Return whether the weighted sum has reached 1/alpha (...)."""

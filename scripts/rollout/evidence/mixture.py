@@ -11,8 +11,9 @@ import numpy as np
 
 from scripts.rollout.evidence.arrays import Array
 
-# Guarantee: a cap against overflow, which makes an e-value smaller, never larger.
-LARGEST_E = 1e200
+# Guarantee: a cap against overflow, also of its product with the largest factor; it
+# makes an e-value smaller, never larger.
+LARGEST_E = 1e100
 # Guarantee: from above a cap as well. From below it lifts a factor to e^-300, which
 # adds less than 1e-120 to an e-value that has not rolled back yet.
 LARGEST_LOG_FACTOR = 300.0

@@ -6,6 +6,7 @@ docs/proofs.md, "Mixture" and "Gates".
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.evidence.mixture import Mixture
@@ -50,6 +51,11 @@ class RollbackEvidence:
     def stable_rate(self) -> Array:
         """Return the stable's bad share so far (...)."""
         return self.stable_bad / self.stable_n
+
+    @property
+    def has_compared(self) -> npt.NDArray[np.bool_]:
+        """Return where the stable had requests beside the canary's so far (...)."""
+        return np.asarray(self.stable_n > PRIOR_REQUESTS)
 
     @staticmethod
     def bets(tolerance: Array, stable_rate: Array) -> Bets:

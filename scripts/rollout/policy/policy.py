@@ -88,7 +88,7 @@ class Risk(Part):
 class Guards(Part):
     """Limits that need no comparison of the arms."""
 
-    # Chosen by hand. An incident of both arms above it rolls back too.
+    # Chosen by hand. An incident of both arms above it holds the raise.
     max_error_rate: Share = 0.2
     max_restarts: Annotated[int, Field(ge=0)] = 2  # by hand: a third is a loop
     ready_timeout: SomeSeconds = 600.0  # Flagger's and Argo Rollouts' progressDeadline

@@ -19,6 +19,8 @@ class NoteKind(StrEnum):
     HOOK_WAITS = "hookWaits"
     APPROVAL_NEEDED = "approvalNeeded"
     TOO_FEW_REPLICAS = "tooFewReplicas"
+    BOTH_FAIL = "bothFail"
+    BOTH_RECOVERED = "bothRecovered"
     NO_METRICS = "noMetrics"
     UNREADABLE = "unreadable"
     GONE = "gone"

@@ -12,6 +12,7 @@ from scripts.rollout.evidence.interval import Interval
 from scripts.rollout.state.actions import Action
 from scripts.rollout.state.notes import Note
 from scripts.rollout.state.observation import Delta
+from scripts.rollout.state.overrun import Overrun
 
 # Raise it when older journals would be decided differently (see `journal.codec`) or are
 # written in another form. 2: a note has a kind beside its text.
@@ -73,8 +74,9 @@ class State:
     most requests per second that one replica has carried. `ending` and `code` are the
     outcome of a rollback; `verdict` is set when a run has nothing more to wait for.
     `last_seen` describes the traffic as last read. `trouble` says why it cannot be
-    read now; `refused_since` is the time at which an API began to refuse. Times are in
-    seconds.
+    read now; `refused_since` is the time at which an API began to refuse. `over`:
+    canary and stable beside `guards.maxErrorRate`; `incident_since`: since when both
+    are over it. Times are in seconds.
     """
 
     canary: str
@@ -108,6 +110,8 @@ class State:
     last_seen: str = "nothing"
     trouble: str = ""
     refused_since: float | None = None
+    over: tuple[Overrun, Overrun] = (Overrun(), Overrun())
+    incident_since: float | None = None
     schema: int = SCHEMA
 
     def changed(self, **changes: Any) -> "State":

@@ -265,11 +265,12 @@ GOOD, WORSE, SLOW, BOTH = (
         (500, "150,0", "150,0"),
     )
 )
+WIDE = f"metrics: [{ERRORS.replace('2%', '25%')}, {LATENCY}]"
 KEYS = {
     "as it is, good": (GOOD, "", 0),
     "as it is, worse": (WORSE, "", 10),
     "as it is, slow": (SLOW, "", 10),
-    "as it is, both": (BOTH, "", 11),
+    "both fail": (BOTH, WIDE, 20),
     "steps": (GOOD, f"steps: {list(range(1, 30))}", 20),
     "dwell": (GOOD, "dwell: 9m", 20),
     "bake": (GOOD, "bake: {duration: 9m}", 20),
@@ -278,7 +279,7 @@ KEYS = {
     "budget": (GOOD, f"metrics: [{ERRORS.replace('2%', '0.01%')}]", 20),
     "slo": (SLOW, f"metrics: [{ERRORS}, {LATENCY.replace('250ms', '1ms')}]", 10),
     "mode": (SLOW, f"metrics: [{ERRORS}, {LATENCY[:-1]}, mode: observe}}]", 0),
-    "guards.maxErrorRate": (BOTH, "guards: {maxErrorRate: 90%}", 20),
+    "guards.maxErrorRate": (BOTH, f"guards: {{maxErrorRate: 90%}}\n{WIDE}", 0),
     "dependence.clusterSize": (WORSE, "dependence: {clusterSize: 200}", 20),
     "dependence.assumed": (GOOD, "dependence: {assumed: 200}", 20),
     "deadlines.step": (GOOD, "deadlines: {step: 21s}\nrisk: {badPromotion: 1e-99}", 20),

@@ -231,15 +231,6 @@ def test_both_arms_failing_alike_is_no_reason() -> None:
     assert rollout.state.phase is Phase.STEP
 
 
-def test_both_arms_broken_beyond_the_ceiling_is_a_guard() -> None:
-    rollout = _at(Phase.STEP, 5)
-    both = delta(5)
-    errors = (120.0, 150.0, 2280.0, 2850.0)
-    rollout.look(delta=replace(both, metrics={**both.metrics, "errors": errors}))
-    assert rollout.state.code is Exit.GUARD
-    assert "80.00% of its requests fail" in rollout.state.reason
-
-
 def test_no_requests_is_no_evidence_and_ends_held() -> None:
     rollout = _at(Phase.STEP, 5)
     for _ in range(70):
