@@ -42,7 +42,7 @@ help: ## Show this help
 	  /^[a-z0-9-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 ##@ Develop
-.PHONY: install lint typecheck lock clean
+.PHONY: install lint typecheck lock fuzz clean
 install: $(INSTALLED) ## Make .venv from the hash-locked requirements, and the commands
 
 lint: $(INSTALLED) ## Check style, and which folder imports which
@@ -52,6 +52,9 @@ lint: $(INSTALLED) ## Check style, and which folder imports which
 
 typecheck: $(INSTALLED) ## Check types, strictly
 	$(RUN) -m mypy
+
+fuzz: $(MODELS) ## Draw thousands of pipelines: compiled and equal, or answering
+	$(RUN) -m pytest -q -s tests/compiled/test_drawn.py --hypothesis-profile fuzz --timeout 3000
 
 lock: $(INSTALLED) ## Bring the lock files in line with pyproject.toml
 	mkdir -p .cache && cp requirements*.lock .cache

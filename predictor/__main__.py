@@ -105,7 +105,7 @@ def _serve(options: argparse.Namespace) -> None:
     app.install(
         model_server.app, server.dataplane, model, observed, options.recording_token
     )
-    if model.is_compiled:
+    if model.scorer.is_compiled:
         model_server.RESTServer = connection.server_class(HotPath(model, observed))
     model_server.GRPCServer = rpc.server_class(model)
     log.summarise(model.metrics)

@@ -90,6 +90,7 @@ class Routes:
             return error(404, ModelNotFound(name).reason)
         outputs = self._model.get_output_types()
         outputs[-1]["parameters"] = {"labels": list(self._model.labels)}
+        scorer = self._model.scorer
         return _json(
             {
                 "name": name,
@@ -97,6 +98,10 @@ class Routes:
                 "platform": "scikit-learn",
                 "inputs": self._model.get_input_types(),
                 "outputs": outputs,
+                "parameters": {
+                    "answered_by": scorer.answered_by,
+                    "microseconds_per_text": round(scorer.text_s * 1e6, 1),
+                },
             },
             {},
         )

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 from kserve.errors import InvalidInput
 
-from predictor.model import INLINE_CHARACTERS, IntentModel
+from predictor.model import IntentModel
 from predictor.observer import MARK, Observed
 from predictor.protocol import (
     Predictions,
@@ -97,7 +97,7 @@ class HotPath:
             texts = route.texts(payload)
         except (orjson.JSONDecodeError, InvalidInput):
             return None
-        if texts is None or sum(map(len, texts)) > INLINE_CHARACTERS:
+        if texts is None or not self._model.scorer.is_short(texts):
             return None
         ids, is_of_users = heads
         name = _name(route, payload, ids)

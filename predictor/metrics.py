@@ -12,10 +12,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 from predictor.protocol import Predictions, Source
+from predictor.scorer import Scorer
 
 SOURCE = ("model", "version", "revision")
 SECONDS = (
@@ -53,9 +59,14 @@ class Metrics(Collector):
     """Counts requests by protocol and code, texts, predicted labels, confidences."""
 
     def __init__(
-        self, source: Source, labels: Iterable[str], registry: CollectorRegistry
+        self,
+        source: Source,
+        scorer: Scorer,
+        labels: Iterable[str],
+        registry: CollectorRegistry,
     ) -> None:
         """Register the series; every predicted label starts at zero."""
+        self._scorer = scorer
         self._source = (source.model, source.version, source.revision)
         self._requests: Counter[tuple[str, str]] = Counter()
         self._seconds: dict[str, Distribution] = {}
@@ -117,4 +128,10 @@ class Metrics(Collector):
             "intent_confidence", "Probability of the predicted label.", labels=SOURCE
         )
         self._confidence.add_to(confidence, self._source)
-        yield from (requests, seconds, texts, predicted, confidence)
+        cost = GaugeMetricFamily(
+            "intent_text_cost_seconds",
+            "Seconds for a short text, as measured when the model was loaded.",
+            labels=(*SOURCE, "answered_by"),
+        )
+        cost.add_metric((*self._source, self._scorer.answered_by), self._scorer.text_s)
+        yield from (requests, seconds, texts, predicted, confidence, cost)

@@ -1,8 +1,7 @@
 """The kserve.Model of one artifact: V1 and V2 requests in, predictions out."""
 
 import asyncio
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +9,15 @@ import kserve
 from kserve import InferRequest, InferResponse
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from predictor import artifact, scorer
+from predictor import artifact
 from predictor.log import logger
 from predictor.metrics import Metrics
 from predictor.protocol import INPUT, Predictions, Source, texts_from_v1, v1_answer
 from predictor.protocol_v2 import requested_outputs, texts_from_v2, v2_answer
 from predictor.recorder import Recorder
+from predictor.scorer import scorer
 
-INLINE_CHARACTERS = 10_240
 TRAFFIC = "x-intent-traffic"
-PROBES = (
-    "",
-    "Hello!",
-    "where is my order, it isn't here yet?",
-    "I do not like this AT ALL, but thank you so much :)",
-    "\u00dcber-caf\u00e9 \u6771\u4eac \U0001f600 42\u00a0%",
-)
 
 
 def is_of_users(headers: Mapping[str, str]) -> bool:
@@ -56,10 +48,15 @@ class IntentModel(kserve.Model):  # type: ignore[misc]  # published without type
     def load(self) -> bool:
         """Verify and unpickle the artifact. Raises ArtifactError."""
         loaded = artifact.read(self._directory, self._expected_sha256)
-        self._scores, self.is_compiled = _scores(loaded)
+        probe = loaded.metadata.probe.text
+        self.scorer = scorer(loaded.pipeline, probe)
+        if self.scorer.reason:
+            cost = {"ms_a_text": self.scorer.text_s * 1000}
+            fields = {"reason": self.scorer.reason, **cost}
+            logger.warning("the pipeline itself answers", extra={"fields": fields})
         self.labels = loaded.metadata.labels
         self.source = Source(self.name, loaded.metadata.version, self._revision)
-        self.metrics = Metrics(self.source, self.labels, self._registry)
+        self.metrics = Metrics(self.source, self.scorer, self.labels, self._registry)
         self.ready = True
         return self.ready
 
@@ -101,15 +98,10 @@ class IntentModel(kserve.Model):  # type: ignore[misc]  # published without type
     async def classify(
         self, texts: list[str], request: str, is_of_users: bool
     ) -> Predictions:
-        """Classify short requests on the event loop, long ones on a thread.
-
-        A hop to a thread costs 0.1 ms, ten times what v1 needs for a short text; a long
-        batch on the event loop would starve the probes. INLINE_CHARACTERS are some 300
-        sentences: 2 ms of v1, 25 ms of v2.
-        """
-        if sum(map(len, texts)) <= INLINE_CHARACTERS:
+        """Classify what is short on the event loop, the rest on a thread."""
+        if self.scorer.is_short(texts):
             return self.classify_now(texts, request, is_of_users)
-        rows = await asyncio.to_thread(self._scores, texts)
+        rows = await asyncio.to_thread(self.scorer.rows, texts)
         return self._observed(texts, rows, request, is_of_users)
 
     def classify_now(
@@ -120,7 +112,7 @@ class IntentModel(kserve.Model):  # type: ignore[misc]  # published without type
         `request` is the id under which a recorded text is lent; only users' requests
         are recorded and counted.
         """
-        return self._observed(texts, self._scores(texts), request, is_of_users)
+        return self._observed(texts, self.scorer.rows(texts), request, is_of_users)
 
     def _observed(
         self, texts: list[str], rows: list[list[float]], request: str, is_of_users: bool
@@ -131,27 +123,3 @@ class IntentModel(kserve.Model):  # type: ignore[misc]  # published without type
             if self.recorder is not None:
                 self.recorder.offer(request, texts)
         return predictions
-
-
-Scores = Callable[[Sequence[str]], list[list[float]]]
-
-
-def _scores(loaded: artifact.Artifact) -> tuple[Scores, bool]:
-    """Return a function from texts to class probabilities, and whether it is compiled.
-
-    A pipeline that cannot be compiled, or whose compiled form answers differently, is
-    used as it is.
-    """
-    pipeline, probes = loaded.pipeline, (*PROBES, loaded.metadata.probe.text)
-    try:
-        score = scorer.compile_pipeline(pipeline)
-        reason = scorer.difference(score, pipeline, probes)
-    except scorer.UnknownStep as step:
-        reason = f"{step} is not compiled"
-    if not reason:
-        return lambda texts: [score(text) for text in texts], True
-    start = time.perf_counter()
-    pipeline.predict_proba([loaded.metadata.probe.text])
-    fields = {"reason": reason, "ms_a_text": (time.perf_counter() - start) * 1000}
-    logger.warning("the pipeline itself answers", extra={"fields": fields})
-    return lambda texts: pipeline.predict_proba(texts).tolist(), False

@@ -23,7 +23,7 @@ from kserve.protocol.grpc.servicer import InferenceServicer
 from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 
 from predictor.app import MAX_BODY
-from predictor.model import INLINE_CHARACTERS, TRAFFIC, IntentModel
+from predictor.model import TRAFFIC, IntentModel
 from predictor.protocol import INPUT, check_texts
 from predictor.protocol_v2 import new_id
 
@@ -78,7 +78,7 @@ class Plain:
     def answer(self, request: Any, is_of_users: bool) -> Any:
         """Return the response, None for a request with options."""
         texts = self._texts(request)
-        if texts is None or sum(map(len, texts)) > INLINE_CHARACTERS:
+        if texts is None or not self._model.scorer.is_short(texts):
             return None
         found = self._model.classify_now(texts, request.id, is_of_users)
         response = pb.ModelInferResponse()
@@ -97,7 +97,8 @@ class Plain:
 
     def _texts(self, request: Any) -> list[str] | None:
         model = self._model
-        if not (model.is_compiled and model.ready and len(request.inputs) == 1):
+        is_compiled = model.scorer.is_compiled
+        if not (is_compiled and model.ready and len(request.inputs) == 1):
             return None
         tensor = request.inputs[0]
         elements = tensor.contents.bytes_contents

@@ -5,10 +5,13 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 from pytest_httpserver import HTTPServer
 
 from tests.support import commands
 from tests.support.predictors import MODELS, Predictor, predictor
+
+settings.register_profile("fuzz", max_examples=2500, deadline=None)  # make fuzz
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

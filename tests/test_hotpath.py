@@ -243,12 +243,22 @@ def test_a_connection_that_ends_is_closed(server: Predictor, version: str) -> No
     assert said.endswith(b"}")
 
 
-def test_a_long_batch_is_answered_by_the_ordinary_way(
+def test_a_long_body_is_answered_by_the_ordinary_way(
     server: Predictor, asker: Asker
 ) -> None:
     before = _by_the_sdk(server)
     for size in (9_000, 200_000):
-        body = json.dumps({"instances": ["hello you"] * 1024, "more": "a" * size})
+        body = json.dumps({"instances": ["hello you"] * 8, "more": "a" * size})
+        assert asker.ask(V1, body.encode(), JSON)[0] == 200
+    assert _by_the_sdk(server) == before + 1
+
+
+def test_texts_that_cost_too_much_are_answered_by_the_ordinary_way(
+    server: Predictor, asker: Asker
+) -> None:
+    before = _by_the_sdk(server)
+    for texts in (["hello you"], ["h"] * 1024):
+        body = json.dumps({"instances": texts})
         assert asker.ask(V1, body.encode(), JSON)[0] == 200
     assert _by_the_sdk(server) == before + 1
 

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from predictor.log import CallersFaults, JsonFormatter, Summary
 from predictor.metrics import Metrics
 from predictor.protocol import Source
+from tests.support.predictors import SCORER
 
 
 def _record(fault: BaseException | None = None, **fields: Any) -> logging.LogRecord:
@@ -46,7 +47,7 @@ def test_a_callers_fault_is_not_logged(fault: Exception) -> None:
 
 
 def test_the_summary_counts_the_requests_since_the_last() -> None:
-    metrics = Metrics(Source("intent", "v1", "r"), ("a",), CollectorRegistry())
+    metrics = Metrics(Source("intent", "v1", "r"), SCORER, ("a",), CollectorRegistry())
     summary = Summary(metrics)
     metrics.observe_request("v1", "200", 0.001)
     assert [summary.take(), summary.take()] == [{"200": 1}, {"200": 0}]

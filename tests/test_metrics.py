@@ -4,6 +4,7 @@ from prometheus_client import CollectorRegistry
 
 from predictor.metrics import Metrics
 from predictor.protocol import Predictions, Source
+from tests.support.predictors import SCORER
 
 SOURCE = Source("intent", "v1", "rev-1")
 NAMES = {"model": "intent", "version": "v1", "revision": "rev-1"}
@@ -11,7 +12,7 @@ NAMES = {"model": "intent", "version": "v1", "revision": "rev-1"}
 
 def _metrics() -> tuple[Metrics, CollectorRegistry]:
     registry = CollectorRegistry()
-    return Metrics(SOURCE, ("a", "b"), registry), registry
+    return Metrics(SOURCE, SCORER, ("a", "b"), registry), registry
 
 
 def test_every_label_starts_at_zero() -> None:

@@ -38,6 +38,7 @@ from scripts.rollout.policy.reader import parse
 from scripts.rollout.state.actions import Warmed
 from scripts.rollout.state.observation import View
 from tests.bench.pages import served
+from tests.support.predictors import SCORER
 from tests.support.worlds import CANARY, STABLE, view
 
 LABELS, TARGETS, LOOKS, DAY = 151, 300, 300, 8640
@@ -80,7 +81,9 @@ class Arm:
         """Predict so many labels."""
         names = tuple(f"intent-{number}" for number in range(labels))
         self._names, self._registry = names, CollectorRegistry()
-        self._metrics = Metrics(Source("intent", "v1", revision), names, self._registry)
+        self._metrics = Metrics(
+            Source("intent", "v1", revision), SCORER, names, self._registry
+        )
 
     def page(self, number: int) -> bytes:
         """What it says after one request more."""

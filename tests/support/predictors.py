@@ -11,11 +11,13 @@ from pathlib import Path
 
 import requests
 
+from predictor.scorer import Scorer
 from scripts.local.processes import ROOT, free_ports
 from tests.support.commands import end
 from tests.support.waiting import until
 
 MODELS = ROOT / "models"
+SCORER = Scorer(lambda _: [], "", 1e-5, 1e-8)  # for what counts, and never asks it
 START_S = 60.0
 
 

@@ -1,0 +1,21 @@
+"""Compiles a fitted scikit-learn pipeline to a function of one text.
+
+A linear model adds the weights of a text's terms, class by class, so a text needs no
+matrix. `analysis` cuts a text into terms, `vectorizers` and `transforms` give them
+columns and values, `classifiers` add the weights up and make probabilities of the sums.
+What is not known here raises UnknownStep, and the pipeline itself answers.
+"""
+
+from predictor.compiled.classifiers import compile_pipeline
+from predictor.compiled.comparison import TOLERANCE, difference, is_tied, probes
+from predictor.compiled.steps import Score, UnknownStep
+
+__all__ = [
+    "TOLERANCE",
+    "Score",
+    "UnknownStep",
+    "compile_pipeline",
+    "difference",
+    "is_tied",
+    "probes",
+]

@@ -1,0 +1,95 @@
+"""Compares a compiled pipeline with the pipeline, on texts made of its own words."""
+
+import random
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from predictor.compiled.steps import Score
+
+TOLERANCE = 1e-12
+PROBES = (
+    "",
+    " ",
+    "Hello!",
+    "where is my order, it isn't here yet?",
+    "I do not like this AT ALL, but thank you so much :)",
+    "\u00dcber-caf\u00e9 \u6771\u4eac \U0001f600 42\u00a0%",
+    "<p>Thanks &amp; <b>bye</b></p>\n<a href='x'>why?</a>",
+    "cafe\u0301 na\u00efve \u0130stanbul \u039f\u0394\u039f\u03a3 stra\u00dfe \ufb01ne",
+    "\U0001f468\u200d\U0001f469\u200d\U0001f467 so\u00b4so a\u00a0b\u2003c\u200bd",
+    "sooooo goooood!!! 10/10 #1 @you http://a.example/b?c=d",
+    "a b c I x",
+)
+# What stands between two words, or around them, in messages.
+BORDERS = (
+    *(" ", " ", " ", "  ", "-", "'", ", ", ". "),
+    *("\n", "\t", "</b> ", " <i>", "&", ""),
+)
+OWN_TEXTS, LONGEST = 160, 12
+
+
+def probes(pipeline: Any) -> list[str]:
+    """Return fixed texts, and texts of the vocabularies anywhere in `pipeline`.
+
+    They are the same for the same pipeline. Words stand alone and across each other's
+    borders, in other cases, and within markup.
+    """
+    chance = random.Random(0)
+    words = sorted({word for word in _vocabulary(pipeline) if isinstance(word, str)})
+    own = [_text(chance, words) for _ in range(OWN_TEXTS)] if words else []
+    return [*PROBES, *own]
+
+
+def difference(score: Score, pipeline: Any, texts: Sequence[str]) -> str:
+    """Describe differing labels, or probabilities by more than TOLERANCE; else "".
+
+    A label that is as likely as another is no difference: see `is_tied`.
+    """
+    expected = np.asarray(pipeline.predict_proba(texts))
+    found = np.array([score(text) for text in texts])
+    chosen = np.take_along_axis(expected, found.argmax(axis=1)[:, None], axis=1)[:, 0]
+    moved = int((expected.max(axis=1) - chosen > TOLERANCE).sum())
+    largest = float(np.abs(found - expected).max())
+    if moved == 0 and largest <= TOLERANCE:
+        return ""
+    return f"compiled, {moved} labels differ and probabilities by {largest:.1e}"
+
+
+def is_tied(row: Sequence[float]) -> bool:
+    """Return whether rounding alone could choose between a row's likeliest labels."""
+    *_, second, first = sorted(row)
+    return first - second <= TOLERANCE
+
+
+def _text(chance: random.Random, words: Sequence[str]) -> str:
+    parts: list[str] = []
+    for word in chance.choices(words, k=chance.randint(1, LONGEST)):
+        case = chance.choice((str, str, str.upper, str.title, str.swapcase))
+        parts += [case(word), chance.choice(BORDERS)]
+    return "".join(parts)
+
+
+def _vocabulary(step: Any) -> Iterator[Any]:
+    """Return the terms of every vectorizer in a fitted estimator, wherever it is."""
+    seen: set[int] = set()
+    waiting = [step]
+    while waiting:
+        each = waiting.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        if isinstance(each, list | tuple):
+            waiting += each
+        elif hasattr(each, "__dict__"):
+            yield from getattr(each, "vocabulary_", ())
+            waiting += [v for v in vars(each).values() if _may_hold_steps(v)]
+
+
+def _may_hold_steps(value: Any) -> bool:
+    return (
+        isinstance(value, list | tuple)
+        or hasattr(value, "get_params")
+        or (hasattr(value, "estimator") and hasattr(value, "__dict__"))
+    )

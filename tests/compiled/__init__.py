@@ -1,0 +1,1 @@
+"""predictor.compiled: the pickle's answers, or the pickle answers."""
