@@ -5,14 +5,17 @@ version that fitted it. It knows nothing of servers or protocols.
 """
 
 import hashlib
+import importlib.util
 import io
 import json
 import math
 import platform
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata as packages
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import joblib
@@ -35,7 +38,12 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """Facts about an artifact; `sha256` is the pickle's digest in hexadecimal."""
+    """Facts about an artifact.
+
+    `sha256` is the digest, in hexadecimal, of the pickle and the `modules` after it:
+    files with functions of one's own that the pickle names. `differs`: how the
+    compiled form answered otherwise than the pipeline when it was packed, "" if not.
+    """
 
     version: str
     sha256: str
@@ -45,6 +53,8 @@ class Metadata:
     data_sha256: str
     git_commit: str
     metrics: Mapping[str, Any]
+    modules: tuple[str, ...] = ()
+    differs: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +81,34 @@ def write(
     data_sha256: str,
     git_commit: str,
     metrics: Mapping[str, Any],
+    pickled: bytes | None = None,
+    modules: Sequence[Path] = (),
+    differs: str = "",
 ) -> Metadata:
-    """Write a fitted pipeline as the artifact of the version that `directory` names."""
-    buffer = io.BytesIO()
-    joblib.dump(pipeline, buffer)
+    """Write a fitted pipeline as the artifact of the version that `directory` names.
+
+    `pickled` are its bytes where they are known; `modules` are copied beside them.
+    """
+    if pickled is None:
+        buffer = io.BytesIO()
+        joblib.dump(pipeline, buffer)
+        pickled = buffer.getvalue()
+    sources = {path.name: path.read_bytes() for path in modules}
     facts = Metadata(
         version=directory.name,
-        sha256=_digest(buffer.getvalue()),
+        sha256=_digest(pickled, *sources.values()),
         labels=tuple(str(label) for label in pipeline.classes_),
         packages=installed_packages(),
         probe=_answer(pipeline, probe_text),
         data_sha256=data_sha256,
         git_commit=git_commit,
         metrics=metrics,
+        modules=tuple(sources),
+        differs=differs,
     )
     directory.mkdir(parents=True, exist_ok=True)
-    (directory / MODEL_FILE).write_bytes(buffer.getvalue())
+    for name, content in {MODEL_FILE: pickled, **sources}.items():
+        (directory / name).write_bytes(content)
     text = json.dumps(asdict(facts), indent=2, ensure_ascii=False)
     (directory / METADATA_FILE).write_text(text + "\n", encoding="utf-8")
     return facts
@@ -100,10 +122,14 @@ def read(directory: Path, expected_sha256: str | None = None) -> Artifact:
     """
     facts = _read_metadata(directory / METADATA_FILE)
     pickled = _read_file(directory / MODEL_FILE)
-    _check_digest(directory, _digest(pickled), facts.sha256, METADATA_FILE)
+    sources = [_read_file(directory / name) for name in facts.modules]
+    actual = _digest(pickled, *sources)
+    _check_digest(directory, actual, facts.sha256, METADATA_FILE)
     if expected_sha256:
         _check_digest(directory, facts.sha256, expected_sha256.lower(), "model_sha256")
     _check_scikit_learn(directory, facts)
+    for name in facts.modules:
+        import_file(directory / name)
     pipeline = _unpickle(directory, pickled)
     _check_answers(directory, pipeline, facts)
     return Artifact(pipeline, facts)
@@ -123,14 +149,33 @@ def _read_metadata(path: Path) -> Metadata:
     try:
         raw = json.loads(_read_file(path))
         raw["probe"] = Probe(**raw["probe"])
-        raw["labels"] = tuple(raw["labels"])
+        raw |= {name: tuple(raw.get(name, ())) for name in ("labels", "modules")}
         return Metadata(**raw)
     except (ValueError, TypeError, KeyError) as error:
         raise ArtifactError(f"{path}: not the metadata of a model: {error}") from error
 
 
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def _digest(*contents: bytes) -> str:
+    return hashlib.sha256(b"".join(contents)).hexdigest()
+
+
+def import_file(path: Path) -> ModuleType:
+    """Import one file under its own name, for a pickle that names it.
+
+    Raises ArtifactError.
+    """
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ArtifactError(f"{path}: expected a Python file, such as {path.stem}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ArtifactError(
+            f"{path}: cannot be imported: {type(error).__name__}: {error}"
+        ) from error
+    return module
 
 
 def _check_digest(directory: Path, actual: str, expected: str, source: str) -> None:

@@ -9,7 +9,7 @@ import kserve
 from kserve import InferRequest, InferResponse
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from predictor import artifact
+from predictor import artifact, compiled
 from predictor.log import logger
 from predictor.metrics import Metrics
 from predictor.protocol import INPUT, Predictions, Source, texts_from_v1, v1_answer
@@ -48,8 +48,9 @@ class IntentModel(kserve.Model):  # type: ignore[misc]  # published without type
     def load(self) -> bool:
         """Verify and unpickle the artifact. Raises ArtifactError."""
         loaded = artifact.read(self._directory, self._expected_sha256)
-        probe = loaded.metadata.probe.text
-        self.scorer = scorer(loaded.pipeline, probe)
+        facts = loaded.metadata
+        probes = [*compiled.probes(loaded.pipeline), facts.probe.text]
+        self.scorer = scorer(loaded.pipeline, probes, facts.differs)
         if self.scorer.reason:
             cost = {"ms_a_text": self.scorer.text_s * 1000}
             fields = {"reason": self.scorer.reason, **cost}

@@ -7,6 +7,8 @@ from typing import Any
 
 from predictor import compiled
 
+# At load: other texts may be rounded worse than the few that are tried there.
+STRICTER = compiled.TOLERANCE / 10
 # Longer work leaves the event loop: a hop to a thread costs 0.1 ms, and whoever asks
 # for health waits behind what stays.
 INLINE_S = 0.002
@@ -45,46 +47,60 @@ class Scorer:
         return len(texts) * self.text_s + letters * self.letter_s <= INLINE_S
 
 
-def scorer(pipeline: Any, probe: str) -> Scorer:
+def scorer(pipeline: Any, probes: Sequence[str], differs: str = "") -> Scorer:
     """Compile `pipeline`; use it as it is where that fails or answers differently.
 
-    Both answer texts made of the pipeline's own words, and `probe`.
+    Both answer `probes`. `differs` is a difference that was found earlier, on others.
     """
-    rows, reason = _compiled(pipeline, probe)
+    score, reason = _compiled(pipeline, probes)
+    reason = differs or reason
+    rows = _itself(pipeline)
+    if score is not None and not reason:
+        rows = _fast(score, rows)
     text_s = _seconds(rows, SHORT)
     letters = len(LONG) - len(SHORT)
     letter_s = max(_seconds(rows, LONG) - text_s, 0.0) / letters
     return Scorer(rows, reason, text_s, letter_s)
 
 
-def _compiled(pipeline: Any, probe: str) -> tuple[Rows, str]:
+def _compiled(
+    pipeline: Any, probes: Sequence[str]
+) -> tuple[compiled.Score | None, str]:
+    """Return the compiled form, and why it cannot be used."""
     try:
         score = compiled.compile_pipeline(pipeline)
-        texts = [*compiled.probes(pipeline), probe]
-        reason = compiled.difference(score, pipeline, texts)
+        return score, compiled.difference(score, pipeline, probes, STRICTER)
     except compiled.UnknownStep as step:
-        reason = f"{step} is not compiled"
+        return None, f"{step} is not compiled"
     except Exception as error:  # noqa: BLE001
         # A pipeline is anybody's code: whatever it raises here, it answers by itself.
-        reason = f"cannot be compiled: {type(error).__name__}: {error}"
+        return None, f"cannot be compiled: {type(error).__name__}: {error}"
 
-    def itself(texts: Sequence[str]) -> list[list[float]]:
-        rows: list[list[float]] = pipeline.predict_proba(texts).tolist()
-        return rows
 
-    def fast(texts: Sequence[str]) -> list[list[float]]:
+def _itself(pipeline: Any) -> Rows:
+    def rows(texts: Sequence[str]) -> list[list[float]]:
+        found: list[list[float]] = pipeline.predict_proba(texts).tolist()
+        return found
+
+    return rows
+
+
+def _fast(score: compiled.Score, itself: Rows) -> Rows:
+    """Answer by the compiled form; `itself` where rounding would choose the label."""
+
+    def rows(texts: Sequence[str]) -> list[list[float]]:
         try:
             found = [score(text) for text in texts]
         except ArithmeticError:  # sums that overflow or vanish: NumPy's way is the law
             return itself(texts)
         tied = [at for at, row in enumerate(found) if compiled.is_tied(row)]
         if tied:
-            rows = itself([texts[at] for at in tied])
-            for at, row in zip(tied, rows, strict=True):
+            own = itself([texts[at] for at in tied])
+            for at, row in zip(tied, own, strict=True):
                 found[at] = row
         return found
 
-    return (itself, reason) if reason else (fast, "")
+    return rows
 
 
 def _seconds(rows: Rows, text: str) -> float:

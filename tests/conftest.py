@@ -11,7 +11,7 @@ from pytest_httpserver import HTTPServer
 from tests.support import commands
 from tests.support.predictors import MODELS, Predictor, predictor
 
-settings.register_profile("fuzz", max_examples=2500, deadline=None)  # make fuzz
+settings.register_profile("fuzz", max_examples=2500, derandomize=False)  # make fuzz
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -72,7 +72,7 @@ def test_where_two_labels_are_as_likely_the_pickle_chooses() -> None:
     pipeline = make_pipeline(CountVectorizer(), MultinomialNB())
     pipeline.fit(["aa bb", "bb cc", "cc aa"] * 5, ["x", "y", "z"] * 5)
     texts = ["aa bb cc aa", "aa", "bb cc aa bb aa cc", ""]
-    found = scorer(pipeline, "aa").rows(texts)
+    found = scorer(pipeline, ["aa"]).rows(texts)
     assert found == pipeline.predict_proba(texts).tolist()
 
 
@@ -81,6 +81,6 @@ def test_a_pipeline_that_raises_while_it_is_compiled_answers_itself() -> None:
     pipeline.fit(["hello you", "why is it"], ["greeting", "question"])
     pipeline.steps[0][1].vocabulary_ = [("hello", 0)]  # what no release has
     pipeline.predict_proba = lambda texts: np.full((len(texts), 2), 0.5)
-    found = scorer(pipeline, "hello")
+    found = scorer(pipeline, ["hello"])
     assert found.reason.startswith("cannot be compiled: AttributeError: ")
     assert found.rows(["hello"]) == [[0.5, 0.5]]

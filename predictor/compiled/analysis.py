@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 
@@ -21,26 +21,55 @@ LOWER_WORDS = bytes(
 
 Vectorizer = Any  # CountVectorizer, TfidfVectorizer or HashingVectorizer; untyped
 Terms = Callable[[str], Iterable[str]]
+Place = TypeVar("Place")
 
 
 def terms(vectorizer: Vectorizer, prepare: Prepare) -> Terms:
     """Return a function to a text's terms; a term counts as often as it comes."""
-    if vectorizer.input != "content":
-        raise UnknownStep(f"input={vectorizer.input!r}")
-    found = _terms(vectorizer)
+    _check(vectorizer)
+    if callable(vectorizer.analyzer):
+        found: Terms = vectorizer.analyzer
+    elif _is_usual(vectorizer):
+        found = _words(vectorizer.build_tokenizer())
+    else:
+        found = vectorizer.build_analyzer()
     return found if prepare is as_it_is else lambda text: found(prepare(text))
 
 
-def _terms(vectorizer: Vectorizer) -> Terms:
-    if callable(vectorizer.analyzer):
-        own: Terms = vectorizer.analyzer
-        return own
-    if vectorizer.analyzer == "char_wb":
-        return _within_words(vectorizer)
-    if _is_usual(vectorizer):
-        return _words(vectorizer.build_tokenizer())
-    analyzer: Terms = vectorizer.build_analyzer()
-    return analyzer
+def places(
+    vectorizer: Vectorizer, prepare: Prepare, place: Callable[[str], Place | None]
+) -> Callable[[str], Iterable[Place]]:
+    """Return a function to the places of a text's terms, without those that have none.
+
+    Of char_wb, the places of short words are kept. The whole text is preprocessed
+    before it is split: a preprocessor may look, and Unicode's normal form may add
+    spaces, across the borders of words.
+    """
+    if vectorizer.analyzer != "char_wb":
+        found = terms(vectorizer, prepare)
+        return lambda text: [at for at in map(place, found(text)) if at is not None]
+    _check(vectorizer)
+    preprocess, ngrams = vectorizer.build_preprocessor(), vectorizer._char_wb_ngrams
+
+    def within(word: str) -> list[Place]:
+        return [at for at in map(place, ngrams(word)) if at is not None]
+
+    known = lru_cache(CACHED_WORDS)(within)
+
+    def of_text(text: str) -> Iterable[Place]:
+        return chain.from_iterable(
+            [
+                known(word) if len(word) <= CACHED_LENGTH else within(word)
+                for word in preprocess(prepare(text)).split()
+            ]
+        )
+
+    return of_text
+
+
+def _check(vectorizer: Vectorizer) -> None:
+    if vectorizer.input != "content":
+        raise UnknownStep(f"input={vectorizer.input!r}")
 
 
 def _is_usual(vectorizer: Vectorizer) -> bool:
@@ -65,24 +94,3 @@ def _words(find: Callable[[str], list[str]]) -> Terms:
         return find(text.lower())
 
     return words
-
-
-def _within_words(vectorizer: Vectorizer) -> Terms:
-    """Return a function to the n-grams of each word; those of short words are kept.
-
-    The whole text is preprocessed before it is split: a preprocessor may look, and
-    Unicode's normal form may add spaces, across the borders of words.
-    """
-    preprocess = vectorizer.build_preprocessor()
-    ngrams = vectorizer._char_wb_ngrams
-    known = lru_cache(CACHED_WORDS)(ngrams)
-
-    def found(text: str) -> Iterable[str]:
-        return chain.from_iterable(
-            [
-                known(word) if len(word) <= CACHED_LENGTH else ngrams(word)
-                for word in preprocess(text).split()
-            ]
-        )
-
-    return found

@@ -14,9 +14,11 @@ from sklearn import linear_model, naive_bayes
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import VotingClassifier
 from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.svm import LinearSVC
 
+from predictor.adapted import Adapted
 from predictor.compiled.steps import (
     Features,
     Score,
@@ -28,9 +30,9 @@ from predictor.compiled.steps import (
 from predictor.compiled.transforms import through
 
 LOG_EPSILON = 1e-12  # scikit-learn adds it to a probability before its logarithm
-# A temperature multiplies rounding errors, scikit-learn's too: above, no two ways to
-# add the same weights agree to 1e-12.
-LARGEST_BETA = 100.0
+# A temperature multiplies rounding errors, scikit-learn's too: far above 1, no two ways
+# to add the same weights agree to 1e-12.
+LARGEST_BETA = 10.0
 # Classifiers whose decision is a weighted sum of the features.
 LINEAR = (
     linear_model.LogisticRegression,
@@ -63,8 +65,9 @@ def _odds(model: Any, source: Source) -> Score:
     kind = type(model)
     if kind is Pipeline:
         return _odds(*_last_of(model, source))
-    if kind is FrozenEstimator:
-        return _odds(model.estimator, source)
+    inner = _inner(model)
+    if inner is not None:
+        return _odds(inner, source)
     if kind is CalibratedClassifierCV:
         return _mean([_calibrated(model, each, source) for each in _each_of(model)])
     if kind is VotingClassifier:
@@ -80,6 +83,16 @@ def _odds(model: Any, source: Source) -> Score:
     if kind is linear_model.SGDClassifier and model.loss == "log_loss":
         return _one_against_rest(_margins(model, source))
     raise UnknownStep(kind.__name__)
+
+
+def _inner(model: Any) -> Any | None:
+    """Return the classifier that another one asks and does not change."""
+    kind = type(model)
+    if kind is FrozenEstimator:
+        return model.estimator
+    if kind is Adapted:
+        return model.inner
+    return model.best_estimator_ if kind in (GridSearchCV, RandomizedSearchCV) else None
 
 
 def _last_of(pipeline: Pipeline, source: Source) -> tuple[Any, Source]:
@@ -112,8 +125,9 @@ def _margins(model: Any, source: Source) -> Score:
     kind = type(model)
     if kind is Pipeline:
         return _margins(*_last_of(model, source))
-    if kind is FrozenEstimator:
-        return _margins(model.estimator, source)
+    inner = _inner(model)
+    if inner is not None:
+        return _margins(inner, source)
     if kind not in LINEAR:
         raise UnknownStep(kind.__name__)
     return _sums(source, model.coef_, floats(np.atleast_1d(model.intercept_)))
@@ -182,7 +196,7 @@ def _temperature(each: Any, source: Source) -> Score:
     (calibrator,) = each.calibrators
     beta = float(calibrator.beta_)
     if beta > LARGEST_BETA:
-        raise UnknownStep(f"a temperature of 1/{beta:.0f}")
+        raise UnknownStep(f"CalibratedClassifierCV with a temperature of 1/{beta:.0f}")
     if hasattr(each.estimator, "decision_function"):
         margins = _margins(each.estimator, source)
         return _softmax(lambda text: [beta * value for value in _sides(margins(text))])

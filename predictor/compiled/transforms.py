@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from sklearn import feature_selection, preprocessing
+from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
@@ -42,6 +43,8 @@ def through(step: Any, source: Source) -> Source:
     kind = type(step)
     if kind is FeatureUnion:
         return _union(step, source)
+    if kind is ColumnTransformer:
+        return _columns(step, source)
     if kind is Pipeline:
         for _, each in step.steps:
             source = through(each, source)
@@ -63,14 +66,28 @@ def _union(step: FeatureUnion, source: Source) -> Features:
     for name, each in step.transformer_list:
         if each == "drop":
             continue
-        part = through(each, source)
-        if not isinstance(part, Features):
-            raise UnknownStep(f"FeatureUnion of texts ({name})")
+        part = _part(name, each, source)
         if name in weights:
             factor = np.full(part.width, float(weights[name]))
             part = _scaled(part, factor, np.zeros(part.width))
         parts.append(part)
     return _beside(parts)
+
+
+def _columns(step: ColumnTransformer, source: Source) -> Features:
+    """Compile features beside each other that all read the one column of texts."""
+    used = [each for each in step.transformers_ if each[1] != "drop"]
+    columns = {str(column) for _, _, column in used if isinstance(column, str)}
+    if len(columns) != 1 or isinstance(source, Features) or step.transformer_weights:
+        raise UnknownStep("ColumnTransformer of more than one column of texts")
+    return _beside([_part(name, part, source) for name, part, _ in used])
+
+
+def _part(name: str, step: Any, source: Source) -> Features:
+    part = through(step, source)
+    if not isinstance(part, Features):
+        raise UnknownStep(f"texts as features ({name})")
+    return part
 
 
 def _beside(parts: Sequence[Features]) -> Features:

@@ -15,7 +15,7 @@ from sklearn.feature_extraction.text import (
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import murmurhash3_32
 
-from predictor.compiled.analysis import terms
+from predictor.compiled.analysis import places, terms
 from predictor.compiled.steps import (
     Array,
     Columns,
@@ -130,11 +130,10 @@ def _counted(step: CountVectorizer, prepare: Prepare) -> Vector:
     """Return a function to the columns of a text's terms, and how often each comes."""
     if np.dtype(step.dtype) not in EXACT:
         raise UnknownStep(f"{type(step).__name__} of {np.dtype(step.dtype)}")
-    found, vocabulary, is_binary = terms(step, prepare), step.vocabulary_, step.binary
-    column = vocabulary.get
+    found, is_binary = places(step, prepare, step.vocabulary_.get), step.binary
 
     def vector(text: str) -> tuple[Columns, Array]:
-        counts = Counter([at for at in map(column, found(text)) if at is not None])
+        counts = Counter(found(text))
         columns = np.fromiter(counts, np.intp, len(counts))
         if is_binary:
             return columns, np.ones(len(counts))
@@ -147,8 +146,7 @@ def _hashes(step: HashingVectorizer, prepare: Prepare) -> Features:
     """Compile hashed terms: a column for each, and a sign that balances collisions."""
     if np.dtype(step.dtype) != np.float64:
         raise UnknownStep(f"HashingVectorizer of {np.dtype(step.dtype)}")
-    found, width = terms(step, prepare), int(step.n_features)
-    is_signed, is_binary = step.alternate_sign, step.binary
+    width, is_signed, is_binary = step.n_features, step.alternate_sign, step.binary
 
     @lru_cache(CACHED_TERMS)
     def place(term: str) -> tuple[int, float]:
@@ -157,9 +155,11 @@ def _hashes(step: HashingVectorizer, prepare: Prepare) -> Features:
         at = (2**31 - 1 - (width - 1)) % width if number == -(2**31) else abs(number)
         return at % width, -1.0 if is_signed and number < 0 else 1.0
 
+    found = places(step, prepare, place)
+
     def vector(text: str) -> tuple[Columns, Array]:
         sums: dict[int, float] = {}
-        for at, sign in map(place, found(text)):
+        for at, sign in found(text):
             sums[at] = sums.get(at, 0.0) + sign
         columns = np.fromiter(sums, np.intp, len(sums))
         if is_binary:

@@ -1,0 +1,248 @@
+"""training.package: a stranger's pickle becomes an artifact, or a sentence says why."""
+
+import json
+import pickle
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib import metadata as packages
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pytest
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import MultinomialNB
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.svm import LinearSVC
+
+from predictor import artifact
+from predictor.compiled import probes
+from predictor.errors import ArtifactError
+from predictor.scorer import scorer
+from scripts.local.processes import ROOT
+from training import package
+from training.package import PackageError
+
+TEXTS = [
+    "guten tag",
+    "hallo du",
+    "wo ist das paket",
+    "wann kommt es",
+    "kaputt",
+    "so schlecht",
+] * 8
+LABELS = ["gruss", "gruss", "frage", "frage", "klage", "klage"] * 8
+
+
+def _pickle(folder: Path, pipeline: Any, name: str = "mine.pkl") -> Path:
+    path = folder / name
+    joblib.dump(pipeline, path)
+    return path
+
+
+def _fitted(*steps: Any, labels: Sequence[Any] = LABELS) -> Pipeline:
+    return make_pipeline(*steps).fit(TEXTS, labels)
+
+
+def _script(folder: Path, code: str) -> None:
+    """Run a script of a stranger, whose functions are __main__'s."""
+    path = folder / "fit.py"
+    path.write_text(code)
+    done = subprocess.run([sys.executable, path], cwd=folder, capture_output=True)
+    assert done.returncode == 0, done.stderr
+
+
+SCRIPT = """
+import joblib
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.naive_bayes import MultinomialNB
+from sklearn.pipeline import make_pipeline
+
+def clean(text):
+    return text.replace("ß", "ss").lower()
+
+steps = CountVectorizer(preprocessor=clean), MultinomialNB()
+pipeline = make_pipeline(*steps).fit(["guten tag", "wo ist es"], ["gruss", "frage"])
+joblib.dump(pipeline, "mine.pkl")
+"""
+
+
+def test_a_pickle_is_packed_as_it_is(tmp_path: Path) -> None:
+    file = _pickle(tmp_path, _fitted(TfidfVectorizer(), LogisticRegression()))
+    packed = package.package(file, tmp_path / "mine")
+    assert packed.scorer.answered_by == "compiled"
+    assert packed.facts.labels == ("frage", "gruss", "klage")
+    assert (tmp_path / "mine" / artifact.MODEL_FILE).read_bytes() == file.read_bytes()
+    assert artifact.read(tmp_path / "mine").metadata == packed.facts
+
+
+def test_a_plain_pickle_is_as_good_as_joblibs(tmp_path: Path) -> None:
+    file = tmp_path / "mine.pickle"
+    file.write_bytes(pickle.dumps(_fitted(CountVectorizer(), MultinomialNB())))
+    assert package.package(file, tmp_path / "mine").scorer.is_compiled
+
+
+def test_names_of_encoded_classes_are_the_labels(tmp_path: Path) -> None:
+    codes = [["frage", "gruss", "klage"].index(each) for each in LABELS]
+    pipeline = _fitted(CountVectorizer(), MultinomialNB(), labels=codes)
+    names = ("frage", "gruss", "klage")
+    packed = package.package(
+        _pickle(tmp_path, pipeline), tmp_path / "mine", labels=names
+    )
+    assert packed.facts.labels == names
+    assert packed.scorer.is_compiled
+    loaded = artifact.read(tmp_path / "mine").pipeline
+    assert (loaded.predict_proba(TEXTS) == pipeline.predict_proba(TEXTS)).all()
+
+
+def test_a_pipeline_that_reads_a_column_gets_a_data_frame(tmp_path: Path) -> None:
+    import pandas
+
+    frame = pandas.DataFrame({"text": TEXTS})
+    columns = ColumnTransformer([("words", TfidfVectorizer(), "text")])
+    pipeline = make_pipeline(columns, LogisticRegression()).fit(frame, LABELS)
+    file = _pickle(tmp_path, pipeline)
+    with pytest.raises(PackageError, match="needs --column NAME"):
+        package.package(file, tmp_path / "mine")
+    packed = package.package(file, tmp_path / "mine", column="text")
+    assert packed.scorer.is_compiled
+    loaded = artifact.read(tmp_path / "mine").pipeline
+    assert (loaded.predict_proba(TEXTS) == pipeline.predict_proba(frame)).all()
+
+
+def test_a_grid_search_answers_by_its_best(tmp_path: Path) -> None:
+    words = make_pipeline(CountVectorizer(), MultinomialNB())
+    grid = GridSearchCV(words, {"multinomialnb__alpha": [0.1, 1.0]}, cv=2)
+    packed = package.package(_pickle(tmp_path, grid.fit(TEXTS, LABELS)), tmp_path / "m")
+    assert packed.scorer.is_compiled
+
+
+def test_functions_of_a_script_come_with_their_file(tmp_path: Path) -> None:
+    _script(tmp_path, SCRIPT)
+    with pytest.raises(PackageError, match=r"'clean'.*--module FILE\.py"):
+        package.package(tmp_path / "mine.pkl", tmp_path / "mine")
+    own = tmp_path / "cleaning_of_mine.py"
+    own.write_text('def clean(text):\n    return text.replace("ß", "ss").lower()\n')
+    command = [sys.executable, "-m", "training.package", str(tmp_path / "mine.pkl")]
+    options = ["--version", "mine", "--module", str(own), "--models", str(tmp_path)]
+    done = subprocess.run(
+        [*command, *options], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "compiled" in done.stdout
+    facts = json.loads((tmp_path / "mine" / artifact.METADATA_FILE).read_text())
+    assert facts["modules"] == ["cleaning_of_mine.py"]
+    loaded = artifact.read(tmp_path / "mine").pipeline
+    assert scorer(loaded, probes(loaded)).is_compiled
+
+
+def test_a_changed_module_is_not_imported(tmp_path: Path) -> None:
+    own = tmp_path / "cleaning_to_change.py"
+    own.write_text("def clean(text):\n    return text\n")
+    module = artifact.import_file(own)
+    vectorizer = CountVectorizer(preprocessor=module.clean)
+    file = _pickle(tmp_path, _fitted(vectorizer, MultinomialNB()))
+    package.package(file, tmp_path / "mine", modules=[own])
+    (tmp_path / "mine" / own.name).write_text("raise SystemExit('run')\n")
+    with pytest.raises(ArtifactError, match="its sha256 is"):
+        artifact.read(tmp_path / "mine")
+
+
+class Numbers:
+    """No classifier."""
+
+    def predict(self, texts: Sequence[str]) -> list[int]:
+        return [0 for _ in texts]
+
+
+REFUSED: dict[str, tuple[Any, str]] = {
+    "no probabilities": (
+        lambda: _fitted(TfidfVectorizer(), LinearSVC()),
+        "gives no probabilities; wrap its classifier in CalibratedClassifierCV",
+    ),
+    "a regressor": (
+        lambda: _fitted(
+            CountVectorizer(), LinearRegression(), labels=range(len(TEXTS))
+        ),
+        "has no classes; expected a fitted classifier",
+    ),
+    "a lambda": (
+        lambda: _fitted(CountVectorizer(), MultinomialNB()).set_params(
+            countvectorizer__preprocessor=lambda text: text
+        ),
+        "a lambda or an inner function needs a name in a file",
+    ),
+    "no pipeline": (lambda: {"a": 1}, "holds a dict; expected a fitted pipeline"),
+    "another package": (
+        lambda: _fitted(
+            FunctionTransformer(package_that_is_not_there),
+            CountVectorizer(),
+            MultinomialNB(),
+        ),
+        "which the predictor's image does not have",
+    ),
+}
+
+
+def package_that_is_not_there(texts: Sequence[str]) -> Sequence[str]:
+    return texts
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_served_is_refused_in_a_sentence(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make, said = REFUSED[name]
+    pipeline = make()
+    # joblib refuses a lambda too: such a file comes from cloudpickle.
+    monkeypatch.setattr(joblib, "load", lambda _: pipeline)
+    file = tmp_path / "mine.pkl"
+    file.write_bytes(b"whatever")
+    with pytest.raises(PackageError, match=said):
+        package.package(file, tmp_path / "mine")
+    assert not (tmp_path / "mine").exists()
+
+
+def test_a_pickle_of_another_scikit_learn_says_how_to_get_it(tmp_path: Path) -> None:
+    pipeline = _fitted(CountVectorizer(), MultinomialNB())
+    file = tmp_path / "mine.pkl"
+    pickled = pickle.dumps(pipeline, protocol=0)
+    version = packages.version("scikit-learn").encode()
+    file.write_bytes(pickled.replace(version, b"1.7.2"))
+    with pytest.raises(PackageError, match=r"make lock install SCIKIT_LEARN=1\.7\.2"):
+        package.package(file, tmp_path / "mine")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "No such file"), (b"not a pickle", "cannot be unpickled")],
+    ids=["missing", "text"],
+)
+def test_no_pickle_is_an_error_with_two(
+    tmp_path: Path,
+    content: bytes | None,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = tmp_path / "mine.pkl"
+    if content is not None:
+        file.write_bytes(content)
+    monkeypatch.setattr(sys, "argv", ["package", str(file), "--version", "mine"])
+    assert package.main() == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith("error: ")
+    assert said in shown
+    assert len(shown.splitlines()) == 1
+
+
+def test_calibrated_support_vectors_are_compiled(tmp_path: Path) -> None:
+    pipeline = _fitted(TfidfVectorizer(), CalibratedClassifierCV(LinearSVC(), cv=3))
+    packed = package.package(_pickle(tmp_path, pipeline), tmp_path / "mine")
+    assert packed.scorer.is_compiled
