@@ -6,13 +6,14 @@ RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --disable-pip-version-check --quiet
 INSTALLED := $(VENV)/.installed
 COMPILE := $(RUN) -m uv pip compile -q --generate-hashes --no-annotate --no-header \
-  --universal --python-version 3.11
+  --universal --python-version 3.11 --override .cache/override
 EXTRA := $(RUN) -c 'import sys, tomllib; project = tomllib.load(sys.stdin.buffer); \
   print(*project["project"]["optional-dependencies"][sys.argv[1]], sep="\n")'
 CONTAINER ?= $(shell command -v podman || command -v docker)
 IMAGE ?= intent-classifier
 PROMOTER ?= intent-canary:latest
 MODEL ?= v1
+SCIKIT_LEARN ?=
 ECHARTS ?= 6.1.0
 CLUSTER ?= $(wildcard ../shared/cluster)
 MODELS := models/v1/intent_model.pkl models/v2/intent_model.pkl
@@ -56,8 +57,9 @@ typecheck: $(INSTALLED) ## Check types, strictly
 fuzz: $(MODELS) ## Draw thousands of pipelines: compiled and equal, or answering
 	$(RUN) -m pytest -q -s tests/compiled/test_drawn.py --hypothesis-profile fuzz --timeout 3000
 
-lock: $(INSTALLED) ## Bring the lock files in line with pyproject.toml
+lock: $(INSTALLED) ## Bring the lock files in line with pyproject.toml (SCIKIT_LEARN=1.7.2)
 	mkdir -p .cache && cp requirements*.lock .cache
+	echo "$(SCIKIT_LEARN:%=scikit-learn==%)" >.cache/override
 	$(COMPILE) pyproject.toml --all-extras -o .cache/requirements.lock
 	for part in predictor promoter; do $(EXTRA) $$part <pyproject.toml | \
 	  $(COMPILE) - -c .cache/requirements.lock -o .cache/requirements-$$part.lock || exit; done
@@ -119,7 +121,7 @@ $(INSTALLED): requirements.lock
 	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 
-models/%/intent_model.pkl: $(INSTALLED) training/train.py training/pipelines.py \
+$(MODELS): models/%/intent_model.pkl: $(INSTALLED) training/train.py training/pipelines.py \
   training/dataset.py predictor/features.py predictor/artifact.py \
   training/data/intents.csv
 	$(RUN) -m training.train --version $*

@@ -13,11 +13,12 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import joblib
 import pytest
 
 from scripts.local.processes import ROOT, find, free_ports
 from scripts.rollout.errors import Exit
-from tests.support import documentation
+from tests.support import documentation, own_pipelines
 
 pytestmark = pytest.mark.timeout(480)
 
@@ -53,6 +54,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, copy / name)
     shutil.copytree(ROOT / "models", copy / "models")
+    joblib.dump(own_pipelines.spam(), copy / "mine.pkl")
     (copy / ".venv").symlink_to(ROOT / ".venv")
     # A lock that is newer than the environment would have make clear it for everybody.
     os.utime(copy / "requirements.lock", (0, 0))
