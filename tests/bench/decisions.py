@@ -75,7 +75,7 @@ def _policy(text: str = "", metrics: str = METRICS) -> Policy:
 
 def variants(rps: float) -> list[Variant]:
     """This project's policies, the default first."""
-    auto = "steps: auto"
+    auto = "steps: auto\nsource: {interval: 10s}"
     if rps < 10:
         wide = _policy("steps: [25, 50]", WIDE)
         return [

@@ -63,6 +63,7 @@ def design(
     return Design(
         alpha=0.01,
         beta=0.05,
+        bad_raise=0.25,
         weights=np.array([0.5, 0.5]),
         tolerance=np.array([tolerance]),
         budget=np.array([budget]),

@@ -68,7 +68,7 @@ def rows(policy: Policy, design: Design, judged: Judged, step: int) -> list[Row]
             rollback_needed=1 / design.alpha,
             share=float(design.weights[i]),
             gate=float(gates[i, step]) if metric.is_gate else None,
-            gate_needed=1 / design.beta,
+            gate_needed=float(design.needed[step]),
             margin=float(margins[i, step]),
             phi=float(judged.phi[i]),
             phi_source=judged.phi_source[i],

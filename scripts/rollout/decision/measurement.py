@@ -45,6 +45,7 @@ def design(policy: Policy, steps: Sequence[int]) -> Design:
     return Design(
         alpha=policy.risk.false_rollback,
         beta=policy.risk.bad_promotion,
+        bad_raise=max(policy.risk.bad_raise, policy.risk.bad_promotion),
         weights=weights / weights.sum(),
         tolerance=np.array([m.tolerance or 0.0 for m in metrics]),
         budget=np.array([m.budget or 1.0 for m in metrics]),

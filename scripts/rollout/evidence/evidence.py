@@ -21,6 +21,10 @@ from scripts.rollout.evidence.two_sample import Bets, Counts, log_e
 LARGEST_MARGIN = 0.9
 # A unit: percent of all traffic.
 FULL = 100.0
+# Tunable, and part of the claim: a gate below the last one rules out so many times what
+# its next weight allows. Such a weight lasts for minutes; with 1 a good canary takes a
+# fifth longer, with 5 one with +2 % errors costs three answers more.
+PASSING = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +34,26 @@ class Design:
     Shares, budgets, margins and limits are fractions, steps are percents.
 
     `alpha`: probability of ever rolling back a canary that is not worse.
-    `beta`: probability of ever giving a canary more than its gate allows.
+    `beta`: probability of ever passing the last gate with more than it allows.
+    `bad_raise`: the same for any gate before it.
     `weights` (M + 1): weights of the evidence in the sum, the ceiling's last; sum 1.
     `tolerance` (M): excess that is no reason to roll back; 0 except for drift.
     `budget` (M): excess bad share of all traffic that a gate must rule out.
     `gated` (M): whether a metric must pass before a gate opens.
     `limit` (M): the largest bad share of pairs; NaN where both arms are compared.
     `steps` (..., G): percents; gate g leads from step g to the next, the last to 100.
-    `carry_from`: a gate counts scrapes at this share of its step's weight or more.
+    `carry_from`: a gate counts scrapes at this share of its step's weight or more;
+    the last gate those at its own step's weight or more.
     `ceiling`: bad share that is too much of a canary that is worse than the stable.
-    `margins` (..., M, G): the excess that a gate must rule out, budget / weight.
+    `margins` (..., M, G): the excess that a gate must rule out, budget / weight for
+    the last one and PASSING times that for the others.
     `counts_from` (..., G): the least weight whose scrapes count for a gate, percent.
+    `needed` (G): the e-value that opens a gate.
     """
 
     alpha: float
     beta: float
+    bad_raise: float
     weights: Array
     tolerance: Array
     budget: Array
@@ -55,14 +64,21 @@ class Design:
     ceiling: float
     margins: Array = field(init=False)
     counts_from: Array = field(init=False)
+    needed: Array = field(init=False)
 
     def __post_init__(self) -> None:
-        """Compute margins and least weights from budgets and steps."""
+        """Compute what each gate needs and counts from budgets and steps."""
         following = np.roll(self.steps, -1, axis=-1) / FULL
         following[..., -1] = 1.0
         share = self.budget[:, None] / following[..., None, :]
+        share[..., :-1] *= PASSING
         object.__setattr__(self, "margins", np.minimum(share, LARGEST_MARGIN))
-        object.__setattr__(self, "counts_from", self.carry_from * self.steps)
+        counts_from = self.carry_from * self.steps
+        counts_from[..., -1] = self.steps[..., -1]
+        object.__setattr__(self, "counts_from", counts_from)
+        needed = np.full(self.steps.shape[-1], 1 / self.bad_raise)
+        needed[-1] = 1 / self.beta
+        object.__setattr__(self, "needed", needed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +127,7 @@ class Evidence:
         excesses = self.worse.mixture.whole.shape[-1]
         against = _against(design, counts, logs[..., :excesses], phi)
         gate_logs = logs[..., excesses:].reshape((*by_gate.canary_n.shape, 2))
-        gate_logs = self.gates.logs + np.cumsum(gate_logs * is_on[..., None], axis=0)
+        gate_logs = self.gates.over(gate_logs * is_on[..., None], design.needed)
         beyond = one_sample.log_e(
             design.ceiling, counts.canary_bad[..., 0], counts.canary_n[..., 0]
         )
@@ -143,7 +159,8 @@ class Evidence:
         an incident of both arms is no evidence; the smaller of two e-values tests it.
         Beside a stable without requests the ceiling counts alone.
         """
-        worse, ceiling = self.worse.mixture.value, self.ceiling.value
+        worse = self.worse.value
+        ceiling = self.ceiling.value(one_sample.BEYOND_WEIGHTS)
         smaller = np.minimum(ceiling, worse[..., 0])
         ceiling = np.where(self.worse.has_compared[..., 0], smaller, ceiling)
         return np.concatenate([worse, ceiling[..., None]], axis=-1)
@@ -158,8 +175,8 @@ class Evidence:
         return total
 
     def opens(self, design: Design) -> npt.NDArray[np.bool_]:
-        """Return which gates (..., G) are open: all gated metrics reached 1/beta."""
-        passed = self.gates.value >= 1 / design.beta
+        """Return which gates (..., G) are open: each gated metric has what it needs."""
+        passed = self.gates.value >= design.needed
         return np.asarray((passed | ~design.gated[:, None]).all(axis=-2))
 
 

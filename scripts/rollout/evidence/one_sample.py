@@ -11,6 +11,8 @@ from scripts.rollout.evidence.arrays import Array
 # 1. The small ones find 25 % over a ceiling of 20 % in about 60 looks of 25 requests;
 # 0.5 alone does not in 400.
 BEYOND = np.array([0.1, 0.25, 0.5, 0.75, 0.95])
+# Tunable: their weights, of sum 1.
+BEYOND_WEIGHTS = np.full(len(BEYOND), 1 / len(BEYOND))
 
 
 def log_e(

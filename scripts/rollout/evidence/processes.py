@@ -15,6 +15,9 @@ from scripts.rollout.evidence.two_sample import Bets, Counts
 # Tunable: alternatives for a worse canary's excess, doubling from half the default
 # budget of errors to nearly 1. Any are valid; three of them find +2 % a look later.
 EXCESSES = np.array([0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 0.95])
+# Tunable: their weights in the evidence, of sum 1; most on what is found in a minute:
+# the small ones need longer than a rollout, the large ones two looks.
+EXCESS_WEIGHTS = np.array([1, 2, 4, 5, 3, 2, 1, 1, 1, 1]) / 21
 # Tunable: the stable's prior is a bad share of one in a hundred, worth fifty requests.
 PRIOR_BAD, PRIOR_REQUESTS = 0.5, 50.0
 # Tunable: the number of the canary's requests at which its own rate and the stable's
@@ -23,6 +26,17 @@ PRIOR_BAD, PRIOR_REQUESTS = 0.5, 50.0
 SHRINKAGE = 20.0
 # Tunable: bets stay below a rate of 1, which no canary exceeds.
 LARGEST_RATE = 0.98
+# Tunable: the part of what the stable leaves to 1 that a margin may be: beside a stable
+# with 30 % bad, bets on an excess of 60 % or more are bad ones. To rule out less than the
+# margin is harder, so it is valid.
+LARGEST_PART = 0.5
+# Tunable: parts of a gate's evidence on the bets that the canary's rate is the stable's
+# and that it is its own so far; their sum is 1.
+GATE_BETS = np.array([0.97, 0.03])
+# Tunable: each bet's part of a gate's evidence stops growing at this many times what
+# opens it, so that good minutes do not pay for later bad ones. A cap makes an e-value
+# smaller, never larger.
+ENOUGH = 10.0
 # Guarantee: exp overflows beyond 709. A cap makes an e-value smaller, never larger.
 LARGEST_LOG_E = 600.0
 
@@ -46,6 +60,11 @@ class RollbackEvidence:
             np.full(shape, PRIOR_BAD),
             np.full(shape, PRIOR_REQUESTS),
         )
+
+    @property
+    def value(self) -> Array:
+        """Return the e-value (...)."""
+        return self.mixture.value(EXCESS_WEIGHTS)
 
     @property
     def stable_rate(self) -> Array:
@@ -102,6 +121,7 @@ class GateEvidence:
     def bets(self, margin: Array) -> Bets:
         """Return both bets against `margin`, which has the shape of the evidence."""
         base = self.stable_bad / self.stable_n
+        margin = np.minimum(margin, LARGEST_PART * (1 - base))
         shrunken = (self.canary_bad + SHRINKAGE * base) / (self.canary_n + SHRINKAGE)
         # Tunable: below the margin itself, where the stake would be zero.
         own = np.minimum(shrunken, base + 0.9 * margin)
@@ -117,8 +137,17 @@ class GateEvidence:
             self.logs, *(a + np.cumsum(b, axis=0) - b for a, b in pairs)
         )
 
+    def over(self, log_factors: Array, needed: Array) -> Array:
+        """Return `logs` after each of T scrapes, up to ENOUGH times `needed` (G)."""
+        enough = np.log(ENOUGH) + np.log(needed)[:, None] - np.log(GATE_BETS)
+        cap, logs, found = np.minimum(enough, LARGEST_LOG_E), self.logs, []
+        for factor in log_factors:
+            logs = np.minimum(logs + factor, cap)
+            found.append(logs)
+        return np.stack(found)
+
     @property
     def value(self) -> Array:
-        """Return the e-value (...): the mean of both bets."""
-        mixed: Array = np.exp(np.minimum(self.logs, LARGEST_LOG_E)).mean(axis=-1)
+        """Return the e-value (...): the weighted mean of both bets."""
+        mixed: Array = (GATE_BETS * np.exp(self.logs)).sum(axis=-1)
         return mixed

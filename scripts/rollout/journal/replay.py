@@ -55,6 +55,8 @@ def journal(lines: Iterable[str], policy: Policy | None) -> Replay:
         if each["kind"] == "look" and each["seq"] > begin["seq"]
     ]
     state = codec.decode(State, begin["state"], f"line {begin['seq']}")
+    if state.other_version:
+        raise JournalError(f"line {begin['seq']}: {state.other_version}")
     if policy is None:
         own = reader.parse(begin["policy"], "the journal's policy")
         return _ended(_again(Machine(own), state, looks), state, span)

@@ -9,7 +9,7 @@ from scripts.rollout.journal import chain, codec
 from scripts.rollout.metrics.port import Reading
 from scripts.rollout.shadow.pairs import Disagreements
 from scripts.rollout.state.actions import Warmed
-from scripts.rollout.state.state import READABLE, SCHEMA, State
+from scripts.rollout.state.state import SCHEMA, WRITTEN_BY, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +46,12 @@ def restore(text: bytes, name: str) -> Saved:
     except ValueError as error:
         raise JournalError(f"{name}: not JSON: {error}") from error
     match content:
-        case {"state": {"schema": schema}} if schema in READABLE:
-            saved = codec.decode(Saved, content, name)
-            return replace(saved, state=saved.state.changed(schema=SCHEMA))
+        case {"state": {"schema": schema}} if schema in (*WRITTEN_BY, SCHEMA):
+            return codec.decode(Saved, content, name)
         case {"state": {"schema": schema}}:
             raise JournalError(
                 f"{name}: written by another version (schema {schema}, this one knows "
-                f"{READABLE[0]} to {SCHEMA}); end the rollout with that version first"
+                f"{min(WRITTEN_BY)} to {SCHEMA}); end the rollout with that version "
+                "first"
             )
     raise JournalError(f"{name}: holds no state of a rollout with its schema")

@@ -13,6 +13,7 @@ from scripts.rollout.errors import (
     Exit,
     Forbidden,
     Gone,
+    JournalError,
     NotFound,
     PolicyError,
     RemoteError,
@@ -113,8 +114,13 @@ class Runner:
                 "the policy was changed while its rollout goes on; finish or abort it "
                 "first, or put the old file back"
             )
-        self._saved = saved
         state = saved.state
+        if state.other_version:
+            raise JournalError(
+                f"the rollout of {state.canary} goes on: {state.other_version}; end or "
+                "abort it with that version first"
+            )
+        self._saved = saved
         self._world.say(f"going on at {state.weight} %, {state.phase}")
         if saved.kind == "look":
             for action in entries.read_actions(saved.line):

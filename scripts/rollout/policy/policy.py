@@ -83,6 +83,8 @@ class Risk(Part):
     # or ln 20.
     false_rollback: Probability = 0.01
     bad_promotion: Probability = 0.05
+    # By hand: what a raise too early costs, evidence takes back; see DECISIONS.md.
+    bad_raise: Annotated[float, BeforeValidator(fraction), Field(gt=0, le=1)] = 0.25
 
 
 class Guards(Part):

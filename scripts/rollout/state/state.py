@@ -15,9 +15,11 @@ from scripts.rollout.state.observation import Delta
 from scripts.rollout.state.overrun import Overrun
 
 # Raise it when older journals would be decided differently (see `journal.codec`) or are
-# written in another form. 2: a note has a kind beside its text.
-SCHEMA = 2
-READABLE = (1, SCHEMA)  # rollouts of these schemas may go on
+# written in another form. 2: a note has a kind beside its text. 3: other gates, looks.
+SCHEMA = 3
+# What can go on with rollouts of older schemas, or decide their journals again. Their
+# reports are still read.
+WRITTEN_BY = {1: "commit 728b857", 2: "commit 018a218"}
 FULL = 100  # percent of all traffic
 
 
@@ -113,6 +115,16 @@ class State:
     over: tuple[Overrun, Overrun] = (Overrun(), Overrun())
     incident_since: float | None = None
     schema: int = SCHEMA
+
+    @property
+    def other_version(self) -> str:
+        """Return what alone can go on with a state of an older schema, "" if new."""
+        if self.schema == SCHEMA:
+            return ""
+        return (
+            f"schema {self.schema}, this version decides by schema {SCHEMA}; "
+            f"{WRITTEN_BY[self.schema]} can"
+        )
 
     def changed(self, **changes: Any) -> "State":
         """Return a changed copy; `dataclasses.replace` costs ten times as much."""

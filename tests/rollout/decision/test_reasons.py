@@ -30,19 +30,19 @@ def test_e_values(value: float, said: str) -> None:
 
 
 def test_the_requests_that_are_said_to_be_missing_are_those_that_it_takes() -> None:
-    rollout = Rollout.begun(policy(dwell="0s", steps="[5, 50]"))
+    rollout = Rollout.begun(policy(dwell="0s", steps="[50]"))
     while rollout.state.phase is not Phase.STEP:
-        rollout.look(n=500)
-    rollout.look(n=500)
+        rollout.look(n=100)
+    rollout.look(n=100)
     (said,) = [w for w in _waiting(rollout) if w.startswith("errors")]
     assert re.fullmatch(
         r"errors: gate e [\d.]+ of 20, about [\d,]+ more requests, \d\S+", said
     )
     missing = float(said.split("about ")[1].split()[0].replace(",", ""))
     sent = 0
-    while rollout.state.weight == 5:
-        rollout.look(n=500)
-        sent += 500
+    while rollout.state.weight == 50:
+        rollout.look(n=100)
+        sent += 100
     assert missing == pytest.approx(sent, rel=0.35)
 
 

@@ -30,7 +30,7 @@ def _values(canary: Any, stable: Any) -> list[float]:
     ]
     scrapes = [(10.0 * (i + 1), delta) for i, delta in enumerate(deltas)]
     found = measurement.update(ONLY, chosen, begun, scrapes, 50)
-    return [float(each.evidence.worse.mixture.value[1]) for each in found]
+    return [float(each.evidence.worse.value[1]) for each in found]
 
 
 def _run(canary: Array, seed: int, scrapes: int = 360) -> int:

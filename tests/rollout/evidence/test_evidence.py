@@ -33,8 +33,24 @@ def _run(
 GOOD: list[tuple[float, ...]] = [(0, 50, 2, 450), (0, 50, 2, 450), (20, 50, 180, 450)]
 
 
-def test_a_gate_rules_out_the_budget_over_the_next_weight() -> None:
-    assert _design().margins[0].tolist() == [0.02 / 0.25, 0.02 / 0.5, 0.02]
+def test_a_gate_rules_out_the_budget_over_the_next_weight_and_thrice_on_the_way() -> (
+    None
+):
+    assert _design().margins[0].tolist() == [3 * 0.02 / 0.25, 3 * 0.02 / 0.5, 0.02]
+
+
+def test_a_raise_on_the_way_needs_less_than_the_promotion() -> None:
+    assert _design().needed.tolist() == [4, 4, 20]
+    strict = _design(risk="{badRaise: 1%, badPromotion: 10%}")
+    assert strict.needed.tolist() == pytest.approx([10, 10, 10])
+
+
+@pytest.mark.parametrize("carry", ["0", "50%", "1"])
+def test_the_last_gate_counts_its_own_weight_only(carry: str) -> None:
+    """Harm that begins at the last step is not paid for by good minutes before it."""
+    design = _design(carryFrom=carry)
+    assert not _run(design, GOOD, 25.0, 5000).opens(design)[-1]
+    assert _run(design, GOOD, 50.0, 40).opens(design)[-1]
 
 
 def test_shares_of_the_sum_are_weights_with_the_ceiling_and_add_up_to_one() -> None:
@@ -57,7 +73,7 @@ def test_what_is_only_observed_neither_rolls_back_nor_opens_a_gate() -> None:
 
 
 @pytest.mark.parametrize(
-    ("carry", "opens"), [("0", [1, 1, 1]), ("20%", [1, 1, 0]), ("1", [1, 0, 0])]
+    ("carry", "opens"), [("0", [1, 1, 0]), ("20%", [1, 1, 0]), ("1", [1, 0, 0])]
 )
 def test_a_gate_counts_steps_from_a_share_of_its_own_weight_on(
     carry: str, opens: list[int]
@@ -81,11 +97,11 @@ def test_a_gate_waits_for_its_slowest_metric() -> None:
     design = _design(carryFrom="0")
     slow: list[tuple[float, ...]] = [
         (0, 50, 2, 450),
-        (3, 50, 27, 450),
+        (5, 50, 9, 450),
         (20, 50, 180, 450),
     ]
-    evidence = _run(design, slow, 5.0, 3)
-    assert evidence.gates.value[0, 0] > 20 > evidence.gates.value[1, 0]
+    evidence = _run(design, slow, 5.0, 1)
+    assert evidence.gates.value[0, 0] > 4 > evidence.gates.value[1, 0]
     assert not evidence.opens(design)[0]
 
 

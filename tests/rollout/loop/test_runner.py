@@ -137,8 +137,8 @@ def test_a_state_of_another_version_is_refused_with_its_number(tmp_path: Path) -
     cluster = FolderWorld(tmp_path)
     cluster.runner().run(once=True)
     path = cluster.journal.folder / "state.json"
-    path.write_text(path.read_text().replace('"schema": 2', '"schema": 7'))
-    with pytest.raises(JournalError, match=r"schema 7, this one knows 1 to 2"):
+    path.write_text(path.read_text().replace('"schema": 3', '"schema": 7'))
+    with pytest.raises(JournalError, match=r"schema 7, this one knows 1 to 3"):
         cluster.runner().run()
 
 

@@ -20,7 +20,8 @@ def test_two_lines_are_a_whole_policy() -> None:
     policy = parse(SMALLEST, "p")
     assert policy.key == "default.intent"
     assert policy.steps == (5, 10, 25, 50)
-    assert policy.risk.model_dump() == {"false_rollback": 0.01, "bad_promotion": 0.05}
+    risk = {"false_rollback": 0.01, "bad_promotion": 0.05, "bad_raise": 0.25}
+    assert policy.risk.model_dump() == risk
     assert [metric.name for metric in policy.metrics] == ["errors", "latency", "labels"]
     assert (policy.dwell_s, policy.carried_from) == (30, 1)
     assert (policy.deadlines.rollback, policy.warmup) == (300, 20)
