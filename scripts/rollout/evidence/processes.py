@@ -27,8 +27,8 @@ SHRINKAGE = 20.0
 # Tunable: bets stay below a rate of 1, which no canary exceeds.
 LARGEST_RATE = 0.98
 # Tunable: the part of what the stable leaves to 1 that a margin may be: beside a stable
-# with 30 % bad, bets on an excess of 60 % or more are bad ones. To rule out less than the
-# margin is harder, so it is valid.
+# with 30 % bad, bets on an excess of 60 % or more are bad ones. To rule out less than
+# the margin is harder, so it is valid.
 LARGEST_PART = 0.5
 # Tunable: parts of a gate's evidence on the bets that the canary's rate is the stable's
 # and that it is its own so far; their sum is 1.
