@@ -35,7 +35,7 @@ from scripts.rollout.loop.world import World
 from scripts.rollout.metrics.port import Pages
 from scripts.rollout.metrics.scrape import Scrape
 from scripts.rollout.policy.reader import parse
-from scripts.rollout.state.actions import Warmed
+from scripts.rollout.state.actions import Warmed, WarmUp
 from scripts.rollout.state.observation import View
 from tests.bench.pages import served
 from tests.support.predictors import SCORER
@@ -145,9 +145,9 @@ class Cluster:
         """At once."""
         self._percent = None
 
-    def warm_up(self, requests: int) -> Warmed:
+    def warm_up(self, asked: WarmUp) -> Warmed:
         """Everything answers."""
-        return Warmed(requests, 0)
+        return Warmed(asked.requests, 0)
 
 
 def main() -> None:

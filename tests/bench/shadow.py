@@ -13,7 +13,7 @@ from rich.table import Table
 from scripts import console
 from tests.faults import models
 from tests.faults.pipelines import Failing, Healthy, OneClass, Slow
-from tests.support.stage import POLICY, LocalStage, Verdict, stage
+from tests.support.stage import COLD, LocalStage, Verdict, stage
 
 SHADOWS = ("none", "20%", "100%")
 CANARIES = {
@@ -54,7 +54,7 @@ def _cells(on: LocalStage, fault: object, shadow: str) -> list[str]:
 
 def _run(on: LocalStage, shadow: str) -> Verdict:
     """One rollout; without a warm-up, which would meet a broken canary first."""
-    policy = POLICY.replace("warmup: 5", "warmup: 0")
+    policy = COLD
     return on.run(
         policy if shadow == "none" else f"shadow: {{share: {shadow}}}\n{policy}"
     )

@@ -3,9 +3,7 @@
 import pytest
 
 from tests.support.cluster_stage import RPS, ClusterStage
-from tests.support.stage import POLICY, QUICK, STABLE
-
-COLD = POLICY.replace("warmup: 5", "warmup: 0")
+from tests.support.stage import COLD, POLICY, QUICK, STABLE
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,27 @@ class Slow(Healthy):
         time.sleep(self.seconds)
 
 
+class Cold(Healthy):
+    """Keeps every third user waiting in the first seconds after it was loaded."""
+
+    lasts_s, every, seconds = 8.0, 3, 1.2
+
+    def __init__(self, inner: Any) -> None:
+        """Begin as it is loaded: anew in every process."""
+        super().__init__(inner)
+        self.numbers, self.loaded = iter(range(1, sys.maxsize)), 0.0
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Note the time."""
+        self.__dict__.update(state, loaded=time.monotonic())
+
+    def misbehave(self) -> None:
+        """Sleep while it is cold."""
+        is_cold = time.monotonic() - self.loaded < self.lasts_s
+        if is_cold and next(self.numbers) % self.every == 0:
+            time.sleep(self.seconds)
+
+
 class OneClass(Healthy):
     """Gives every text the first class."""
 

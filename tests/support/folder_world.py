@@ -13,7 +13,7 @@ from scripts.rollout.journal.file import FileJournal
 from scripts.rollout.loop.runner import Runner
 from scripts.rollout.loop.world import World
 from scripts.rollout.metrics.port import Reading
-from scripts.rollout.state.actions import Warmed
+from scripts.rollout.state.actions import Warmed, WarmUp
 from scripts.rollout.state.observation import View
 from tests.support.worlds import CANARY, POLICY, STABLE, policy, view
 
@@ -53,9 +53,9 @@ class FolderWorld:
         """Remember what was asked for; None promotes."""
         self._save({**self._load(), "percent": percent})
 
-    def warm_up(self, requests: int) -> Warmed:
+    def warm_up(self, asked: WarmUp) -> Warmed:
         """Everything answers."""
-        return Warmed(requests, 0)
+        return Warmed(asked.requests, 0)
 
     def read(self, revisions: Sequence[str]) -> Reading | None:
         """Counters up to this look: the same for the same look, however often."""

@@ -10,7 +10,7 @@ from scripts.rollout.errors import RolloutError
 from scripts.rollout.metrics.port import ERRORS, REQUESTS, Pages, Reading
 from scripts.rollout.policy.backends import Backend
 from scripts.rollout.policy.policy import Target
-from scripts.rollout.state.actions import Warmed
+from scripts.rollout.state.actions import Warmed, WarmUp
 from scripts.rollout.state.observation import View
 from scripts.rollout.traffic.port import Place
 
@@ -75,9 +75,9 @@ class MemoryTraffic:
         self._world.asked.append(percent)
         self._world.percent = percent
 
-    def warm_up(self, requests: int) -> Warmed:
+    def warm_up(self, asked: WarmUp) -> Warmed:
         """Everything answers."""
-        return Warmed(requests, 0)
+        return Warmed(asked.requests, 0)
 
     def metrics(self) -> Self:
         """The traffic counts by itself."""

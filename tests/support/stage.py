@@ -38,7 +38,7 @@ steps: [10, 50]
 dwell: 1s
 bake: {duration: 2s}
 dependence: {clusterSize: 1}
-warmup: 5
+warmup: {requests: 5, settle: 5s}
 metrics:
   - {name: errors, budget: 4%, weight: 3}
   - {name: latency, slo: 1s, budget: 4%, weight: 3}
@@ -48,6 +48,8 @@ source: {interval: 500ms}
 """
 # Only where slowness is the fault: a busy machine stalls one arm for longer than this.
 QUICK = POLICY.replace("slo: 1s", "slo: 250ms")
+# Users meet the canary as it starts.
+COLD = POLICY.replace("warmup: {requests: 5, settle: 5s}", "warmup: 0")
 
 
 Somewhere = TypeVar("Somewhere", bound=Backend)

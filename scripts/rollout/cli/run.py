@@ -78,7 +78,7 @@ def _rehearse(runner: Runner, output: Format | None) -> Exit:
         match action:
             case SetPercent(percent):
                 would.append("promote" if percent is None else f"weight -> {percent} %")
-            case WarmUp(requests):
+            case WarmUp(requests=requests):
                 would.append(f"{requests} warm-up requests")
             case Consult(hook, weight):
                 would.append(f"hook {hook} asked about {weight} %")

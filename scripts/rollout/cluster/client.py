@@ -104,13 +104,13 @@ class Cluster:
         pods = f"{self.server}/api/v1/namespaces/{namespace}/pods"
         return f"{pods}/{name}:{port}/proxy{path}"
 
-    def answers(self, url: str, body: Object, headers: Mapping[str, str]) -> bool:
-        """Return whether a pod answers a POST below status 500, even from cold."""
+    def answer(self, url: str, body: Object, headers: Mapping[str, str]) -> str:
+        """Return the status of a pod's answer to a POST, even from cold, or "none"."""
         try:
             answer = self._send("POST", url, body, {**JSON, **headers}, COLD_START_S)
         except Unreachable:
-            return False
-        return bool(answer.status < 500)
+            return "none"
+        return str(answer.status)
 
     def _ask(
         self,

@@ -1,13 +1,11 @@
 """Pods of a revision: readiness, restarts, ports, and the addresses to ask."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import quote
 
 from scripts.inference.clients import model_name
 from scripts.rollout.cluster.client import Cluster, Object, condition
 from scripts.rollout.errors import RolloutError
-from scripts.rollout.state.actions import Warmed
 from scripts.rollout.state.observation import Replicas
 
 OWNER = "serving.kserve.io/inferenceservice"
@@ -127,21 +125,12 @@ def find_pods(
     return found
 
 
-def warm_up(
-    cluster: Cluster,
-    doors: Sequence[str],
-    model: str,
-    requests: int,
-    headers: Mapping[str, str] = MappingProxyType({}),
-) -> Warmed:
-    """Send requests to pods at these addresses in turn, past the gateway."""
-    if not doors:
-        return Warmed(0, 0)
-    failed = 0
-    for number in range(requests):
-        url = f"{doors[number % len(doors)]}/v2/models/{model}/infer"
-        failed += not cluster.answers(url, {"inputs": [TENSOR]}, headers)
-    return Warmed(requests, failed)
+def requests_to(model: str) -> Mapping[str, tuple[str, Object]]:
+    """Return the path and the body of one text by each protocol over HTTP."""
+    return {
+        "v1": (f"/v1/models/{model}:predict", {"instances": ["hello"]}),
+        "v2": (f"/v2/models/{model}/infer", {"inputs": [TENSOR]}),
+    }
 
 
 def model_of(pods: Iterable[Object], service: str, container: str = "") -> str:

@@ -61,6 +61,7 @@ def canary(draft: Draft) -> None:
     draft.change(restarts=restarts, last_restarts=draft.replicas.restarts)
     if draft.is_ready:
         draft.change(was_ready=state.now)
+    _scaled_up(draft)
     unready_s = state.now - draft.state.was_ready
     if restarts > guards.max_restarts:
         draft.guard(f"{restarts} restarts, {guards.max_restarts} are allowed")
@@ -68,6 +69,19 @@ def canary(draft: Draft) -> None:
         draft.guard(f"{state.canary} failed: {draft.view.failure}")
     elif unready_s > guards.ready_timeout:
         draft.guard(f"{state.canary} is not ready for {text.duration(unready_s)}")
+
+
+def _scaled_up(draft: Draft) -> None:
+    """Say that pods came after the warm-up: their cold start is judged."""
+    state, ready = draft.state, draft.replicas.ready
+    if state.phase not in JUDGED or not 0 < state.pods < ready:
+        return
+    draft.change(pods=ready)
+    draft.say(
+        NoteKind.SCALED_UP,
+        f"{state.canary} has {ready} pods, {state.pods} before: what users meet of the "
+        "new ones' cold start is judged as the canary's",
+    )
 
 
 def incident(draft: Draft, delta: Delta) -> None:

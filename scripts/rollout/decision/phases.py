@@ -9,9 +9,10 @@ from scripts.rollout import text
 from scripts.rollout.decision import measurement, raising, reasons
 from scripts.rollout.decision.draft import Draft
 from scripts.rollout.errors import Exit
-from scripts.rollout.state.actions import Consult, Says, WarmUp
+from scripts.rollout.state.actions import Consult, Says, Warmed, WarmUp
 from scripts.rollout.state.notes import Note, NoteKind
 from scripts.rollout.state.state import FULL, Pause, Phase
+from scripts.rollout.state.warming import Warming
 
 
 def preflight(draft: Draft) -> None:
@@ -53,18 +54,14 @@ def _rps(draft: Draft) -> float:
 
 def warmup(draft: Draft) -> None:
     """Wait until the canary is ready and warm; then raise it to the first step."""
-    warmed = draft.seen.warmed
-    if warmed is not None:
-        draft.change(is_warm=True)
-        note = f"{warmed.sent} warm-up requests, {warmed.failed} failed"
-        draft.say(NoteKind.WARMED_UP, note)
-        if warmed.sent and warmed.failed == warmed.sent:
-            draft.guard(f"all {warmed.sent} warm-up requests failed")
-            return
+    if draft.seen.warmed is not None:
+        _warm(draft, draft.seen.warmed)
+    if draft.state.phase is not Phase.WARMUP:
+        return
     if not draft.may_rise and not (draft.state.forced and draft.can_rise):
         return
-    if draft.policy.warmup and not draft.state.is_warm:
-        draft.actions.append(WarmUp(draft.policy.warmup))
+    if draft.policy.warmup.requests and not draft.state.is_warm:
+        _ask_to_warm(draft)
         return
     state = draft.state
     if not state.forced and not _agrees(draft, "pre", state.steps[0]):
@@ -72,8 +69,32 @@ def warmup(draft: Draft) -> None:
     assert state.judged is not None
     judged = replace(state.judged, began=state.now)
     draft.change(phase=Phase.STEP, step=0, entered=state.now, judged=judged)
+    draft.change(pods=draft.replicas.ready)
     draft.ask_for(state.steps[0])
     draft.say(NoteKind.RAISED, f"first step: {state.steps[0]} %")
+
+
+def _ask_to_warm(draft: Draft) -> None:
+    policy, now = draft.policy, draft.state.now
+    slos = [metric.slo for metric in policy.metrics if metric.slo is not None]
+    before = draft.state.warming or Warming(began=now, asked=now)
+    draft.change(warming=replace(before, asked=now))
+    draft.actions.append(WarmUp(policy.warmup.requests, min(slos, default=0.0)))
+
+
+def _warm(draft: Draft, found: Warmed) -> None:
+    """Add a round of warm-up; end it when it has settled, or when its time is over."""
+    policy, now = draft.policy.warmup, draft.state.now
+    assert draft.state.warming is not None
+    warming = draft.state.warming.add(found)
+    has_settled = warming.has_settled(policy.quiet, now)
+    is_over = not found.sent or has_settled or now - warming.began >= policy.settle
+    draft.change(warming=warming, is_warm=is_over)
+    if found.sent and found.failed == found.sent:
+        draft.guard(f"all {found.sent} warm-up requests failed")
+    elif is_over:
+        told = warming.told(now, has_settled=has_settled)
+        draft.say(NoteKind.WARMED_UP, told)
 
 
 def step(draft: Draft) -> None:

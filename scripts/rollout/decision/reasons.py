@@ -126,8 +126,8 @@ def _last_things(draft: Draft) -> str:
     """Return what is left where the evidence allows the next weight."""
     state, policy = draft.state, draft.policy
     match state.phase:
-        case Phase.WARMUP if policy.warmup and not state.is_warm:
-            return f"{policy.warmup} warm-up requests to {state.canary}"
+        case Phase.WARMUP if policy.warmup.requests and not state.is_warm:
+            return f"the warm-up of {state.canary} to settle"
         case Phase.WARMUP:
             return _asked(draft, "pre", state.steps[0])
         case Phase.STEP:

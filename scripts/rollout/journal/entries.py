@@ -36,8 +36,8 @@ def encode_action(action: Action) -> dict[str, Any]:
     match action:
         case SetPercent(percent):
             return {"setPercent": percent}
-        case WarmUp(requests):
-            return {"warmUp": requests}
+        case WarmUp(requests, slow_s):
+            return {"warmUp": requests, "slowSeconds": slow_s}
         case Consult(hook, weight):
             return {"consult": hook, "weight": weight}
 
@@ -50,7 +50,7 @@ def read_actions(line: str) -> list[Action]:
 def _decoded(action: dict[str, Any]) -> Action:
     match action:
         case {"warmUp": requests}:
-            return WarmUp(requests)
+            return WarmUp(requests, action.get("slowSeconds", 0.0))
         case {"consult": hook, "weight": weight}:
             return Consult(hook, weight)
     return SetPercent(action["setPercent"])

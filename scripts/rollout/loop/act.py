@@ -20,17 +20,17 @@ def do(
     match action:
         case SetPercent(percent):
             return _set_percent(world, percent, state.canary), None
-        case WarmUp(requests):
-            return _warm_up(world, requests)
+        case WarmUp():
+            return _warm_up(world, action)
         case Consult():
             assert world.hooks is not None
             world.hooks.ask(action, state)
             return {}, None
 
 
-def _warm_up(world: World, requests: int) -> tuple[dict[str, Any], Warmed | None]:
+def _warm_up(world: World, asked: WarmUp) -> tuple[dict[str, Any], Warmed | None]:
     try:
-        warmed = world.traffic.warm_up(requests)
+        warmed = world.traffic.warm_up(asked)
     except RemoteError as error:
         world.say(f"no warm-up: {error}")
         return {"failed": str(error)}, None

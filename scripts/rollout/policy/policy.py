@@ -23,6 +23,7 @@ from scripts.rollout.policy.values import (
     Word,
     fraction,
 )
+from scripts.rollout.policy.warmup import Warmup, requests
 from scripts.rollout.policy.window import Window
 
 # Chosen by hand: with fixed steps at least three looks of the default interval at one,
@@ -159,8 +160,7 @@ class Policy(Part):
     on_inconclusive: Literal["pause", "rollback"] = "pause"
     pause_at: tuple[Percent, ...] = ()
     source: Source = Source()
-    # Chosen by hand: requests in all. A start that is still cold afterwards counts.
-    warmup: Annotated[int, Field(strict=True, ge=0, le=10_000)] = 20
+    warmup: Annotated[Warmup, BeforeValidator(requests)] = Warmup()
     notify: tuple[Webhook, ...] = ()
     hooks: Hooks = Hooks()
     window: Window | None = None

@@ -14,10 +14,18 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Warmed:
-    """The result of a warm-up: requests sent, and how many of them failed."""
+    """The result of one round of warm-up: requests sent, and how many of them failed.
+
+    `slow`: of those that did not fail, how many took longer than was asked. `pods` and
+    `protocols` answered; `p50_ms` is the median of all answers.
+    """
 
     sent: int
     failed: int
+    slow: int = 0
+    pods: int = 1
+    protocols: tuple[str, ...] = ()
+    p50_ms: float = 0.0
 
 
 class Says(StrEnum):
@@ -47,9 +55,14 @@ class SetPercent:
 
 @dataclass(frozen=True, slots=True)
 class WarmUp:
-    """Send requests to the canary, where no user's request goes."""
+    """Send one round of requests to the canary, where no user's request goes.
+
+    `requests` is the number to each pod by each protocol. An answer is slow from
+    `slow_s` on, none is if that is 0.
+    """
 
     requests: int
+    slow_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ class NoteKind(StrEnum):
     STEPS_CHOSEN = "stepsChosen"
     CLUSTER_SIZE = "clusterSize"
     WARMED_UP = "warmedUp"
+    SCALED_UP = "scaledUp"
     RAISED = "raised"
     HOOK_AGREED = "hookAgreed"
     HOOK_WAITS = "hookWaits"

@@ -13,6 +13,7 @@ from scripts.rollout.state.actions import Action
 from scripts.rollout.state.notes import Note
 from scripts.rollout.state.observation import Delta
 from scripts.rollout.state.overrun import Overrun
+from scripts.rollout.state.warming import Warming
 
 # Raise it when older journals would be decided differently (see `journal.codec`) or are
 # written in another form. 2: a note has a kind beside its text. 3: other gates, looks.
@@ -78,7 +79,7 @@ class State:
     `last_seen` describes the traffic as last read. `trouble` says why it cannot be
     read now; `refused_since` is the time at which an API began to refuse. `over`:
     canary and stable beside `guards.maxErrorRate`; `incident_since`: since when both
-    are over it. Times are in seconds.
+    are over it. `warming` is the warm-up, of `pods` pods. Times are in seconds.
     """
 
     canary: str
@@ -112,6 +113,8 @@ class State:
     last_seen: str = "nothing"
     trouble: str = ""
     refused_since: float | None = None
+    warming: Warming | None = None
+    pods: int = 0
     over: tuple[Overrun, Overrun] = (Overrun(), Overrun())
     incident_since: float | None = None
     schema: int = SCHEMA

@@ -14,10 +14,10 @@ from scripts.rollout.errors import RolloutError
 from scripts.rollout.metrics.port import METRICS_PAGE, Metrics, Pages
 from scripts.rollout.metrics.scrape import Scrape
 from scripts.rollout.policy.policy import Target
-from scripts.rollout.state.actions import Warmed
+from scripts.rollout.state.actions import Warmed, WarmUp
 from scripts.rollout.state.observation import View
 from scripts.rollout.state.state import FULL
-from scripts.rollout.traffic import httproute
+from scripts.rollout.traffic import httproute, warming
 from scripts.rollout.traffic.port import Place
 
 
@@ -91,13 +91,13 @@ class GatewayTraffic:
         change = {"spec": {"rules": route["spec"]["rules"]}}
         self._cluster.patch(self._path, route, change)
 
-    def warm_up(self, requests: int) -> Warmed:
-        """Send requests to the canary's pods, past the gateway."""
+    def warm_up(self, asked: WarmUp) -> Warmed:
+        """Send a round of requests to the canary's pods, past the gateway."""
         _, canary = self._arms(self._cluster.get(self._path))
         found = self._pods(canary)
         model = pods.model_of(found, canary, self._container)
         doors = [self._urls(pod)[1] for pod in found if pods.is_ready(pod)]
-        return pods.warm_up(self._cluster, doors, model, requests)
+        return warming.warm_up(warming.http_doors(self._cluster, doors, model), asked)
 
     def metrics(self) -> Metrics:
         """Return the counters on the predictors' metrics pages."""

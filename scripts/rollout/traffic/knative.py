@@ -24,9 +24,9 @@ from scripts.rollout.metrics.port import Metrics, Pages
 from scripts.rollout.metrics.scrape import Scrape
 from scripts.rollout.policy.backends import PERCENT_FIELD
 from scripts.rollout.policy.policy import Target
-from scripts.rollout.state.actions import Warmed
+from scripts.rollout.state.actions import Warmed, WarmUp
 from scripts.rollout.state.observation import View
-from scripts.rollout.traffic import percent_field
+from scripts.rollout.traffic import percent_field, warming
 from scripts.rollout.traffic.port import Place
 
 REVISION = "serving.knative.dev/revision"
@@ -123,8 +123,8 @@ class KnativeTraffic:
         change = {"spec": {"predictor": {PERCENT_FIELD: percent}}}
         self._cluster.patch(self._service, read, change)
 
-    def warm_up(self, requests: int) -> Warmed:
-        """Send requests to the canary's pods, past the gateway.
+    def warm_up(self, asked: WarmUp) -> Warmed:
+        """Send a round of requests to the canary's pods, past the gateway.
 
         A canary that is scaled to zero is woken as Knative does it: by the activator.
         """
@@ -134,14 +134,16 @@ class KnativeTraffic:
         mine = [pod for pod in self._pods() if _revision(pod) == newest]
         if any(map(pods.is_ready, mine)):
             doors = pods.urls(self._cluster, mine, path="")
-            return pods.warm_up(self._cluster, doors, model, requests)
+            found = warming.http_doors(self._cluster, doors, model)
+            return warming.warm_up(found, asked)
         headers = {
             "Knative-Serving-Namespace": self._namespace,
             "Knative-Serving-Revision": newest,
         }
         activators = pods.find_pods(self._cluster, *ACTIVATOR)
         doors = pods.urls(self._cluster, activators, ACTIVATOR_PORT, "")
-        return pods.warm_up(self._cluster, doors, model, requests, headers)
+        found = warming.http_doors(self._cluster, doors, model, headers)
+        return warming.warm_up(found, asked)
 
     def metrics(self) -> Metrics:
         """Return the counters on the metrics pages of gateways and pods."""

@@ -4,13 +4,14 @@ The percent is set as `kubectl patch` sets it; the split in force is read from E
 configuration dump.
 """
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from typing import Self
 
 import urllib3
 
 from scripts.inference import clients
-from scripts.inference.clients import connect, model_name
+from scripts.inference.clients import Ask, connect, model_name
 from scripts.local import container, manifest, processes, status
 from scripts.local.background import is_running
 from scripts.local.envoy import ROLE, Admin
@@ -23,10 +24,11 @@ from scripts.rollout.metrics.envoy import PROXY_PAGE
 from scripts.rollout.metrics.port import Metrics, Pages
 from scripts.rollout.metrics.scrape import Scrape
 from scripts.rollout.policy.policy import Target
-from scripts.rollout.state.actions import Warmed
+from scripts.rollout.state.actions import Warmed, WarmUp
 from scripts.rollout.state.observation import Replicas, View
-from scripts.rollout.traffic import percent_field
+from scripts.rollout.traffic import percent_field, warming
 from scripts.rollout.traffic.port import Place
+from scripts.rollout.traffic.warming import Door
 
 POOL_SIZE = 32  # connections: one per page that is read at once
 WARM_UP_TEXTS = ("hello", "where is my order?", "never again", "thanks a lot")
@@ -100,17 +102,19 @@ class LocalTraffic:
         except (LocalError, OSError) as error:
             raise Unreachable(str(error)) from error
 
-    def warm_up(self, requests: int) -> Warmed:
-        """Send requests to the tag `latest`; without tag routing, send none."""
+    def warm_up(self, asked: WarmUp) -> Warmed:
+        """Send a round of requests to the tag `latest`; without tag routing, send none.
+
+        A revision has one process here.
+        """
         if not self._has_tags:
             return Warmed(0, 0)
         host = f"{LATEST}-{host_name(self._name, self._namespace)}"
         url = f"127.0.0.1:{self._store.gateway_port()}"
-        protocol = "grpc" if self.counted_by == "grpc" else "v2"
-        ask = connect(protocol, clients.Target(url, host, self._model))
-        answers = [ask(WARM_UP_TEXTS[i % len(WARM_UP_TEXTS)]) for i in range(requests)]
-        failed = [each for each in answers if _is_failure(each.code)]
-        return Warmed(len(answers), len(failed))
+        protocols = ("grpc",) if self.counted_by == "grpc" else ("v1", "v2")
+        target = clients.Target(url, host, self._model)
+        doors = [Door(url, each, _asker(connect(each, target))) for each in protocols]
+        return warming.warm_up(doors, asked)
 
     def metrics(self) -> Metrics:
         """Return the counters on the metrics pages of Envoy and the predictors."""
@@ -151,6 +155,7 @@ class LocalTraffic:
         return self._admin
 
 
-def _is_failure(code: str) -> bool:
-    """Return whether the code is a server's failure: 5xx, no answer, or gRPC's."""
-    return code.startswith("5") or not (code.isdecimal() or code == "OK")
+def _asker(ask: Ask) -> Callable[[], str]:
+    """Return a function that asks the next text and returns the answer's code."""
+    texts = itertools.cycle(WARM_UP_TEXTS)
+    return lambda: ask(next(texts)).code

@@ -9,7 +9,7 @@ import urllib3
 
 from scripts.rollout.metrics.port import Metrics, Pages
 from scripts.rollout.policy.policy import Target
-from scripts.rollout.state.actions import Warmed
+from scripts.rollout.state.actions import Warmed, WarmUp
 from scripts.rollout.state.observation import View
 
 
@@ -33,8 +33,8 @@ class Traffic(Protocol):
     def promote(self) -> None:
         """Make the canary the stable, with all traffic. Raises RemoteError."""
 
-    def warm_up(self, requests: int) -> Warmed:
-        """Send requests to the canary past the split, where no user's request goes."""
+    def warm_up(self, asked: WarmUp) -> Warmed:
+        """Send a round of requests to the canary's pods, past the split."""
 
 
 class CountedTraffic(Traffic, Protocol):

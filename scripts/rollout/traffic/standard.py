@@ -15,10 +15,10 @@ from scripts.rollout.errors import RolloutError
 from scripts.rollout.metrics.port import Metrics, Pages
 from scripts.rollout.metrics.scrape import Scrape
 from scripts.rollout.policy.policy import Target
-from scripts.rollout.state.actions import Warmed
+from scripts.rollout.state.actions import Warmed, WarmUp
 from scripts.rollout.state.observation import View
 from scripts.rollout.state.state import FULL
-from scripts.rollout.traffic import httproute
+from scripts.rollout.traffic import httproute, warming
 from scripts.rollout.traffic.port import Place
 
 # KServe writes the route a moment after the status; a longer delay is a failure.
@@ -117,15 +117,15 @@ class StandardTraffic:
             )
         return document, entries[0]
 
-    def warm_up(self, requests: int) -> Warmed:
-        """Send requests to the canary's pods, past the gateway."""
+    def warm_up(self, asked: WarmUp) -> Warmed:
+        """Send a round of requests to the canary's pods, past the gateway."""
         entry = self._cluster.get(self._path)["spec"]["canary"][0]
         canary = self._service(entry["predictor"])
         found = self._pods()
         mine = [pod for pod in found if _service_of(pod) == canary]
         model = pods.model_of(mine, self._name, self._container)
         doors = pods.urls(self._cluster, mine, path="")
-        return pods.warm_up(self._cluster, doors, model, requests)
+        return warming.warm_up(warming.http_doors(self._cluster, doors, model), asked)
 
     def metrics(self) -> Metrics:
         """Return the counters on the predictors' metrics pages."""

@@ -6,6 +6,7 @@ import pytest
 
 from tests.faults import models
 from tests.faults.pipelines import (
+    Cold,
     CrashLooping,
     Failing,
     Healthy,
@@ -13,7 +14,7 @@ from tests.faults.pipelines import (
     OneClass,
     Slow,
 )
-from tests.support.stage import POLICY, QUICK, STABLE, LocalStage, stage
+from tests.support.stage import COLD, POLICY, QUICK, STABLE, LocalStage, stage
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -46,7 +47,7 @@ def test_only_errors_cost_no_user_an_answer_as_the_warm_up_meets_them(
     verdict = on.run()
     print(verdict)
     assert verdict.code == 11, verdict.said
-    assert "all 5 warm-up requests failed" in verdict.said
+    assert "all 10 warm-up requests failed" in verdict.said
     assert verdict.failed == 0
     assert _is_back(on)
 
@@ -55,7 +56,7 @@ def test_only_errors_are_caught_within_a_scrape_without_a_warm_up(
     on: LocalStage,
 ) -> None:
     on.canary(Failing(models.inner(), every=1))
-    verdict = on.run(POLICY.replace("warmup: 5", "warmup: 0"))
+    verdict = on.run(COLD)
     print(verdict)
     assert verdict.code in (10, 11), verdict.said
     assert verdict.bad <= 30
@@ -116,3 +117,13 @@ def test_a_third_revision_at_25_percent_supersedes_the_canary(on: LocalStage) ->
     assert promoter.returncode == 30
     assert f"superseded: {third} is newer" in said
     assert _is_back(on)
+
+
+def test_a_cold_start_is_met_by_the_warm_up_and_not_by_users(on: LocalStage) -> None:
+    """The last one here: it leaves another stable behind."""
+    on.canary(Cold(models.inner()))
+    verdict = on.run(POLICY.replace("settle: 5s", "settle: 30s"))
+    print(verdict)
+    assert verdict.code == 0, verdict.said
+    assert "0 failed" in verdict.said
+    assert ", settled after" in verdict.said

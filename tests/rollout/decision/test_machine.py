@@ -173,11 +173,11 @@ def test_a_good_canary_is_promoted_step_by_step() -> None:
 
 def test_warm_up_comes_before_the_first_percent_and_is_no_evidence() -> None:
     rollout = Rollout.begun()
-    assert rollout.look().actions == (WarmUp(3),)
+    assert rollout.look().actions == (WarmUp(3, 0.25),)
     decision = rollout.look()
     assert decision.actions == (SetPercent(5),)
-    warmed = Note(NoteKind.WARMED_UP, "3 warm-up requests, 0 failed")
-    assert warmed in decision.notes
+    told = "3 warm-up requests to 1 pod, 0 failed, 0 slow, settled after 10s"
+    assert Note(NoteKind.WARMED_UP, told) in decision.notes
     judged = decision.state.judged
     assert judged is not None
     assert float(judged.evidence.gates.canary_n.sum()) == 0
@@ -415,9 +415,9 @@ def test_dispersion_is_learned_before_the_first_step_or_said_to_be_assumed() -> 
 
 def test_a_canary_that_is_scaled_to_zero_is_warmed_up_and_not_missed() -> None:
     asleep = view(0, is_idle=True, replicas={STABLE: Replicas(1)})
-    assert WarmUp(3) in Rollout.begun().look(view=asleep).actions
+    assert WarmUp(3, 0.25) in Rollout.begun().look(view=asleep).actions
     gone = replace(asleep, is_idle=False)
-    assert WarmUp(3) not in Rollout.begun().look(view=gone).actions
+    assert WarmUp(3, 0.25) not in Rollout.begun().look(view=gone).actions
 
 
 @pytest.mark.parametrize(

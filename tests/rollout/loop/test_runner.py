@@ -21,7 +21,7 @@ from scripts.rollout.errors import (
     Unreachable,
 )
 from scripts.rollout.journal import file
-from scripts.rollout.state.actions import Request, Warmed
+from scripts.rollout.state.actions import Request, Warmed, WarmUp
 from scripts.rollout.state.observation import View
 from scripts.rollout.state.state import Phase
 from tests.support.folder_world import FolderWorld
@@ -218,11 +218,11 @@ def test_a_warm_up_that_could_not_be_sent_is_sent_again(tmp_path: Path) -> None:
     class Away(FolderWorld):
         times = 0
 
-        def warm_up(self, requests: int) -> Warmed:
+        def warm_up(self, asked: WarmUp) -> Warmed:
             self.times += 1
             if self.times == 1:
                 raise Unreachable("no API server")
-            return super().warm_up(requests)
+            return super().warm_up(asked)
 
     cluster = Away(tmp_path)
     assert cluster.runner().run() is Exit.PROMOTED

@@ -24,7 +24,7 @@ def test_two_lines_are_a_whole_policy() -> None:
     assert policy.risk.model_dump() == risk
     assert [metric.name for metric in policy.metrics] == ["errors", "latency", "labels"]
     assert (policy.dwell_s, policy.carried_from) == (30, 1)
-    assert (policy.deadlines.rollback, policy.warmup) == (300, 20)
+    assert (policy.deadlines.rollback, policy.warmup.requests) == (300, 20)
 
 
 def test_automatic_steps_carry_evidence_and_dwell_one_scrape() -> None:

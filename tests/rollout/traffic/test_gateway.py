@@ -11,6 +11,7 @@ from scripts.rollout.cluster.client import Cluster
 from scripts.rollout.errors import RolloutError, Unreachable
 from scripts.rollout.policy.policy import Target
 from scripts.rollout.policy.reader import parse
+from scripts.rollout.state.actions import WarmUp
 from scripts.rollout.state.observation import Replicas
 from scripts.rollout.traffic.gateway import GatewayTraffic
 from scripts.rollout.traffic.httproute import route_path
@@ -88,7 +89,7 @@ def test_a_canary_without_a_ready_pod_is_not_ready(api: Api) -> None:
     view = _traffic(api).observe()
     assert view is not None
     assert (view.ready, view.replicas[CANARY].ready) == (STABLE, 0)
-    assert _traffic(api).warm_up(3).sent == 0
+    assert _traffic(api).warm_up(WarmUp(3)).sent == 0
 
 
 def test_pages_are_the_predictors_by_their_service(api: Api) -> None:
@@ -162,18 +163,21 @@ def test_a_pods_metrics_are_at_its_port_of_that_name_and_answers_at_the_other(
     _plain(api, grpc, {"name": "metrics", "containerPort": 9100}, serving)
     traffic, asked = _traffic(api), list[str]()
 
-    def answers(url: str, *_: object) -> bool:
+    def answer(url: str, *_: object) -> str:
         asked.append(url)
-        return True
+        return "404" if "/v1/models" in url else "200"
 
-    monkeypatch.setattr(api, "answers", answers)
+    monkeypatch.setattr(api, "answer", answer)
     pages = traffic.pages([CANARY])
     assert pages is not None
     (page,) = pages.predictors
     assert page.endswith(":9100/proxy/metrics")
     assert pages.door(page).endswith(":5000/proxy")
-    assert traffic.warm_up(1).failed == 0
-    assert asked == [f"{pages.door(page)}/v2/models/mood/infer"]
+    warmed = traffic.warm_up(WarmUp(1))
+    assert (warmed.sent, warmed.failed, warmed.protocols) == (1, 0, ("v2",))
+    door = pages.door(page)
+    paths = ("/v1/models/mood:predict", "/v2/models/mood/infer")
+    assert sorted(asked) == [door + path for path in paths]
 
 
 def test_another_route_is_refused_with_what_is_expected(api: Api) -> None:

@@ -25,7 +25,7 @@ from scripts.rollout.errors import (
     Unreachable,
 )
 from scripts.rollout.policy.policy import Target
-from scripts.rollout.state.actions import Warmed
+from scripts.rollout.state.actions import WarmUp
 from scripts.rollout.state.observation import Replicas
 from scripts.rollout.traffic.knative import GATEWAYS, KnativeTraffic
 
@@ -98,6 +98,20 @@ def _traffic(cluster: Cluster, counts: str = "gateway") -> KnativeTraffic:
     return KnativeTraffic(cluster, INTENT, counts)
 
 
+MOOD = {"/v1/models/mood:predict", "/v2/models/mood/infer"}
+
+
+def _warmed(traffic: KnativeTraffic) -> tuple[int, int]:
+    """What one request by each protocol came to: sent and failed."""
+    found = traffic.warm_up(WarmUp(1))
+    return found.sent, found.failed
+
+
+def _asked(api: Recorded) -> set[str]:
+    """The last two paths behind the proxy, in whatever order they came."""
+    return {path.partition("/proxy")[2] for _, path, *_ in api.sent[-2:]}
+
+
 def test_a_view_is_what_routes_and_what_the_pods_are(cluster: Cluster) -> None:
     view = _traffic(cluster).observe()
     assert view is not None
@@ -165,8 +179,8 @@ def test_a_predictor_of_a_runtime_has_no_containers_of_its_own(
     predictor = api.objects[SERVING]["spec"]["predictor"]
     del predictor["containers"]
     predictor["model"] = {"name": "", "args": ["--model_name=mood"]}
-    assert _traffic(cluster).warm_up(1) == Warmed(1, 0)
-    assert api.sent[-1][1].endswith("/v2/models/mood/infer")
+    assert _warmed(_traffic(cluster)) == (2, 0)
+    assert _asked(api) == MOOD
 
 
 def test_the_model_is_that_of_kserves_container_wherever_it_stands(
@@ -175,8 +189,8 @@ def test_the_model_is_that_of_kserves_container_wherever_it_stands(
     containers = api.objects[SERVING]["spec"]["predictor"]["containers"]
     containers[0] |= {"name": "kserve-container", "args": ["--model_name=mood"]}
     containers.insert(0, {"name": "transformer-container", "args": []})
-    assert _traffic(cluster).warm_up(1) == Warmed(1, 0)
-    assert api.sent[-1][1].endswith("/v2/models/mood/infer")
+    assert _warmed(_traffic(cluster)) == (2, 0)
+    assert _asked(api) == MOOD
 
 
 def test_a_revision_that_failed_says_why(api: Recorded, cluster: Cluster) -> None:
@@ -316,7 +330,7 @@ def test_inside_the_cluster_pods_are_asked_directly_and_without_the_token(
     assert pages is not None
     assert pages.gateways[0].startswith("http://10.0.0.9:9000/stats/prometheus?")
     assert "Authorization" in api.headers[-1]
-    assert inside.answers(f"{api.url}/v2/models/intent/infer", {}, {})
+    assert inside.answer(f"{api.url}/v2/models/intent/infer", {}, {}) == "200"
     assert "Authorization" not in api.headers[-1]
 
 
@@ -339,13 +353,16 @@ def test_warm_up_goes_to_the_canarys_pods_past_the_gateway(
     api: Recorded, cluster: Cluster
 ) -> None:
     traffic = _traffic(cluster)
-    assert traffic.warm_up(3) == Warmed(3, 0)
+    warmed = traffic.warm_up(WarmUp(3))
+    assert (warmed.sent, warmed.failed, warmed.pods) == (6, 0, 1)
+    assert warmed.protocols == ("v1", "v2")
     posts = [path for method, path, _, _ in api.sent if method == "POST"]
-    assert len(posts) == 3
+    assert len(posts) == 6
     assert all(f"{NEWEST}-deployment" in path for path in posts)
-    assert posts[0].endswith(":8080/proxy/v2/models/intent/infer")
+    paths = {path.partition(":8080/proxy")[2] for path in posts}
+    assert paths == {"/v1/models/intent:predict", "/v2/models/intent/infer"}
     api.refuses["POST"] = 500
-    assert traffic.warm_up(2) == Warmed(2, 2)
+    assert _warmed(traffic) == (2, 2)
 
 
 def test_a_canary_that_is_scaled_to_zero_is_idle_and_woken_by_the_activator(
@@ -363,8 +380,8 @@ def test_a_canary_that_is_scaled_to_zero_is_idle_and_woken_by_the_activator(
     view = traffic.observe()
     assert view is not None
     assert view.is_idle
-    assert traffic.warm_up(2) == Warmed(2, 0)
-    assert "/activator-1:8012/proxy/v2/models/intent/infer" in api.sent[-1][1]
+    assert _warmed(traffic) == (2, 0)
+    assert all("/activator-1:8012/proxy/v" in each[1] for each in api.sent[-2:])
     assert api.headers[-1]["Knative-Serving-Revision"] == NEWEST
     active["reason"] = "Deploying"
     view = traffic.observe()

@@ -1,0 +1,87 @@
+"""Sends a round of the canary's warm-up: to every pod, by every protocol it serves."""
+
+import statistics
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from types import MappingProxyType
+
+from scripts.rollout.cluster import pods
+from scripts.rollout.cluster.client import Cluster
+from scripts.rollout.state.actions import Warmed, WarmUp
+
+WORKERS = 16  # pods and protocols at once
+LONGEST_S = 3.0  # one round: between two rounds people are heard and Leases renewed
+# A server's words for a protocol that it does not serve: HTTP's and gRPC's.
+UNSERVED = ("404", "405", "501", "UNIMPLEMENTED")
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One pod by one protocol; `ask` returns an HTTP status, gRPC's code or "none"."""
+
+    pod: str
+    protocol: str
+    ask: Callable[[], str]
+
+
+@dataclass(slots=True)
+class _Visit:
+    """What one door answered; `took` is in seconds."""
+
+    door: Door
+    failed: int = 0
+    slow: int = 0
+    took: list[float] = field(default_factory=list)
+
+
+def warm_up(doors: Sequence[Door], asked: WarmUp) -> Warmed:
+    """Send as many requests as are asked for through each door."""
+    with ThreadPoolExecutor(WORKERS) as pool:
+        visits = list(pool.map(lambda door: _visit(door, asked), doors))
+    served = [visit for visit in visits if visit.took]
+    took = [seconds for visit in served for seconds in visit.took]
+    return Warmed(
+        sent=len(took),
+        failed=sum(visit.failed for visit in served),
+        slow=sum(visit.slow for visit in served),
+        pods=len({visit.door.pod for visit in served}),
+        protocols=tuple(dict.fromkeys(visit.door.protocol for visit in served)),
+        p50_ms=round(1000 * statistics.median(took), 1) if took else 0.0,
+    )
+
+
+def http_doors(
+    cluster: Cluster,
+    urls: Iterable[str],
+    model: str,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> list[Door]:
+    """Return a door per pod at these addresses and per protocol over HTTP."""
+    return [
+        Door(url, protocol, partial(cluster.answer, url + path, body, headers))
+        for url in urls
+        for protocol, (path, body) in pods.requests_to(model).items()
+    ]
+
+
+def _visit(door: Door, asked: WarmUp) -> _Visit:
+    visit, began = _Visit(door), time.monotonic()
+    while len(visit.took) < asked.requests and time.monotonic() - began < LONGEST_S:
+        start = time.perf_counter()
+        code = door.ask()
+        took = time.perf_counter() - start
+        if code in UNSERVED:
+            break
+        is_failure = _is_failure(code)
+        visit.took.append(took)
+        visit.failed += is_failure
+        visit.slow += not is_failure and 0 < asked.slow_s < took
+    return visit
+
+
+def _is_failure(code: str) -> bool:
+    """Return whether the code is a server's failure: 5xx, no answer, or gRPC's."""
+    return code.startswith("5") or not (code.isdecimal() or code == "OK")

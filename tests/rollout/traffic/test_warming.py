@@ -1,0 +1,51 @@
+"""A round of warm-up: which pods and protocols it reaches, and what it counts."""
+
+import itertools
+import time
+from collections.abc import Callable
+
+from scripts.rollout.state.actions import Warmed, WarmUp
+from scripts.rollout.traffic import warming
+from scripts.rollout.traffic.warming import Door
+
+
+def _codes(*codes: str) -> Callable[[], str]:
+    found = itertools.cycle(codes)
+    return lambda: next(found)
+
+
+def _warm(*doors: Door, requests: int = 4, slow_s: float = 0.0) -> Warmed:
+    return warming.warm_up(doors, WarmUp(requests, slow_s))
+
+
+def test_each_pod_gets_its_requests_by_each_protocol_it_serves() -> None:
+    found = _warm(
+        Door("a", "v1", _codes("404")),
+        Door("a", "v2", _codes("200")),
+        Door("b", "v1", _codes("404")),
+        Door("b", "v2", _codes("400")),
+    )
+    assert (found.sent, found.failed, found.pods) == (8, 0, 2)
+    assert found.protocols == ("v2",)
+
+
+def test_server_errors_and_no_answer_are_failures_a_clients_fault_is_none() -> None:
+    found = _warm(Door("a", "v2", _codes("200", "500", "none", "422")))
+    assert (found.sent, found.failed) == (4, 2)
+    grpc = _warm(Door("a", "grpc", _codes("OK", "UNAVAILABLE")))
+    assert (grpc.sent, grpc.failed) == (4, 2)
+
+
+def test_an_answer_is_slow_over_the_slo_and_never_without_one() -> None:
+    def late() -> str:
+        time.sleep(0.02)  # the duration is what is measured
+        return "200"
+
+    assert _warm(Door("a", "v2", late), slow_s=0.01).slow == 4
+    found = _warm(Door("a", "v2", late))
+    assert found.slow == 0
+    assert found.p50_ms >= 20
+
+
+def test_nothing_is_sent_without_a_pod() -> None:
+    assert _warm().sent == 0
