@@ -226,9 +226,9 @@ def _scraped() -> float:
     times = []
     for _ in range(5):
         start = time.perf_counter()
-        reading = scrape.read([CANARY])
+        found = scrape.read([CANARY])
         times.append(time.perf_counter() - start)
-        if reading is None or len(reading[CANARY]) != TARGETS:
+        if len(found.reading[CANARY]) != TARGETS:
             raise RuntimeError(f"of {TARGETS} pages not all were read")
     here.send("over")
     servers.join()

@@ -12,7 +12,7 @@ from typing import Any
 from scripts.rollout.journal.file import FileJournal
 from scripts.rollout.loop.runner import Runner
 from scripts.rollout.loop.world import World
-from scripts.rollout.metrics.port import Reading
+from scripts.rollout.metrics.port import Reading, Scraped
 from scripts.rollout.state.actions import Warmed, WarmUp
 from scripts.rollout.state.observation import View
 from tests.support.worlds import CANARY, POLICY, STABLE, policy, view
@@ -57,7 +57,7 @@ class FolderWorld:
         """Everything answers."""
         return Warmed(asked.requests, 0)
 
-    def read(self, revisions: Sequence[str]) -> Reading | None:
+    def read(self, revisions: Sequence[str]) -> Scraped:
         """Counters up to this look: the same for the same look, however often."""
         assert set(revisions) == {CANARY, STABLE}
         world, key = self._load(), f"{self.now():.0f}"
@@ -72,7 +72,7 @@ class FolderWorld:
             world["seen"][key] = total
             self._save(world)
         bad, canary, stable = world["seen"][key]
-        return {CANARY: _sample(bad, canary), STABLE: _sample(0, stable)}
+        return Scraped({CANARY: _sample(bad, canary), STABLE: _sample(0, stable)})
 
     def history(
         self, revision: str, seconds: float, step: float

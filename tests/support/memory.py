@@ -7,7 +7,13 @@ from typing import Self
 import urllib3
 
 from scripts.rollout.errors import RolloutError
-from scripts.rollout.metrics.port import ERRORS, REQUESTS, Pages, Reading
+from scripts.rollout.metrics.port import (
+    ERRORS,
+    REQUESTS,
+    Pages,
+    Reading,
+    Scraped,
+)
 from scripts.rollout.policy.backends import Backend
 from scripts.rollout.policy.policy import Target
 from scripts.rollout.state.actions import Warmed, WarmUp
@@ -88,7 +94,7 @@ class MemoryTraffic:
         del revisions
         return None
 
-    def read(self, revisions: Sequence[str]) -> Reading | None:
+    def read(self, revisions: Sequence[str]) -> Scraped:
         """Counters after some more requests, split as was asked for."""
         percent = self._world.percent
         weight = 100 if percent is None else percent
@@ -97,7 +103,8 @@ class MemoryTraffic:
             sample = self._world.counters[arm]
             sample[REQUESTS] += gained
             sample[ERRORS] += gained * (self._world.bad if arm == CANARY else 0.0)
-        return {arm: {"dict": dict(self._world.counters[arm])} for arm in revisions}
+        found = {arm: {"dict": dict(self._world.counters[arm])} for arm in revisions}
+        return Scraped(found)
 
     def history(
         self, revision: str, seconds: float, step: float

@@ -50,9 +50,9 @@ def seen(place: Place, policy: Policy, seconds: float) -> Traffic:
     while time.time() - began < seconds:
         time.sleep(min(policy.source.interval, seconds))
         now = source.read(arms)
-        if before is None or now is None:
-            raise Unreachable("no metrics")
-        known.append(counters.delta(policy, before, now, since=began, arms=arms))
+        known.append(
+            counters.delta(policy, before.reading, now.reading, since=began, arms=arms)
+        )
         before = now
     n = sum(each.row(policy.metrics[0].name)[3] for each in known)
     if not n:

@@ -9,6 +9,7 @@ from scripts.rollout.cli import forecast
 from scripts.rollout.cli.options import Common, Format, emit
 from scripts.rollout.errors import Exit, PolicyError
 from scripts.rollout.policy import reader
+from scripts.rollout.policy.advice import advice
 from scripts.rollout.report import tables
 
 
@@ -16,7 +17,8 @@ def lint(file: Path, output: Format | None) -> Exit:
     """Print every fault at once, or that there are none; with -o the whole policy."""
     policy = reader.read(file)
     content = policy.model_dump(mode="json", by_alias=True)
-    emit(output, content, f"{file}: nothing to complain about")
+    said = (f"{file}: nothing to complain about", *advice(policy))
+    emit(output, content, "\n".join(said))
     return Exit.PROMOTED
 
 

@@ -10,6 +10,7 @@ from scripts.rollout.decision.measurement import Rules
 from scripts.rollout.errors import RolloutError
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.actions import SetPercent
+from scripts.rollout.state.notes import NoteKind
 from scripts.rollout.state.observation import Delta, Observation, Replicas, View
 from scripts.rollout.state.state import (
     JUDGED,
@@ -19,6 +20,9 @@ from scripts.rollout.state.state import (
     Precomputed,
     State,
 )
+
+# Chosen by hand: what is kept of them in the state, so that each is said once.
+MOST_DOUBTS = 100
 
 
 def begin(policy: Policy, view: View, now: float) -> State:
@@ -75,6 +79,7 @@ class Machine:
         draft.change(now=max(seen.time, state.now), tick=state.tick + 1, verdict=None)
         for request in seen.requests:
             commands.answer(draft, request)
+        _doubt(draft)
         guards.revisions(draft)
         guards.canary(draft)
         if not draft.state.is_over:
@@ -85,6 +90,16 @@ class Machine:
             guards.deadlines(draft)
             _steer(draft)
         return Decision(draft.state, tuple(draft.actions), tuple(draft.notes))
+
+
+def _doubt(draft: Draft) -> None:
+    """Say once what of the metrics is no data."""
+    known = draft.state.doubts
+    new = [each for each in draft.seen.doubts if each not in known]
+    for each in new:
+        draft.say(NoteKind.NO_DATA, each)
+    if new:
+        draft.change(doubts=(*known, *new)[-MOST_DOUBTS:])
 
 
 def _measure(draft: Draft, foreseen: Precomputed | None) -> None:

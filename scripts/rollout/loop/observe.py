@@ -8,7 +8,7 @@ from scripts.rollout.errors import ApiError, RemoteError, Unreachable
 from scripts.rollout.journal.saved import Saved
 from scripts.rollout.loop.world import World
 from scripts.rollout.metrics import counters
-from scripts.rollout.metrics.port import Reading
+from scripts.rollout.metrics.port import Reading, Scraped
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.shadow import pairs
 from scripts.rollout.shadow.pairs import Disagreements
@@ -22,17 +22,13 @@ def look(
 ) -> tuple[Observation, Reading | None, Disagreements]:
     """The world now, the raw counters, and answers that wait for their true labels."""
     arms = (saved.state.canary, saved.state.stable)
-    found, reading, trouble = _read(world, arms)
-    delta = None
-    if reading is not None:
-        since = saved.read_at or math.inf
-        delta = counters.delta(policy, saved.reading, reading, since=since, arms=arms)
+    found, scraped, trouble = _read(world, arms)
     requests = tuple(world.journal.requests(saved.requests))
     apart, beside = _beside(policy, world, saved, requests)
     seen = Observation(
         time=world.now(),
         view=found,
-        delta=delta,
+        delta=None if scraped is None else _gained(policy, saved, scraped.reading),
         requests=requests,
         warmed=saved.warmed,
         history=_history(policy, world, saved) if saved.state.tick == 0 else (),
@@ -40,8 +36,15 @@ def look(
         beside=beside,
         trouble="" if trouble is None else str(trouble),
         status=trouble.status if isinstance(trouble, ApiError) else 0,
+        doubts=() if scraped is None else scraped.doubts,
     )
-    return seen, reading, apart
+    return seen, None if scraped is None else scraped.reading, apart
+
+
+def _gained(policy: Policy, saved: Saved, reading: Reading) -> Delta:
+    arms = (saved.state.canary, saved.state.stable)
+    since = saved.read_at or math.inf
+    return counters.delta(policy, saved.reading, reading, since=since, arms=arms)
 
 
 def view(traffic: Traffic) -> View | RemoteError:
@@ -54,17 +57,17 @@ def view(traffic: Traffic) -> View | RemoteError:
 
 def _read(
     world: World, arms: Sequence[str]
-) -> tuple[View | None, Reading | None, RemoteError | None]:
+) -> tuple[View | None, Scraped | None, RemoteError | None]:
     """Traffic and counters, and why one of them could not be read."""
     seen = view(world.traffic)
-    reading, trouble = None, None
+    scraped, trouble = None, None
     try:
-        reading = world.metrics.read(arms)
+        scraped = world.metrics.read(arms)
     except RemoteError as error:
         trouble = error
     if isinstance(seen, View):
-        return seen, reading, trouble
-    return None, reading, seen
+        return seen, scraped, trouble
+    return None, scraped, seen
 
 
 def _beside(

@@ -32,9 +32,10 @@ def delta(
 ) -> Delta:
     """What canary and stable (`arms`) gained between two readings.
 
-    Counters that fell were started anew and count from zero. So does an instance that
-    is new and started after `since`; of any other new one nothing is known yet. A
-    timeout has no duration and counts as slow.
+    Counters that fell were started anew and count from zero; but sums of a policy's
+    own queries, which lose a pod or have a gap, then say nothing. An instance that
+    is new and started after `since` counts from zero too; of any other new one nothing
+    is known yet. A timeout has no duration and counts as slow.
     """
     gained = [list(_gained(before, now, arm, since)) for arm in arms]
     metrics = {}
@@ -73,13 +74,30 @@ def _grown(old: Sample, new: Sample) -> dict[str, float]:
     for name in new:
         if name == TIMED or name.startswith(UP_TO):
             histogram.append(name)
-        elif name != STARTED:
+        elif name != STARTED and not name.startswith((BAD, TOTAL)):
             counters.append(name)
-    found = {}
+    found = _own(old, new)
     for group in (counters, histogram):
         fell = any(new[name] < old.get(name, 0.0) for name in group)
         for name in group:
             found[name] = new[name] - (0.0 if fell else old.get(name, 0.0))
+    return found
+
+
+def _own(old: Sample, new: Sample) -> dict[str, float]:
+    """What a policy's own queries gained; nothing where it cannot be known.
+
+    That is: after a fall, after a gap, and when the first bad one makes a series.
+    """
+    found = {}
+    for total in new:
+        if not total.startswith(TOTAL) or total not in old:
+            continue
+        bad = BAD + total.removeprefix(TOTAL)
+        n = new[total] - old[total]
+        worse = new.get(bad, 0.0) - old.get(bad, 0.0)
+        if (bad in old) == (bad in new) and 0 <= worse <= n:
+            found[bad], found[total] = worse, n
     return found
 
 

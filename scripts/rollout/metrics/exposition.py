@@ -1,5 +1,6 @@
 """Reads pages in the Prometheus text format. Pure."""
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
@@ -29,11 +30,17 @@ class Series(NamedTuple):
 
 
 def parse(page: str, families: Iterable[str]) -> Iterator[Series]:
-    """The series of these families in a page of the Prometheus text format."""
+    """The series of these families in a page of the Prometheus text format.
+
+    Raises ValueError for a value that is no counter's.
+    """
     wanted = frozenset(families)
-    for name, labels, value in LINE.findall(page):
+    for name, labels, text in LINE.findall(page):
         if name in wanted:
-            yield Series(name, _pairs(labels), float(value))
+            value = float(text)
+            if not 0 <= value < math.inf:
+                raise ValueError(f"{name}: expected a counter, got {text}")
+            yield Series(name, _pairs(labels), value)
 
 
 @lru_cache(KEPT)

@@ -25,6 +25,14 @@ def merged(before: Reading, now: Reading) -> Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Scraped:
+    """One reading, and `doubts`: what of the answers is no data, or counts once."""
+
+    reading: Reading
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Pages:
     """Where to read: proxies that count requests, if any do, and predictors.
 
@@ -53,8 +61,8 @@ class Pages:
 class Metrics(Protocol):
     """Counters of both arms."""
 
-    def read(self, revisions: Sequence[str]) -> Reading | None:
-        """All counters now, None where nobody has any. Raises RemoteError."""
+    def read(self, revisions: Sequence[str]) -> Scraped:
+        """All counters now. Raises RemoteError, which says why there are none."""
 
     def history(
         self, revision: str, seconds: float, step: float

@@ -48,7 +48,7 @@ def from_predictor(
             case "intent_requests_total":
                 code = each.labels["code"]
                 add(sample, REQUESTS, each.value)
-                add(sample, ERRORS, each.value * (code[0] == "5" or code in OURS))
+                add(sample, ERRORS, each.value * (code[:1] == "5" or code in OURS))
             case "intent_request_duration_seconds_count":
                 add(sample, TIMED, each.value)
             case "intent_request_duration_seconds_bucket":

@@ -4,23 +4,27 @@ All pages at once. One that is slow does not hold up the others, and is not aske
 before it has answered or failed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import reduce
+from http import HTTPStatus
 
 import urllib3
 
+from scripts.rollout.errors import Unreachable
 from scripts.rollout.metrics import envoy, exposition, predictor, queue_proxy
-from scripts.rollout.metrics.port import Pages, Reading, merged
+from scripts.rollout.metrics.failure import why
+from scripts.rollout.metrics.port import Pages, Reading, Scraped, merged
 
 # Pages asked for at once: 300 are read within a second (tests/bench/looks.py).
 WORKERS = 32
 PATIENCE_S = 2.0  # of the ten seconds of a look; what comes later counts at the next
 TIMEOUT_S = 10.0  # then the page is given up and asked anew
+Answer = str | Unreachable
 
 
 class Scrape:
-    """Reads the pages that `find` names for some revisions, None where it cannot."""
+    """Reads the pages that `find` names for some revisions."""
 
     def __init__(
         self,
@@ -35,18 +39,32 @@ class Scrape:
         self._find = find
         self._http = http or urllib3.PoolManager(num_pools=1024, retries=False)
         self._pool = ThreadPoolExecutor(WORKERS)
-        self._pending: dict[str, Future[str | None]] = {}
+        self._pending: dict[str, Future[Answer]] = {}
 
-    def read(self, revisions: Sequence[str]) -> Reading | None:
-        """Everything that answers; None where nobody who counts requests does."""
+    def read(self, revisions: Sequence[str]) -> Scraped:
+        """Everything that answers.
+
+        Raises Unreachable where nobody who counts requests does.
+        """
         pages = self._find(revisions)
         if pages is None:
-            return None
-        texts = self._get_all([*pages.gateways, *pages.queues, *pages.predictors])
-        if not any(url in texts for url in pages.counting):
-            return None
-        found = [self._reading(pages, url, text) for url, text in texts.items()]
-        return _only(reduce(merged, found), revisions)
+            raise Unreachable("where requests are counted is not known now")
+        answers = self._get_all([*pages.gateways, *pages.queues, *pages.predictors])
+        if not any(isinstance(answers[url], str) for url in pages.counting):
+            raise _silence(pages, answers)
+        found, doubts = [], []
+        for url, text in answers.items():
+            if isinstance(text, Unreachable):
+                continue
+            try:
+                found.append(self._reading(pages, url, text))
+            except KeyError as error:
+                doubts.append(f"no data: {url}: a series without a label {error}")
+            except ValueError as error:
+                doubts.append(f"no data: {url}: {error}")
+        if not found:
+            raise Unreachable(doubts[0])
+        return Scraped(_only(reduce(merged, found), revisions), tuple(doubts))
 
     def _reading(self, pages: Pages, url: str, text: str) -> Reading:
         if url in pages.gateways:
@@ -67,24 +85,33 @@ class Scrape:
         del revision, seconds, step
         return []
 
-    def _get_all(self, urls: Sequence[str]) -> dict[str, str]:
+    def _get_all(self, urls: Sequence[str]) -> dict[str, Answer]:
         """What answers in time."""
         for url in urls:
             if url not in self._pending:
                 self._pending[url] = self._pool.submit(self._get, url)
         asked = {url: self._pending[url] for url in urls}
         wait(asked.values(), timeout=self._patience_s)
-        answers = {u: f.result() if f.done() else None for u, f in asked.items()}
-        texts = {url: text for url, text in answers.items() if text is not None}
+        late = Unreachable("no answer in time")
+        answers = {u: f.result() if f.done() else late for u, f in asked.items()}
         self._pending = {u: f for u, f in self._pending.items() if not f.done()}
-        return texts
+        return answers
 
-    def _get(self, url: str) -> str | None:
+    def _get(self, url: str) -> Answer:
         try:
             answer = self._http.request("GET", url, timeout=TIMEOUT_S)
-        except urllib3.exceptions.HTTPError:
-            return None
-        return answer.data.decode() if answer.status == 200 else None
+        except urllib3.exceptions.HTTPError as error:
+            return Unreachable(why(error))
+        if answer.status != HTTPStatus.OK:
+            return Unreachable(f"HTTP {answer.status}")
+        return answer.data.decode(errors="replace")
+
+
+def _silence(pages: Pages, answers: Mapping[str, Answer]) -> Unreachable:
+    """The first reason of those who count; most often all have the same."""
+    for url in pages.counting:
+        return Unreachable(f"{url}: {answers[url]}")
+    return Unreachable("no pod that counts requests")
 
 
 def _only(reading: Reading, revisions: Sequence[str]) -> Reading:

@@ -12,11 +12,19 @@ CONFIDENCE = re.compile(r"confidence<(0\.\d+)")
 EDGES = 20  # the predictor counts confidences in steps of 0.05
 FAIR = 0.5  # guarantee: of two equally good arms each is the wrong one half the time
 REVISION = "{revision}"
+# Functions whose results rise and fall: what was gained cannot be told from them.
+NO_COUNTER = re.compile(
+    r"\b(i?rate|i?delta|increase|deriv|avg|histogram_quantile|\w+_over_time)\s*"
+    r"(?:(?:by|without)\s*\([^)]*\)\s*)?\("
+)
 
 
 def _of_one_revision(query: str) -> str:
     if REVISION not in query:
         raise ValueError(f"expected {REVISION} in the query, got {query!r}")
+    rates = NO_COUNTER.search(query)
+    if rates:
+        raise ValueError(f"expected a counter that only grows, got {rates[1]}()")
     return query
 
 
@@ -37,7 +45,8 @@ Query = Annotated[str, AfterValidator(_of_one_revision)]
 class PromQL(Part):
     """Two counters of one revision, which stands where {revision} does.
 
-    `bad` counts bad ones or adds up scores from 0 to 1, `total` counts all.
+    `bad` counts bad ones or adds up scores from 0 to 1, `total` counts all. Both are
+    counters as they are, best one series a pod: what they gained is worked out here.
     """
 
     bad: Query

@@ -23,6 +23,7 @@ class NoteKind(StrEnum):
     BOTH_FAIL = "bothFail"
     BOTH_RECOVERED = "bothRecovered"
     NO_METRICS = "noMetrics"
+    NO_DATA = "noData"
     UNREADABLE = "unreadable"
     GONE = "gone"
     DEADLINE = "deadline"

@@ -94,6 +94,7 @@ class Observation:
     `trouble` says why something could not be read; `status` is the HTTP status of an
     API's refusal, 0 without one.
     `history`: earlier scrapes of the stable alone, where the source keeps any.
+    `doubts`: what of the metrics' answers is no data, and why.
     """
 
     time: float
@@ -106,3 +107,4 @@ class Observation:
     beside: tuple[PairedDelta, ...] = ()
     trouble: str = ""
     status: int = 0
+    doubts: tuple[str, ...] = ()

@@ -80,6 +80,7 @@ class State:
     read now; `refused_since` is the time at which an API began to refuse. `over`:
     canary and stable beside `guards.maxErrorRate`; `incident_since`: since when both
     are over it. `warming` is the warm-up, of `pods` pods. Times are in seconds.
+    `doubts` about the metrics were said.
     """
 
     canary: str
@@ -117,6 +118,7 @@ class State:
     pods: int = 0
     over: tuple[Overrun, Overrun] = (Overrun(), Overrun())
     incident_since: float | None = None
+    doubts: tuple[str, ...] = ()
     schema: int = SCHEMA
 
     @property

@@ -49,7 +49,6 @@ def test_one_500_and_one_grpc_internal_count_one_each(on: LocalStage) -> None:
     traffic = LocalTraffic(Store(on.backend.folder), INTENT, "gateway")
     scrape, arms = Scrape("default", traffic.pages), ("", STABLE)
     before = scrape.read(arms)
-    assert before is not None
     (pod,) = [
         child
         for child in processes.find(on.backend.folder)
@@ -62,11 +61,10 @@ def test_one_500_and_one_grpc_internal_count_one_each(on: LocalStage) -> None:
         )
         assert code == 1, said
     now = scrape.read(arms)
-    assert now is not None
     gained = delta(
         parse(f"target: {on.backend.target}\n{POLICY}", "p"),
-        before,
-        now,
+        before.reading,
+        now.reading,
         since=0.0,
         arms=arms,
     )

@@ -450,3 +450,15 @@ def test_terminal_states_are_never_left() -> None:
     before = rollout.state
     for request in ("abort", "resume", "promote-full"):
         assert rollout.look(request, bad=0.9).state is before
+
+
+def test_what_is_no_data_is_said_once_and_changes_nothing_else() -> None:
+    rollout, plain = _at(Phase.STEP), _at(Phase.STEP)
+    doubt = "own: no data: NaN or Inf, from bad"
+    first = rollout.look(doubts=(doubt,))
+    assert [note.text for note in first.notes].count(doubt) == 1
+    assert doubt not in [note.text for note in rollout.look(doubts=(doubt,)).notes]
+    plain.look()
+    plain.look()
+    assert rollout.state.weight == plain.state.weight
+    assert rollout.state.heard == plain.state.heard

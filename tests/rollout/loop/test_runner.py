@@ -187,8 +187,9 @@ def test_once_says_when_nothing_could_be_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cluster = FolderWorld(tmp_path)
-    cluster.read = lambda _: None  # type: ignore[assignment,method-assign]
+    monkeypatch.setattr(cluster, "read", _raise(Unreachable("2 pages: HTTP 503")))
     assert cluster.runner().run(once=True) is Exit.UNREACHABLE
+    assert cluster.said[-1] == "2 pages: HTTP 503"
     (tmp_path / "new").mkdir()
     blind = FolderWorld(tmp_path / "new")
     monkeypatch.setattr(blind, "observe", _raise(Unreachable("no API server")))

@@ -10,7 +10,7 @@ from pytest_httpserver import HTTPServer
 
 from scripts.local.processes import ROOT, free_ports
 from scripts.rollout.errors import Unreachable
-from scripts.rollout.metrics.port import Pages, Reading
+from scripts.rollout.metrics.port import Metrics, Pages, Reading
 from scripts.rollout.metrics.prometheus import Prometheus
 from scripts.rollout.metrics.scrape import Scrape
 from tests.support.pages import Page
@@ -61,6 +61,13 @@ def _bare(reading: Any) -> Any:
     }
 
 
+def _now(metrics: Metrics) -> Any:
+    try:
+        return _bare(metrics.read(ARMS).reading)
+    except Unreachable:
+        return {}
+
+
 def _through(last: float, past: list[tuple[float, Reading]]) -> list[float]:
     """What `label:hello` was over time; nothing while it does not end in `last`."""
     labels = [
@@ -82,19 +89,31 @@ def _answering(httpserver: HTTPServer, text: str, counts: str) -> Prometheus:
     return Prometheus(httpserver.url_for("").rstrip("/"), "default", counts)
 
 
-@pytest.mark.parametrize("kind", ["error", "html"])
-def test_what_is_no_answer_is_told_with_its_address(
-    httpserver: HTTPServer, kind: str
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("error", "parse error: unexpected left brace"),
+        ("html", "HTTP 200, and no answer of a Prometheus"),
+        ("empty", "no series of r-1 or r-2"),
+    ],
+)
+def test_what_is_no_answer_is_told_with_its_address_and_reason(
+    httpserver: HTTPServer, kind: str, said: str
 ) -> None:
     text = "<html>" if kind == "html" else _recorded(kind)
     server = _answering(httpserver, text, "gateway")
-    with pytest.raises(Unreachable, match=f"127.0.0.1:{httpserver.port}"):
+    with pytest.raises(Unreachable, match=f"127.0.0.1:{httpserver.port}: .*{said}"):
         server.read(ARMS)
 
 
-def test_an_answer_without_series_is_no_reading(httpserver: HTTPServer) -> None:
-    assert _answering(httpserver, _recorded("empty"), "gateway").read(ARMS) is None
-    assert httpserver.log, "nobody was asked"
+@pytest.mark.parametrize("status", [401, 503])
+def test_who_refuses_is_told_with_the_status(
+    httpserver: HTTPServer, status: int
+) -> None:
+    httpserver.expect_request("/api/v1/query").respond_with_data("no", status=status)
+    server = Prometheus(httpserver.url_for(""), "default", "gateway")
+    with pytest.raises(Unreachable, match=f"HTTP {status}"):
+        server.read(ARMS)
 
 
 def test_an_error_is_told_where_history_is_wanted(httpserver: HTTPServer) -> None:
@@ -104,9 +123,8 @@ def test_an_error_is_told_where_history_is_wanted(httpserver: HTTPServer) -> Non
 
 
 def test_a_recorded_answer_is_one_sample_an_instance(httpserver: HTTPServer) -> None:
-    reading = _answering(httpserver, _recorded("predictors"), "grpc").read(ARMS)
-    assert reading is not None
-    assert _bare(reading) == {
+    found = _answering(httpserver, _recorded("predictors"), "grpc").read(ARMS)
+    assert _bare(found.reading) == {
         "r-1": [[("errors", 2), ("label:hello", 5), ("requests", 10)]],
         "r-2": [[("errors", 2), ("label:hello", 6), ("requests", 10)]],
     }
@@ -115,7 +133,7 @@ def test_a_recorded_answer_is_one_sample_an_instance(httpserver: HTTPServer) -> 
 def test_a_server_that_is_away_is_told_with_its_address() -> None:
     (port,) = free_ports(1)
     server = Prometheus(f"http://127.0.0.1:{port}", "default", "gateway")
-    with pytest.raises(Unreachable, match=f"127.0.0.1:{port}"):
+    with pytest.raises(Unreachable, match=f"127.0.0.1:{port}: Connection refused$"):
         server.read(ARMS)
 
 
@@ -126,9 +144,9 @@ def test_a_real_one_says_what_the_pages_say_now_and_before(
     one, two = (Page(httpserver, name, _page(name, n)) for name, n in SHOWN.items())
     with scraping(tmp_path, [gateway.url, one.url, two.url]) as server:
         pages = Pages((gateway.url,), predictors=(one.url, two.url))
-        direct = Scrape("default", lambda _: pages).read(ARMS)
+        direct = _now(Scrape("default", lambda _: pages))
         prometheus = Prometheus(server.url, "default", "gateway")
-        until(lambda: _bare(prometheus.read(ARMS) or {}) == _bare(direct))
+        until(lambda: _now(prometheus) == direct)
         one.text = _page("r-1", 50)
         labels = until(lambda: _through(50, prometheus.history("r-1", 30, 1)))
     assert labels[0] == 5

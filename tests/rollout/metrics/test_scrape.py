@@ -1,9 +1,11 @@
 """Pages over real HTTP: many at once, one request a page, silence where none does."""
 
+import pytest
 from pytest_httpserver import HTTPServer
 
 from scripts.local.processes import free_ports
-from scripts.rollout.metrics.port import Pages
+from scripts.rollout.errors import Unreachable
+from scripts.rollout.metrics.port import Pages, Reading
 from scripts.rollout.metrics.scrape import Scrape
 from tests.support.pages import Page
 from tests.support.waiting import until
@@ -19,7 +21,7 @@ def test_gateway_and_predictors_are_one_reading(httpserver: HTTPServer) -> None:
     gateway = Page(httpserver, "gateway", GATEWAY)
     predictor = Page(httpserver, "predictor", _predictor("r-1", 3))
     pages = Pages((gateway.url,), predictors=(predictor.url,))
-    assert Scrape("default", lambda _: pages).read(["r-1"]) == {
+    assert _read(pages) == {
         "r-1": {gateway.url: {"requests": 5}, predictor.url: {"label:x": 3}}
     }
 
@@ -29,19 +31,18 @@ def test_several_gateways_add_up_and_one_that_is_away_is_not_silence(
 ) -> None:
     one, other = (Page(httpserver, name, GATEWAY) for name in ("one", "other"))
     pages = Pages((one.url, other.url))
-    assert Scrape("default", lambda _: pages).read(["r-1"]) == {
+    assert _read(pages) == {
         "r-1": {one.url: {"requests": 5}, other.url: {"requests": 5}},
     }
     partly = Pages((one.url, _nobody()))
-    assert Scrape("default", lambda _: partly).read(["r-1"]) is not None
+    assert "r-1" in _read(partly)
 
 
 def test_two_hundred_pages_are_read_at_once(httpserver: HTTPServer) -> None:
     found = [Page(httpserver, f"{i}", _predictor(f"r-{i % 2}", i)) for i in range(200)]
     pages = Pages(predictors=tuple(page.url for page in found))
-    reading = Scrape("default", lambda _: pages, patience_s=60).read(["r-0", "r-1"])
-    assert reading is not None
-    assert sum(map(len, reading.values())) == 200
+    scraped = Scrape("default", lambda _: pages, patience_s=60).read(["r-0", "r-1"])
+    assert sum(map(len, scraped.reading.values())) == 200
     assert [page.asked for page in found] == [1] * 200
 
 
@@ -54,20 +55,46 @@ def test_a_page_that_hangs_is_not_asked_again_before_it_has_answered(
     scrape = Scrape("default", lambda _: pages, patience_s=1.0)
     slow.answers.clear()
     for _ in range(3):
-        assert scrape.read(["r-1"]) == {"r-1": {gateway.url: {"requests": 5}}}
+        assert scrape.read(["r-1"]).reading == {"r-1": {gateway.url: {"requests": 5}}}
     assert slow.asked == 1
     slow.answers.set()
-    until(lambda: slow.url in (scrape.read(["r-1"]) or {})["r-1"], 20)
+    until(lambda: slow.url in scrape.read(["r-1"]).reading["r-1"], 20)
 
 
 def test_no_gateway_is_silence_and_a_missing_pod_is_not(httpserver: HTTPServer) -> None:
     gone, gateway = _nobody(), Page(httpserver, "gateway", GATEWAY)
     lost = Pages((gone,))
-    assert Scrape("default", lambda _: lost).read(["r-1"]) is None
+    with pytest.raises(Unreachable, match=f"{gone}: .*Connection refused"):
+        _read(lost)
     partly = Pages((gateway.url,), predictors=(gone,))
-    assert Scrape("default", lambda _: partly).read(["r-1"]) is not None
-    assert Scrape("default", lambda _: None).read(["r-1"]) is None
-    assert Scrape("default", lambda _: Pages()).read(["r-1"]) is None
+    assert "r-1" in _read(partly)
+    with pytest.raises(Unreachable, match="where requests are counted is not known"):
+        _read(None)
+    with pytest.raises(Unreachable, match="no pod that counts requests"):
+        _read(Pages())
+
+
+def test_a_page_that_refuses_says_its_status(httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/metrics").respond_with_data(status=503)
+    with pytest.raises(Unreachable, match=r"/metrics: HTTP 503$"):
+        _read(Pages((httpserver.url_for("/metrics"),)))
+
+
+@pytest.mark.parametrize("text", ["NaN", "-1", "x", "+Inf"])
+def test_a_page_with_what_is_no_counter_is_no_data_and_named(
+    text: str, httpserver: HTTPServer
+) -> None:
+    gateway = Page(httpserver, "gateway", GATEWAY)
+    odd = Page(httpserver, "odd", _predictor("r-1", 3).replace(" 3", f" {text}"))
+    pages = Pages((gateway.url,), predictors=(odd.url,))
+    found = Scrape("default", lambda _: pages).read(["r-1"])
+    assert found.reading == {"r-1": {gateway.url: {"requests": 5}}}
+    (doubt,) = found.doubts
+    assert odd.url in doubt
+
+
+def _read(pages: Pages | None) -> Reading:
+    return Scrape("default", lambda _: pages).read(["r-1"]).reading
 
 
 def _nobody() -> str:

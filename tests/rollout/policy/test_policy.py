@@ -201,6 +201,11 @@ def test_a_wrong_value_hides_no_other_fault_and_makes_none_up(
             "metrics[1].promql: needs source.prometheus",
         ),
         (
+            "metrics: [{name: errors, budget: 1%}, {name: a, budget: 1%, promql: "
+            "{bad: 'sum by (pod) (rate(x{revision}[1m]))', total: '{revision}'}}]",
+            "metrics[1].promql: bad: expected a counter that only grows, got rate()",
+        ),
+        (
             "metrics: [{name: errors, budget: 1%}, "
             "{name: low, budget: 1%, bad: confidence<0.52}]",
             "metrics[1].bad: expected confidence< and a multiple of 0.05",

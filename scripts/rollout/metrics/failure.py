@@ -1,0 +1,17 @@
+"""Why a server did not answer, in the same words every time it is for one reason."""
+
+import re
+
+from urllib3.exceptions import HTTPError, NewConnectionError, TimeoutError
+
+# What the library puts before its reason: where it asked, and an object's address.
+PLACE = re.compile(r"^(?:<[^>]*>: )?(?:HTTPS?Connection(?:Pool)?\([^)]*\): )?")
+
+
+def why(error: HTTPError) -> str:
+    """Such as: Connection refused."""
+    is_refused = isinstance(error, NewConnectionError)
+    if isinstance(error, TimeoutError) and not is_refused:
+        return "no answer in time"
+    said = PLACE.sub("", " ".join(str(error).split()))
+    return re.sub(r"\[Errno -?\d+\] ", "", said)
