@@ -28,7 +28,7 @@ def _sums(metrics: Metrics, *revisions: str) -> dict[str, dict[str, float]]:
         total = found.setdefault(revision, {})
         for sample in instances.values():
             for name, value in sample.items():
-                if name != "started":
+                if name not in ("started", "at"):
                     total[name] = total.get(name, 0.0) + value
     return found
 

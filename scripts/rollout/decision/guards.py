@@ -151,12 +151,7 @@ def deadlines(draft: Draft) -> None:
     state, limits = draft.state, draft.policy.deadlines
     if state.phase not in WAITING:
         return
-    silent_s = state.now - state.heard
-    is_silent = silent_s > limits.metrics_silence
-    if is_silent:
-        silence = f"no metrics for {text.duration(silent_s)}"
-        held = f"{silence}: traffic is held at {state.weight} %"
-        draft.say(NoteKind.NO_METRICS, held)
+    is_silent = _is_silent(draft)
     patience = limits.step
     if state.phase is Phase.BAKE:
         patience += draft.policy.bake.duration
@@ -171,6 +166,21 @@ def deadlines(draft: Draft) -> None:
     if state.pause is Pause.APPROVAL:
         code = Exit.PAUSED
     _hold(draft, reason, code)
+
+
+def _is_silent(draft: Draft) -> bool:
+    """Say how long there are no metrics, or none that can be compared."""
+    state, delta = draft.state, draft.seen.delta
+    silent_s, silence = state.now - state.heard, "no metrics"
+    if delta is not None and delta.is_apart:
+        silent_s = state.now - max(state.compared, state.entered)
+        apart = text.duration(delta.apart_s)
+        silence = f"the arms are read {apart} apart, nothing to compare"
+    if silent_s <= draft.policy.deadlines.metrics_silence:
+        return False
+    held = f"traffic is held at {state.weight} %"
+    draft.say(NoteKind.NO_METRICS, f"{silence} for {text.duration(silent_s)}: {held}")
+    return True
 
 
 def _hold(draft: Draft, reason: str, code: Exit) -> None:

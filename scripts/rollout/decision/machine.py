@@ -135,6 +135,8 @@ def _hear(draft: Draft, delta: Delta) -> None:
     state = draft.state
     rps, peak = _load(draft, delta)
     draft.change(heard=state.now, rps=rps, peak_load=peak)
+    if not delta.is_apart:
+        draft.change(compared=state.now)
     if state.phase is Phase.PREFLIGHT:
         known = [each for each in (*draft.seen.history, delta) if _has_stable(each)]
         draft.change(known=(*state.known, *known))
@@ -147,8 +149,8 @@ def _has_stable(delta: Delta) -> bool:
 def _load(draft: Draft, delta: Delta) -> tuple[float, float]:
     """Return requests per second, and the most that one replica has carried so far."""
     state, view = draft.state, draft.view
-    elapsed = state.now - state.heard
-    if elapsed <= 0 or view is None:
+    elapsed = delta.seconds or state.now - state.heard
+    if elapsed <= 0 or view is None or delta.is_carried:
         return state.rps, state.peak_load
     name = draft.policy.metrics[0].name
     _, canary_n, _, stable_n = delta.row(name)

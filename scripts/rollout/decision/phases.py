@@ -49,7 +49,7 @@ def _knows_enough(draft: Draft) -> bool:
 def _rps(draft: Draft) -> float:
     name, known = draft.policy.metrics[0].name, draft.state.known
     seen = sum(delta.row(name)[3] for delta in known)
-    return seen / len(known) / draft.policy.source.interval
+    return seen / sum(delta.seconds or draft.policy.source.interval for delta in known)
 
 
 def warmup(draft: Draft) -> None:

@@ -9,12 +9,14 @@ from scripts.rollout.decision.measurement import Rules
 from scripts.rollout.errors import Exit
 from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.policy.policy import Policy
-from scripts.rollout.state.observation import Observation, View
+from scripts.rollout.state.observation import Delta, Observation, View
 from scripts.rollout.state.state import FULL, JUDGED, Judged, Phase, State
 from scripts.rollout.text import duration, number, share
 
 # Tunable: what fits into one line.
 MOST_LABELS = 3
+# Tunable: pages are read at once, and less than this apart.
+LEAST_APART_S = 1.0
 
 
 def traffic(view: View) -> str:
@@ -156,6 +158,10 @@ def _asked(draft: Draft, hook: str, weight: int) -> str:
     return f"hook {hook} says {answer.says} to {answer.weight} %{why}"
 
 
+def _requests(delta: Delta) -> float:
+    return sum(row[1] + row[3] for row in delta.metrics.values())
+
+
 def _unseen(state: State, seen: Observation) -> list[str]:
     found = []
     if seen.view is None:
@@ -166,9 +172,21 @@ def _unseen(state: State, seen: Observation) -> list[str]:
     if seen.delta is None:
         is_why = seen.trouble and seen.view is not None
         found.append(f"no metrics: {seen.trouble}" if is_why else "no metrics")
-    elif not any(row[1] + row[3] for row in seen.delta.metrics.values()):
+    elif not seen.delta.is_carried and not _requests(seen.delta):
         found.append("no requests")
+    if seen.delta is not None:
+        found += _apart(seen.delta)
     return found
+
+
+def _apart(delta: Delta) -> list[str]:
+    """How the arms are read, where that keeps their counts from being compared."""
+    if delta.apart_s < LEAST_APART_S:
+        return []
+    found = f"the arms are read {duration(delta.apart_s)} apart"
+    if delta.is_carried:
+        found += ": counts wait until they are of nearly the same seconds"
+    return [found]
 
 
 def _dwell(state: State, dwell_s: float) -> list[str]:

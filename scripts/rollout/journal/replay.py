@@ -6,7 +6,6 @@ another policy, and from CSV, the traffic is assumed to follow the decisions.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 from scripts.rollout.decision import measurement
@@ -16,8 +15,9 @@ from scripts.rollout.journal import chain, codec
 from scripts.rollout.journal.batch import Batch
 from scripts.rollout.journal.entries import encode_action, exit_code_so_far
 from scripts.rollout.journal.notes import read_notes
-from scripts.rollout.metrics import counters
+from scripts.rollout.metrics import windows
 from scripts.rollout.metrics.csv_file import CANARY, STABLE, readings
+from scripts.rollout.metrics.port import REQUESTS, Reading
 from scripts.rollout.policy import reader
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.actions import Answer, Consult, Says, Warmed, WarmUp
@@ -124,10 +124,7 @@ def _recorded(record: dict[str, Any], decision: Decision) -> dict[str, Any]:
 def counts(lines: Iterable[str], policy: Policy) -> Replay:
     """Decide from cumulative counters as CSV. Raises RolloutError with the line."""
     read = list(readings(lines))
-    deltas = [
-        (time, counters.delta(policy, before, now, since=0.0, arms=(CANARY, STABLE)))
-        for (_, before), (time, now) in pairwise(read)
-    ]
+    deltas = list(_deltas(policy, read))
     first = next((i for i, (_, d) in enumerate(deltas) if _has_canary(d)), len(deltas))
     known = tuple(delta for _, delta in deltas[:first])
     began = read[first][0] if read else 0.0
@@ -135,6 +132,21 @@ def counts(lines: Iterable[str], policy: Policy) -> Replay:
     state = _at_first_step(machine, known, deltas[first:], began)
     seen = [Observation(time, None, delta) for time, delta in deltas[first:]]
     return _ended(_follow(machine, state, seen), state, (0, 0))
+
+
+def _deltas(
+    policy: Policy, read: Sequence[tuple[float, Reading]]
+) -> Iterator[tuple[float, Delta]]:
+    """What can be compared at each time, as in a rollout at one weight."""
+    if not read:
+        return
+    (began, first), *rest = read
+    bases = windows.from_one(first, began)
+    for time, now in rest:
+        is_split = any(sample.get(REQUESTS) for sample in now[CANARY].values())
+        seen = windows.Look(now, time, (CANARY, STABLE), is_split=is_split)
+        delta, bases = windows.compared(policy, bases, seen)
+        yield time, delta
 
 
 def _at_first_step(

@@ -1,14 +1,15 @@
 """One look at the world: what is routed, what was counted, who said what."""
 
 import itertools
-import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from scripts.rollout.errors import ApiError, RemoteError, Unreachable
 from scripts.rollout.journal.saved import Saved
 from scripts.rollout.loop.world import World
-from scripts.rollout.metrics import counters
-from scripts.rollout.metrics.port import Reading, Scraped
+from scripts.rollout.metrics import counters, windows
+from scripts.rollout.metrics.port import Scraped
+from scripts.rollout.metrics.windows import Bases
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.shadow import pairs
 from scripts.rollout.shadow.pairs import Disagreements
@@ -19,16 +20,22 @@ from scripts.rollout.traffic.port import Traffic
 
 def look(
     policy: Policy, world: World, saved: Saved
-) -> tuple[Observation, Reading | None, Disagreements]:
-    """The world now, the raw counters, and answers that wait for their true labels."""
+) -> tuple[Observation, Bases, Disagreements]:
+    """The world now, where the next counts begin, answers without a true label yet."""
     arms = (saved.state.canary, saved.state.stable)
     found, scraped, trouble = _read(world, arms)
+    now, delta = world.now(), None
+    bases = saved.bases or windows.from_one(saved.reading, saved.read_at)
+    if scraped is not None:
+        is_split = saved.state.weight > 0
+        read = windows.Look(scraped.reading, now, arms, saved.weighed, is_split)
+        delta, bases = windows.compared(policy, bases, read)
     requests = tuple(world.journal.requests(saved.requests))
     apart, beside = _beside(policy, world, saved, requests)
     seen = Observation(
-        time=world.now(),
+        time=now,
         view=found,
-        delta=None if scraped is None else _gained(policy, saved, scraped.reading),
+        delta=delta,
         requests=requests,
         warmed=saved.warmed,
         history=_history(policy, world, saved) if saved.state.tick == 0 else (),
@@ -38,13 +45,7 @@ def look(
         status=trouble.status if isinstance(trouble, ApiError) else 0,
         doubts=() if scraped is None else scraped.doubts,
     )
-    return seen, None if scraped is None else scraped.reading, apart
-
-
-def _gained(policy: Policy, saved: Saved, reading: Reading) -> Delta:
-    arms = (saved.state.canary, saved.state.stable)
-    since = saved.read_at or math.inf
-    return counters.delta(policy, saved.reading, reading, since=since, arms=arms)
+    return seen, bases, apart
 
 
 def view(traffic: Traffic) -> View | RemoteError:
@@ -97,7 +98,11 @@ def _history(policy: Policy, world: World, saved: Saved) -> tuple[Delta, ...]:
     except Unreachable as error:
         world.say(f"no history: {error}")
         return ()
+    arms = ("", stable)
     return tuple(
-        counters.delta(policy, before, now, since=since, arms=("", stable))
-        for (since, before), (_, now) in itertools.pairwise(past)
+        replace(
+            counters.delta(policy, before, now, since=since, arms=arms),
+            seconds=time - since,
+        )
+        for (since, before), (time, now) in itertools.pairwise(past)
     )

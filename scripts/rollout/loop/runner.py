@@ -24,7 +24,6 @@ from scripts.rollout.journal import codec, entries
 from scripts.rollout.journal.saved import Saved
 from scripts.rollout.loop import act, observe
 from scripts.rollout.loop.world import World
-from scripts.rollout.metrics import port
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.actions import Action
 from scripts.rollout.state.observation import View
@@ -134,13 +133,14 @@ class Runner:
 
     def look(self) -> Decision:
         """Observe, decide, write the journal, act, read back."""
-        seen, reading, apart = observe.look(self._policy, self._world, self.saved)
+        seen, bases, apart = observe.look(self._policy, self._world, self.saved)
         decision = self._machine.step(self.saved.state, seen)
         saved = replace(
             self.saved,
             state=decision.state,
-            reading=port.merged(self.saved.reading, reading or {}),
-            read_at=self.saved.read_at if reading is None else seen.time,
+            reading={},
+            bases=bases,
+            weighed=self._weighed(decision.state, seen.time),
             warmed=None,
             requests=self.saved.requests + len(seen.requests),
             apart=apart,
@@ -152,6 +152,11 @@ class Runner:
         for action in decision.actions:
             self._act(action)
         return decision
+
+    def _weighed(self, state: State, now: float) -> float:
+        """When the weight was changed last."""
+        saved = self.saved
+        return saved.weighed if state.weight == saved.state.weight else now
 
     def rehearse(self) -> Decision:
         """Decide one look without writing the journal and without acting."""

@@ -1,6 +1,6 @@
 """From counters that only grow, and sometimes start anew, to what was gained. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from scripts.rollout.metrics.port import (
     BAD,
@@ -8,6 +8,7 @@ from scripts.rollout.metrics.port import (
     ENDLESS,
     ERRORS,
     LABEL,
+    READ_AT,
     REQUESTS,
     STARTED,
     TIMED,
@@ -37,14 +38,14 @@ def delta(
     is new and started after `since` counts from zero too; of any other new one nothing
     is known yet. A timeout has no duration and counts as slow.
     """
-    gained = [list(_gained(before, now, arm, since)) for arm in arms]
+    by_arm = [list(gained(before, now, arm, since).values()) for arm in arms]
     metrics = {}
     for metric in policy.metrics:
         if metric.drift is None:
-            counts = [_bad_and_n(metric, samples) for samples in gained]
+            counts = [_bad_and_n(metric, samples) for samples in by_arm]
             metrics[metric.name] = (*counts[0], *counts[1])
-    labels = _by_arm(*(_labels(samples) for samples in gained))
-    return Delta(metrics, labels, _by_arm(*map(_durations, gained)))
+    labels = _by_arm(*(_labels(samples) for samples in by_arm))
+    return Delta(metrics, labels, _by_arm(*map(_durations, by_arm)))
 
 
 def _by_arm(
@@ -54,15 +55,24 @@ def _by_arm(
     return {name: (canary.get(name, 0.0), stable.get(name, 0.0)) for name in names}
 
 
-def _gained(
+def gained(
     before: Reading, now: Reading, arm: str, since: float
-) -> Iterator[dict[str, float]]:
-    known = before.get(arm, {})
+) -> dict[str, dict[str, float]]:
+    """What each counter of an arm's instances gained, by instance."""
+    known, found = before.get(arm, {}), {}
     for instance, sample in now.get(arm, {}).items():
         old = known.get(instance)
         if old is None and sample.get(STARTED, 0.0) <= since:
             continue
-        yield _grown(old or {}, sample)
+        found[instance] = _grown(old or {}, sample)
+    return found
+
+
+def size(gained: Mapping[str, float]) -> float:
+    """How many requests, answers, or outcomes of a policy's own, an instance gained."""
+    counted = (gained.get(REQUESTS) or gained.get(TIMED, 0.0),)
+    many = (v for k, v in gained.items() if k.startswith((LABEL, TOTAL)))
+    return sum((*counted, *many), 0.0)
 
 
 def _grown(old: Sample, new: Sample) -> dict[str, float]:
@@ -74,7 +84,7 @@ def _grown(old: Sample, new: Sample) -> dict[str, float]:
     for name in new:
         if name == TIMED or name.startswith(UP_TO):
             histogram.append(name)
-        elif name != STARTED and not name.startswith((BAD, TOTAL)):
+        elif name not in (STARTED, READ_AT) and not name.startswith((BAD, TOTAL)):
             counters.append(name)
     found = _own(old, new)
     for group in (counters, histogram):

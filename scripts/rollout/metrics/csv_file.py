@@ -1,11 +1,21 @@
-"""Cumulative counters of both arms as CSV: `time_s,arm,requests,errors,slow`. Pure."""
+"""Cumulative counters of both arms as CSV: `time_s,arm,requests,errors,slow`. Pure.
+
+The rows of one arm may come at other times than the other's.
+"""
 
 import csv
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from scripts.rollout.errors import RolloutError
-from scripts.rollout.metrics.port import ERRORS, REQUESTS, TIMED, UP_TO, Reading
+from scripts.rollout.metrics.port import (
+    ERRORS,
+    READ_AT,
+    REQUESTS,
+    TIMED,
+    UP_TO,
+    Reading,
+)
 
 COLUMNS = ["time_s", "arm", "requests", "errors", "slow"]
 CANARY, STABLE = "canary", "stable"
@@ -56,5 +66,6 @@ def _row(number: int, row: list[str]) -> tuple[float, str, dict[str, float]]:
         ERRORS: errors,
         TIMED: requests,
         f"{UP_TO}0": requests - slow,
+        READ_AT: time,
     }
     return time, arm, sample

@@ -5,7 +5,10 @@ import re
 from urllib3.exceptions import HTTPError, NewConnectionError, TimeoutError
 
 # What the library puts before its reason: where it asked, and an object's address.
-PLACE = re.compile(r"^(?:<[^>]*>: )?(?:HTTPS?Connection(?:Pool)?\([^)]*\): )?")
+PLACE = re.compile(
+    r"^(?:<[^>]*>: )?(?:HTTPS?Connection(?:Pool)?\([^)]*\): )?"
+    r"(?:Failed to establish a new connection: )?"
+)
 
 
 def why(error: HTTPError) -> str:

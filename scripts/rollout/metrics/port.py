@@ -6,6 +6,7 @@ from typing import Protocol
 
 REQUESTS, ERRORS, TIMEOUTS = "requests", "errors", "timeouts"
 TIMED, STARTED = "timed", "started"
+READ_AT = "at"  # no counter: when an instance was read, in seconds of our clock
 UP_TO, LABEL, CONFIDENCE = "le:", "label:", "confidence:"
 BAD, TOTAL = "bad:", "total:"
 ENDLESS = "+Inf"
@@ -14,6 +15,14 @@ METRICS_PAGE = "/metrics"
 Sample = Mapping[str, float]
 Reading = Mapping[str, Mapping[str, Sample]]
 """Counters since an instance started, by revision and instance; see `counters`."""
+
+
+def aged(reading: Reading, at: float) -> Reading:
+    """With the time at which every instance was read."""
+    return {
+        revision: {name: {**sample, READ_AT: at} for name, sample in samples.items()}
+        for revision, samples in reading.items()
+    }
 
 
 def merged(before: Reading, now: Reading) -> Reading:

@@ -73,10 +73,10 @@ class Prometheus:
             raise Unreachable(f"no history that can be read: {error}") from error
         by_time: dict[float, list[Value]] = {}
         for series in found:
-            for time, value in series.numbers():
-                by_time.setdefault(time, []).append((series.metric, value))
+            for when, value in series.numbers():
+                by_time.setdefault(when, []).append((series.metric, value))
         return [
-            (time, self._reading(rows, [])) for time, rows in sorted(by_time.items())
+            (when, self._reading(rows, [])) for when, rows in sorted(by_time.items())
         ]
 
     def _now(

@@ -4,6 +4,7 @@ All pages at once. One that is slow does not hold up the others, and is not aske
 before it has answered or failed.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import reduce
@@ -12,7 +13,7 @@ from http import HTTPStatus
 import urllib3
 
 from scripts.rollout.errors import Unreachable
-from scripts.rollout.metrics import envoy, exposition, predictor, queue_proxy
+from scripts.rollout.metrics import envoy, exposition, port, predictor, queue_proxy
 from scripts.rollout.metrics.failure import why
 from scripts.rollout.metrics.port import Pages, Reading, Scraped, merged
 
@@ -20,7 +21,7 @@ from scripts.rollout.metrics.port import Pages, Reading, Scraped, merged
 WORKERS = 32
 PATIENCE_S = 2.0  # of the ten seconds of a look; what comes later counts at the next
 TIMEOUT_S = 10.0  # then the page is given up and asked anew
-Answer = str | Unreachable
+Answer = tuple[str, float] | Unreachable  # a page, and when it answered
 
 
 class Scrape:
@@ -50,14 +51,15 @@ class Scrape:
         if pages is None:
             raise Unreachable("where requests are counted is not known now")
         answers = self._get_all([*pages.gateways, *pages.queues, *pages.predictors])
-        if not any(isinstance(answers[url], str) for url in pages.counting):
+        if not any(isinstance(answers[url], tuple) for url in pages.counting):
             raise _silence(pages, answers)
         found, doubts = [], []
-        for url, text in answers.items():
-            if isinstance(text, Unreachable):
+        for url, answer in answers.items():
+            if isinstance(answer, Unreachable):
                 continue
+            text, at = answer
             try:
-                found.append(self._reading(pages, url, text))
+                found.append(port.aged(self._reading(pages, url, text), at))
             except KeyError as error:
                 doubts.append(f"no data: {url}: a series without a label {error}")
             except ValueError as error:
@@ -104,7 +106,7 @@ class Scrape:
             return Unreachable(why(error))
         if answer.status != HTTPStatus.OK:
             return Unreachable(f"HTTP {answer.status}")
-        return answer.data.decode(errors="replace")
+        return answer.data.decode(errors="replace"), time.time()
 
 
 def _silence(pages: Pages, answers: Mapping[str, Answer]) -> Unreachable:

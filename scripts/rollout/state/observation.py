@@ -63,11 +63,22 @@ class Delta:
     `metrics`: metric to (canary bad, canary n, stable bad, stable n).
     `labels`: predicted label to (canary, stable).
     `durations`: upper edge of a bucket in seconds to requests (canary, stable).
+    `seconds`: the time in which all of it was counted, 0 where that is not known.
+    `apart_s`: by how much later one arm was read. `is_carried`: nothing is compared
+    yet, because one arm did not move, or in other seconds than the other.
     """
 
     metrics: Mapping[str, Row]
     labels: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     durations: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    seconds: float = 0.0
+    apart_s: float = 0.0
+    is_carried: bool = False
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether both arms moved, and cannot be compared."""
+        return self.is_carried and self.apart_s > 0
 
     def row(self, metric: str) -> Row:
         """Return one metric's counts, zeros where none were read."""

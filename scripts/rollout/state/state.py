@@ -81,6 +81,7 @@ class State:
     canary and stable beside `guards.maxErrorRate`; `incident_since`: since when both
     are over it. `warming` is the warm-up, of `pods` pods. Times are in seconds.
     `doubts` about the metrics were said.
+    `compared`: when the arms' counts were of the same seconds last, or none was needed.
     """
 
     canary: str
@@ -119,6 +120,7 @@ class State:
     over: tuple[Overrun, Overrun] = (Overrun(), Overrun())
     incident_since: float | None = None
     doubts: tuple[str, ...] = ()
+    compared: float = 0.0
     schema: int = SCHEMA
 
     @property

@@ -20,6 +20,7 @@ from tests.support.waiting import until
 RECORDED = json.loads((ROOT / "tests" / "data" / "prometheus_answers.json").read_text())
 SHOWN = {"r-1": 5, "r-2": 6}
 ARMS = tuple(SHOWN)
+TIMES = ("started", "at")
 GATEWAY = "\n".join(
     f'envoy_cluster_upstream_rq_{name}{{envoy_cluster_name="{cluster}"{more}}} {value}'
     for cluster, scale in (
@@ -51,10 +52,10 @@ def _page(revision: str, label: int) -> str:
 
 
 def _bare(reading: Any) -> Any:
-    """A reading without the names of its instances, and when they started."""
+    """A reading without the names of its instances, and its times."""
     return {
         revision: sorted(
-            sorted((name, value) for name, value in sample.items() if name != "started")
+            sorted(each for each in sample.items() if each[0] not in TIMES)
             for sample in samples.values()
         )
         for revision, samples in reading.items()
