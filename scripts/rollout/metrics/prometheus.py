@@ -1,25 +1,31 @@
 """Metrics from a Prometheus server, over its HTTP API: the same series as the pages."""
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import reduce
 from types import MappingProxyType
 
 from scripts.rollout.errors import Unreachable
-from scripts.rollout.metrics import envoy, predictor, queue_proxy
+from scripts.rollout.metrics import envoy, predictor, promql, queue_proxy
 from scripts.rollout.metrics.exposition import Series
-from scripts.rollout.metrics.port import BAD, TOTAL, Reading, Scraped, merged
+from scripts.rollout.metrics.pods import (
+    Value,
+    check,
+    kind_of,
+    name_of,
+    newest,
+    once,
+    pod_of,
+    with_own,
+)
+from scripts.rollout.metrics.port import BAD, READ_AT, TOTAL, Reading, Scraped, merged
 from scripts.rollout.metrics.prometheus_api import Api, Odd
 from scripts.rollout.policy.metric import REVISION, PromQL
 
 # Prometheus refuses more than 11,000 points a series.
 MOST_POINTS = 5000
 OWN = "promql"
-# Labels that say who scraped, not what: a pod of two jobs, or of a pair of servers.
-SCRAPER = ("endpoint", "instance", "job", "prometheus")
-REPLICA = "replica"  # ... and whatever has this in its name
-
-Value = tuple[Mapping[str, str], float]
-Scraper = tuple[tuple[str, str], ...]
 
 
 class Prometheus:
@@ -47,11 +53,11 @@ class Prometheus:
         doubts: list[str] = []
         rows, at = self._now(revisions, doubts)
         own = {each: self._own(each, at, doubts) for each in revisions}
-        reading = self._reading(rows, doubts)
+        reading = self._aged(self._reading(rows, doubts), revisions, at)
         if not reading:
             known = doubts or [f"no series of {' or '.join(revisions)}"]
             raise Unreachable(f"{self._url}: {known[0]}")
-        return Scraped(merged(reading, own), tuple(dict.fromkeys(doubts)))
+        return Scraped(with_own(reading, own), tuple(dict.fromkeys(doubts)))
 
     def history(
         self, revision: str, seconds: float, step: float
@@ -66,7 +72,7 @@ class Prometheus:
             }
             found = [
                 series
-                for query in self._queries([revision])
+                for query in promql.queries(self._namespace, self._counts, [revision])
                 for series in self._api.matrix(query, **past)
             ]
         except (Odd, ValueError) as error:
@@ -85,7 +91,7 @@ class Prometheus:
         """The presets' series, and the one time at which all of them were asked for."""
         found: list[Value] = []
         at: float | None = None
-        for query in self._queries(revisions):
+        for query in promql.queries(self._namespace, self._counts, revisions):
             try:
                 rows = self._api.vector(query, at)
                 found += [(row.metric, row.number) for row in rows]
@@ -94,6 +100,25 @@ class Prometheus:
             else:
                 at = rows[0].value[0] if rows else at
         return found, at
+
+    def _aged(
+        self, reading: Reading, revisions: Sequence[str], at: float | None
+    ) -> Reading:
+        """With the time of each instance's last scrape, by our own clock."""
+        ages: dict[str, float] = {}
+        for kind, query in promql.times(self._namespace, self._counts, revisions):
+            with suppress(Odd):
+                rows = self._api.vector(query, at)
+                values = [(row.metric, row.number - row.value[0]) for row in rows]
+                ages |= newest(kind, values)
+        now = time.time()
+        return {
+            revision: {
+                name: {**sample, READ_AT: now + ages.get(name, 0.0)}
+                for name, sample in samples.items()
+            }
+            for revision, samples in reading.items()
+        }
 
     def _own(
         self, revision: str, at: float | None, doubts: list[str]
@@ -104,7 +129,7 @@ class Prometheus:
             try:
                 bad = self._by_pod(queries.bad, revision, at, doubts)
                 total = self._by_pod(queries.total, revision, at, doubts)
-                _check(bad, total)
+                check(bad, total)
             except Odd as error:
                 doubts.append(f"{name}: no data: {error}")
                 continue
@@ -125,34 +150,15 @@ class Prometheus:
             raise Odd(f"{error}, from {query}") from error
         pods: dict[str, list[Value]] = {}
         for labels, value in values:
-            pods.setdefault(_pod(labels), []).append((labels, value))
-        once = {pod: _once(OWN, rows, doubts)[1] for pod, rows in pods.items()}
-        return {pod: sum(value for _, value in rows) for pod, rows in once.items()}
-
-    def _queries(self, revisions: Sequence[str]) -> list[str]:
-        names = "|".join(predictor.PREDICTOR_FAMILIES[:-1])
-        wanted = "|".join(revisions)
-        queries = [f'{{__name__=~"{names}",revision=~"{wanted}"}}']
-        if self._counts == "queue-proxy":
-            info = f'{queue_proxy.QUEUE_INFO}{{kn_revision_name=~"{wanted}"}}'
-            names = f"({queue_proxy.QUEUE}|{queue_proxy.QUEUE_119})(bucket|count)"
-            old = f"{queue_proxy.QUEUE_118}(count|latencies_bucket|latencies_count)"
-            queries += [
-                info,
-                f'{{__name__=~"{names}"}} and on (job, instance) {info}',
-                f'{{__name__=~"{old}",revision_name=~"{wanted}"}}',
-            ]
-        if self._counts == "gateway":
-            names = "|".join(envoy.proxy_names())
-            clusters = "|".join(f"{self._namespace}/{each}" for each in revisions)
-            queries.append(f'{{__name__=~"{names}",envoy_cluster_name=~"{clusters}"}}')
-        return queries
+            pods.setdefault(pod_of(labels), []).append((labels, value))
+        chosen = {pod: once(OWN, rows, doubts)[1] for pod, rows in pods.items()}
+        return {pod: sum(value for _, value in rows) for pod, rows in chosen.items()}
 
     def _reading(self, rows: Iterable[Value], doubts: list[str]) -> Reading:
         """Group by instance what Prometheus has flattened."""
         pages: dict[tuple[str, str, str], list[Value]] = {}
         for labels, value in rows:
-            key = (_kind(labels), _pod(labels), labels.get("revision", ""))
+            key = (kind_of(labels), pod_of(labels), labels.get("revision", ""))
             pages.setdefault(key, []).append((labels, value))
         return reduce(merged, self._pages(pages, doubts), {})
 
@@ -163,10 +169,10 @@ class Prometheus:
             if not pod:
                 doubts.append(f"no data: {kind} series without a label pod or instance")
                 continue
-            scraper, once = _once(kind, rows, doubts)
-            name = " ".join((kind, pod, *(value for _, value in scraper)))
+            scraper, chosen = once(kind, rows, doubts)
+            name = name_of(kind, pod, scraper)
             lines = [
-                Series(labels.get("__name__", ""), labels, v) for labels, v in once
+                Series(labels.get("__name__", ""), labels, v) for labels, v in chosen
             ]
             try:
                 yield self._page(kind, name, lines)
@@ -184,45 +190,3 @@ class Prometheus:
                 return queue_proxy.from_queue(lines, name)
         is_last = self._counts == "predictor"
         return predictor.from_predictor(lines, name, with_http=is_last)
-
-
-def _kind(labels: Mapping[str, str]) -> str:
-    if "envoy_cluster_name" in labels:
-        return "gateway"
-    name = labels.get("__name__")
-    return "queue-proxy" if name in queue_proxy.QUEUE_FAMILIES else "predictor"
-
-
-def _pod(labels: Mapping[str, str]) -> str:
-    return labels.get("pod") or labels.get("instance", "")
-
-
-def _once(
-    kind: str, rows: Iterable[Value], doubts: list[str]
-) -> tuple[Scraper, list[Value]]:
-    """The series of one pod as one scraper has them, always the same of several.
-
-    Its labels are part of the instance's name: where it goes, the next one's counters
-    are not taken for those of this one.
-    """
-    found: dict[Scraper, list[Value]] = {}
-    for labels, value in rows:
-        names = (k for k in sorted(labels) if k in SCRAPER or REPLICA in k)
-        by = tuple((name, labels[name]) for name in names)
-        found.setdefault(by, []).append((labels, value))
-    first = min(found)
-    if len(found) > 1:
-        differ = sorted({name for by in found for name, _ in set(by) ^ set(first)})
-        doubts.append(
-            f"{kind} series come {len(found)} times a pod, by {' and '.join(differ)}: "
-            "each pod counts once"
-        )
-    return first, found[first]
-
-
-def _check(bad: Mapping[str, float], total: Mapping[str, float]) -> None:
-    """Raises Odd where `bad` cannot be a part of `total`."""
-    if bad.keys() - total.keys():
-        raise Odd("bad has pods that total does not have")
-    if any(value > total[pod] for pod, value in bad.items()):
-        raise Odd("bad is more than total")

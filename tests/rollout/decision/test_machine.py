@@ -17,7 +17,7 @@ from scripts.rollout.decision.machine import begin
 from scripts.rollout.errors import Exit, RolloutError
 from scripts.rollout.state.actions import SetPercent, Warmed, WarmUp
 from scripts.rollout.state.notes import Note, NoteKind
-from scripts.rollout.state.observation import Replicas, View
+from scripts.rollout.state.observation import Delta, Replicas, View
 from scripts.rollout.state.state import TERMINAL, Pause, Phase, State
 from tests.support.worlds import CANARY, STABLE, Rollout, delta, policy, view
 
@@ -462,3 +462,33 @@ def test_what_is_no_data_is_said_once_and_changes_nothing_else() -> None:
     plain.look()
     assert rollout.state.weight == plain.state.weight
     assert rollout.state.heard == plain.state.heard
+
+
+def test_a_rate_is_a_delta_over_its_own_time() -> None:
+    rollout = _at(Phase.STEP)
+    gap = replace(delta(5, n=30_000), seconds=600.0)
+    rollout.look(delta=gap, seconds=10)
+    assert rollout.state.rps == 50
+    rollout.look(delta=Delta({}, is_carried=True))
+    assert rollout.state.rps == 50
+
+
+def test_steps_are_chosen_for_a_rate_over_the_time_of_its_requests() -> None:
+    rollout = Rollout.begun(policy(steps="auto", dependence="{scrapes: 2}"))
+    gap = replace(delta(0, n=15 * 600), seconds=600.0)
+    rollout.look(delta=gap)
+    said = rollout.look(delta=replace(delta(0, n=150), seconds=10.0)).notes
+    assert "steps chosen for 15.0 requests/s" in said[0].text
+
+
+def test_arms_that_are_never_read_alike_are_silence_and_that_is_said() -> None:
+    rollout = _at(Phase.STEP)
+    apart = Delta({}, apart_s=22.0, is_carried=True)
+    for _ in range(6):
+        assert not rollout.look(delta=apart).notes
+    (note,) = rollout.look(delta=apart).notes
+    assert note.kind is NoteKind.NO_METRICS
+    assert note.text == (
+        "the arms are read 22s apart, nothing to compare for 1m10s: "
+        "traffic is held at 5 %"
+    )

@@ -126,6 +126,29 @@ def test_rows_before_the_canary_teach_what_the_stable_is_like() -> None:
     assert replay.counts(_csv((500, 1, 1), 120, before=40), steps).code is Exit.PROMOTED
 
 
+def _askew(offset: float, canary_bad: int, resets: bool = False) -> list[str]:
+    """Rows of both arms each 30 s, the canary's `offset` later; it may start anew."""
+    rows: list[tuple[float, str]] = []
+    for number in range(80):
+        since = number % 40 if resets else number
+        n, bad = 750 * since, canary_bad * since
+        rows.append((30.0 * number + offset, f"canary,{n},{bad},0"))
+        rows.append((30.0 * number, f"stable,{750 * number},{4 * number},0"))
+    return [HEADER, *(f"{time},{row}" for time, row in sorted(rows))]
+
+
+@pytest.mark.parametrize("offset", [0.0, 8.0, 15.0, 27.0])
+def test_arms_whose_rows_come_at_other_times_are_decided(offset: float) -> None:
+    assert replay.counts(_askew(offset, 79), TWO).code is Exit.ROLLED_BACK
+    assert replay.counts(_askew(offset, 4), TWO).code is Exit.PROMOTED
+    assert replay.counts(_askew(offset, 4, resets=True), TWO).code is Exit.PROMOTED
+
+
+def test_a_gap_in_the_rows_decides_nothing_by_itself() -> None:
+    lines = _askew(8.0, 4)
+    assert replay.counts(lines[:30] + lines[70:], TWO).code is Exit.PROMOTED
+
+
 def test_too_few_rows_decide_nothing() -> None:
     assert replay.counts(_csv((500, 1, 1), 3), TWO).code is Exit.HELD
     assert replay.counts([HEADER], TWO).code is Exit.HELD

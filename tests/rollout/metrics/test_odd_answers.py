@@ -12,6 +12,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from scripts.rollout.errors import Unreachable
+from scripts.rollout.metrics import promql
 from scripts.rollout.metrics.counters import delta
 from scripts.rollout.metrics.port import Scraped, merged
 from scripts.rollout.metrics.prometheus import Prometheus
@@ -64,8 +65,7 @@ def _labels(arm: str) -> dict[str, str]:
 
 
 def _preset() -> str:
-    asked = Prometheus("", "default", "grpc")
-    (query,) = asked._queries(ARMS)
+    (query,) = promql.queries("default", "grpc", ARMS)
     return query
 
 

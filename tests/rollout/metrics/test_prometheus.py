@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,11 @@ def test_a_real_one_says_what_the_pages_say_now_and_before(
         direct = _now(Scrape("default", lambda _: pages))
         prometheus = Prometheus(server.url, "default", "gateway")
         until(lambda: _now(prometheus) == direct)
+        began = time.time()
+        read = prometheus.read(ARMS).reading
+        scraped = [each["at"] for pods in read.values() for each in pods.values()]
+        assert all(began - 5 < at < time.time() for at in scraped)
+        assert len(set(scraped)) > 1, "each target has its own times"
         one.text = _page("r-1", 50)
         labels = until(lambda: _through(50, prometheus.history("r-1", 30, 1)))
     assert labels[0] == 5
