@@ -47,11 +47,11 @@ def traffic(place: Place, policy: Policy) -> CountedTraffic:
 
 def metrics(policy: Policy, chosen: CountedTraffic) -> Metrics:
     """Build the source of counters: the policy's Prometheus, or the backend's own."""
-    url = policy.source.prometheus
-    if url is None:
+    server = policy.source.prometheus
+    if server is None:
         return chosen.metrics()
     custom = {each.name: each.promql for each in policy.metrics if each.promql}
-    return Prometheus(url, policy.target.namespace, chosen.counted_by, custom)
+    return Prometheus(server, policy.target.namespace, chosen.counted_by, custom)
 
 
 def subject(policy: Policy) -> str:

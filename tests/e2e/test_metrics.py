@@ -10,6 +10,7 @@ from scripts.rollout.metrics.port import Metrics
 from scripts.rollout.metrics.prometheus import Prometheus
 from scripts.rollout.metrics.scrape import Scrape
 from scripts.rollout.policy.policy import Target
+from scripts.rollout.policy.prometheus import PrometheusServer
 from scripts.rollout.traffic.knative import KnativeTraffic
 from tests.support.backends import answered
 from tests.support.cluster_stage import ClusterStage
@@ -50,7 +51,7 @@ def test_prometheus_says_what_the_pages_say(
     assert pages is not None
     urls = [*pages.gateways, *pages.queues, *pages.predictors]
     with scraping(tmp_path / "prometheus", urls) as server:
-        prometheus = Prometheus(server.url, namespace, counts)
+        prometheus = Prometheus(PrometheusServer(url=server.url), namespace, counts)
 
         def agree() -> bool:
             expected = _sums(direct, STABLE, canary)

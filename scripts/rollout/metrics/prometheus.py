@@ -22,6 +22,7 @@ from scripts.rollout.metrics.pods import (
 from scripts.rollout.metrics.port import BAD, READ_AT, TOTAL, Reading, Scraped, merged
 from scripts.rollout.metrics.prometheus_api import Api, Odd
 from scripts.rollout.policy.metric import REVISION, PromQL
+from scripts.rollout.policy.prometheus import PrometheusServer
 
 # Prometheus refuses more than 11,000 points a series.
 MOST_POINTS = 5000
@@ -33,18 +34,18 @@ class Prometheus:
 
     def __init__(
         self,
-        url: str,
+        server: PrometheusServer,
         namespace: str,
         counts: str,
         custom: Mapping[str, PromQL] = MappingProxyType({}),
     ) -> None:
-        """Ask the server at `url`; `counts` says who counts requests.
+        """Ask the server; `counts` says who counts requests.
 
         `custom`: queries of the metrics that bring their own, by name.
         """
         self._custom = custom
-        self._url = url
-        self._api = Api(url)
+        self._url = server.url
+        self._api = Api(server)
         self._namespace = namespace
         self._counts = counts
 

@@ -8,7 +8,9 @@ import msgspec
 import urllib3
 
 from scripts.rollout.errors import Unreachable
+from scripts.rollout.metrics import login
 from scripts.rollout.metrics.failure import why
+from scripts.rollout.policy.prometheus import PrometheusServer
 
 T = TypeVar("T")
 TIMEOUT_S = 10.0  # a look: whatever takes longer is silence
@@ -64,10 +66,10 @@ class _Answer(msgspec.Struct, frozen=True):
 class Api:
     """Asks one server."""
 
-    def __init__(self, url: str) -> None:
-        """Ask the server at `url`."""
-        self._url = url.rstrip("/")
-        self._http = urllib3.PoolManager(retries=False)
+    def __init__(self, server: PrometheusServer) -> None:
+        """Ask this server."""
+        self._server, self._url = server, server.url.rstrip("/")
+        self._http = urllib3.PoolManager(retries=False, ca_certs=server.ca)
 
     def vector(self, query: str, at: float | None = None) -> list[Row]:
         """Each series now, or at a time. Raises Unreachable or Odd."""
@@ -83,12 +85,14 @@ class Api:
         return _rows(data, "matrix", list[Range])
 
     def _ask(self, what: str, fields: Mapping[str, str]) -> msgspec.Raw:
+        shown = login.headers(self._server)
         try:
             answer = self._http.request(
                 "POST",
                 f"{self._url}/api/v1/{what}",
                 fields=dict(fields),
                 encode_multipart=False,
+                headers=shown,
                 timeout=TIMEOUT_S,
             )
         except urllib3.exceptions.HTTPError as error:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, Tag, model_validato
 from scripts.rollout.policy.backends import BACKENDS, Backend
 from scripts.rollout.policy.integrations import Hooks, Shadow, Synthetic, Webhook
 from scripts.rollout.policy.metric import DEFAULT_METRICS, Metric
+from scripts.rollout.policy.prometheus import PrometheusServer, from_url
 from scripts.rollout.policy.values import (
     Choice,
     Name,
@@ -132,7 +133,7 @@ class Source(Part):
     queue-proxy, or the predictor; by default the first one that the backend has.
     """
 
-    prometheus: Annotated[str, Field(pattern=r"^https?://")] | None = None
+    prometheus: Annotated[PrometheusServer, BeforeValidator(from_url)] | None = None
     counts: str | None = None
     # Chosen by hand: a shorter one decides sooner and reads all pages more often. A
     # broken canary is met for one interval at least.

@@ -17,6 +17,7 @@ from scripts.rollout.metrics.counters import delta
 from scripts.rollout.metrics.port import Scraped, merged
 from scripts.rollout.metrics.prometheus import Prometheus
 from scripts.rollout.policy.metric import PromQL
+from scripts.rollout.policy.prometheus import PrometheusServer
 from scripts.rollout.state.observation import Row
 from tests.support.worlds import policy
 
@@ -71,7 +72,7 @@ def _preset() -> str:
 
 def _prometheus(server: Answers) -> Prometheus:
     custom = {"own": PromQL(bad=BAD, total=TOTAL)}
-    return Prometheus(server.url, "default", "grpc", custom)
+    return Prometheus(PrometheusServer(url=server.url), "default", "grpc", custom)
 
 
 def _read(server: Answers) -> Scraped:

@@ -14,6 +14,7 @@ from scripts.rollout.errors import Unreachable
 from scripts.rollout.metrics.port import Metrics, Pages, Reading
 from scripts.rollout.metrics.prometheus import Prometheus
 from scripts.rollout.metrics.scrape import Scrape
+from scripts.rollout.policy.prometheus import PrometheusServer
 from tests.support.pages import Page
 from tests.support.prometheus import scraping
 from tests.support.waiting import until
@@ -88,7 +89,9 @@ def _recorded(kind: str) -> str:
 def _answering(httpserver: HTTPServer, text: str, counts: str) -> Prometheus:
     """A Prometheus that gives one answer to everything."""
     httpserver.expect_request(re.compile("/api/v1/.*")).respond_with_data(text)
-    return Prometheus(httpserver.url_for("").rstrip("/"), "default", counts)
+    return Prometheus(
+        PrometheusServer(url=httpserver.url_for("").rstrip("/")), "default", counts
+    )
 
 
 @pytest.mark.parametrize(
@@ -113,7 +116,9 @@ def test_who_refuses_is_told_with_the_status(
     httpserver: HTTPServer, status: int
 ) -> None:
     httpserver.expect_request("/api/v1/query").respond_with_data("no", status=status)
-    server = Prometheus(httpserver.url_for(""), "default", "gateway")
+    server = Prometheus(
+        PrometheusServer(url=httpserver.url_for("")), "default", "gateway"
+    )
     with pytest.raises(Unreachable, match=f"HTTP {status}"):
         server.read(ARMS)
 
@@ -134,7 +139,9 @@ def test_a_recorded_answer_is_one_sample_an_instance(httpserver: HTTPServer) -> 
 
 def test_a_server_that_is_away_is_told_with_its_address() -> None:
     (port,) = free_ports(1)
-    server = Prometheus(f"http://127.0.0.1:{port}", "default", "gateway")
+    server = Prometheus(
+        PrometheusServer(url=f"http://127.0.0.1:{port}"), "default", "gateway"
+    )
     with pytest.raises(Unreachable, match=f"127.0.0.1:{port}: Connection refused$"):
         server.read(ARMS)
 
@@ -147,7 +154,7 @@ def test_a_real_one_says_what_the_pages_say_now_and_before(
     with scraping(tmp_path, [gateway.url, one.url, two.url]) as server:
         pages = Pages((gateway.url,), predictors=(one.url, two.url))
         direct = _now(Scrape("default", lambda _: pages))
-        prometheus = Prometheus(server.url, "default", "gateway")
+        prometheus = Prometheus(PrometheusServer(url=server.url), "default", "gateway")
         until(lambda: _now(prometheus) == direct)
         began = time.time()
         read = prometheus.read(ARMS).reading

@@ -160,7 +160,23 @@ def test_a_wrong_value_hides_no_other_fault_and_makes_none_up(
         ("source: {interval: 0s}", "source.interval: expected more than nothing"),
         (
             "source: {prometheus: here}",
-            "source.prometheus: expected http:// or https://",
+            "source.prometheus.url: expected http:// or https://",
+        ),
+        (
+            "source: {prometheus: 'http://me:hunter2@here'}",
+            "source.prometheus.url: expected a URL without a user",
+        ),
+        (
+            "source: {prometheus: {url: 'http://h', bearer: hunter2}}",
+            "source.prometheus.bearer: expected {env: VARIABLE} or {file: PATH}",
+        ),
+        (
+            "source: {prometheus: {url: 'http://h', bearer: {}}}",
+            "source.prometheus.bearer: expected env: VARIABLE or file: PATH",
+        ),
+        (
+            "source: {prometheus: {url: 'http://h', headers: {Cookie: hunter2}}}",
+            "source.prometheus.headers: Cookie: use basic or bearer",
         ),
         (
             "source: {counts: queue-proxy}",
