@@ -10,7 +10,7 @@ from scripts.rollout.policy.prometheus import PrometheusServer, Secret
 
 def headers(server: PrometheusServer) -> dict[str, str]:
     """Raises Unreachable where a secret cannot be read; it is never part of that."""
-    found = dict(server.headers)
+    found = dict(server.headers or {})
     if server.basic is not None:
         password = _read("basic.password", server.basic.password)
         both = f"{server.basic.username}:{password}".encode()

@@ -71,9 +71,7 @@ class PrometheusServer(Part):
     basic: Basic | None = None
     bearer: SomeSecret | None = None
     ca: Annotated[str, Field(min_length=1)] | None = None
-    headers: Annotated[dict[str, str], AfterValidator(_without_secrets)] = Field(
-        default_factory=dict
-    )
+    headers: Annotated[dict[str, str], AfterValidator(_without_secrets)] | None = None
 
     @model_validator(mode="after")
     def _is_one_login(self) -> "PrometheusServer":
