@@ -21,7 +21,7 @@ from scripts.rollout.state.state import (
     State,
 )
 
-# Chosen by hand: what is kept of them in the state, so that each is said once.
+# Tunable: what is kept of them in the state, so that each is said once. By hand.
 MOST_DOUBTS = 100
 
 

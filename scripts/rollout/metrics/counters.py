@@ -111,6 +111,12 @@ def _own(old: Sample, new: Sample) -> dict[str, float]:
     return found
 
 
+def is_unknown(old: Sample, new: Sample) -> bool:
+    """Whether it cannot be known what a policy's own queries gained since `old`."""
+    known = _own(old, new)
+    return any(name.startswith(TOTAL) and name not in known for name in new)
+
+
 def _bad_and_n(metric: Metric, samples: list[dict[str, float]]) -> tuple[float, float]:
     bad = n = 0.0
     for sample in samples:

@@ -202,7 +202,17 @@ def _adopted(base: Base, now: Reading, look: Look) -> Base:
         }
         for arm in look.arms
     }
-    return replace(base, reading=merged(new, base.reading), at=base.at or look.at)
+    # What says nothing since the base says something since now.
+    anew = {
+        arm: {
+            instance: sample
+            for instance, sample in now.get(arm, {}).items()
+            if counters.is_unknown(base.reading.get(arm, {}).get(instance, {}), sample)
+        }
+        for arm in look.arms
+    }
+    reading = merged(merged(new, base.reading), anew)
+    return replace(base, reading=reading, at=base.at or look.at)
 
 
 def _spans(base: Base, now: Reading, arm: str, at: float) -> Spans:

@@ -161,3 +161,25 @@ def test_labels_that_are_scraped_late_do_not_hold_requests_back() -> None:
         delta, bases = windows.compared(POLICY, bases, Look(reading, time, ARMS))
         counted += delta.metrics["errors"][1]
     assert counted == 25 * 290
+
+
+def test_a_first_bad_one_or_a_fall_of_a_sum_costs_two_looks_each() -> None:
+    """Of a policy's own queries, while the other arm is waited for."""
+    own = policy(
+        source="{prometheus: 'http://127.0.0.1'}",
+        metrics="[{name: errors, budget: 1%}, {name: own, budget: 1%, "
+        "promql: {bad: 'b{revision}', total: 't{revision}'}}]",
+    )
+    bases: Bases = {}
+    counted = 0.0
+    for number in range(20):
+        at = 1000.0 + 10 * number
+        n = 100.0 * number - (450.0 if number > 12 else 0.0)
+        canary = {"total:own": n, "at": at}
+        if number > 5:
+            canary["bad:own"] = 10.0 * number
+        stable = {"total:own": 100.0 * number, "at": at}
+        reading: Reading = {"r-2": {"sum": canary}, "r-1": {"sum": stable}}
+        delta, bases = windows.compared(own, bases, Look(reading, at, ARMS))
+        counted += delta.metrics["own"][1]
+    assert counted >= 1500
