@@ -1,4 +1,4 @@
-"""What `plan` does: looks at the stable, or is told, and says what to expect."""
+"""The forecast of `plan`, from observed or assumed traffic."""
 
 import time
 from typing import Any
@@ -62,7 +62,7 @@ def seen(place: Place, policy: Policy, seconds: float) -> Traffic:
 
 
 def forecast(policy: Policy, traffic: Traffic) -> dict[str, Any]:
-    """Steps, how long each takes, and how often a good canary would be lost."""
+    """Forecast the steps, the time at each, and rollbacks of good canaries."""
     interval, dwell = policy.source.interval, policy.dwell_s
     steps = measurement.steps(policy, traffic)
     design = measurement.design(policy, steps)
@@ -86,7 +86,7 @@ def forecast(policy: Policy, traffic: Traffic) -> dict[str, Any]:
 
 
 def wider(policy: Policy, traffic: Traffic) -> str:
-    """Which budgets would fit into the deadline, if any do."""
+    """Return wider budgets that fit into the deadline, if any do."""
     for factor in FACTORS:
         metrics = tuple(
             m.model_copy(update={"budget": min(m.budget * factor, 0.5)})

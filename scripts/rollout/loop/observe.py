@@ -1,4 +1,4 @@
-"""One look at the world: what is routed, what was counted, who said what."""
+"""Makes one observation: the split, the counters, requests of people and hooks."""
 
 import itertools
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from scripts.rollout.traffic.port import Traffic
 def look(
     policy: Policy, world: World, saved: Saved
 ) -> tuple[Observation, Bases, Disagreements]:
-    """The world now, where the next counts begin, answers without a true label yet."""
+    """Return the observation, the raw counters, and the open disagreements."""
     arms = (saved.state.canary, saved.state.stable)
     found, scraped, trouble = _read(world, arms)
     now, delta = world.now(), None
@@ -49,7 +49,7 @@ def look(
 
 
 def view(traffic: Traffic) -> View | RemoteError:
-    """How the traffic is, or why that cannot be read."""
+    """Return the traffic, or the error for which it cannot be read."""
     try:
         return traffic.observe()
     except RemoteError as error:
@@ -59,7 +59,7 @@ def view(traffic: Traffic) -> View | RemoteError:
 def _read(
     world: World, arms: Sequence[str]
 ) -> tuple[View | None, Scraped | None, RemoteError | None]:
-    """Traffic and counters, and why one of them could not be read."""
+    """Return traffic and counters, and the error of the one that cannot be read."""
     seen = view(world.traffic)
     scraped, trouble = None, None
     try:
@@ -74,7 +74,7 @@ def _read(
 def _beside(
     policy: Policy, world: World, saved: Saved, requests: Sequence[Request]
 ) -> tuple[Disagreements, tuple[PairedDelta, ...]]:
-    """What was counted beside the users' requests, and what people know of it."""
+    """Return the open disagreements, and the counts beside the users' requests."""
     apart, found = pairs.judge_disagreements(policy, saved.apart, requests)
     for each in world.pair_sources:
         taken = each.take(saved.state.canary, saved.state.stable)
@@ -87,7 +87,7 @@ def _beside(
 
 
 def _history(policy: Policy, world: World, saved: Saved) -> tuple[Delta, ...]:
-    """What the stable did before, scrape by scrape, where somebody remembers."""
+    """Return the stable's earlier scrapes, if the source keeps any."""
     if policy.dependence.cluster_size != "auto":
         return ()
     stable = saved.state.stable

@@ -1,4 +1,4 @@
-"""From counters that only grow, and sometimes start anew, to what was gained. Pure."""
+"""Turns counters, which may be reset, into their increase. Pure."""
 
 from collections.abc import Mapping
 
@@ -31,12 +31,11 @@ def delta(
     since: float,
     arms: tuple[str, str],
 ) -> Delta:
-    """What canary and stable (`arms`) gained between two readings.
+    """Return the increase of canary and stable (`arms`) between two readings.
 
-    Counters that fell were started anew and count from zero; but sums of a policy's
-    own queries, which lose a pod or have a gap, then say nothing. An instance that
-    is new and started after `since` counts from zero too; of any other new one nothing
-    is known yet. A timeout has no duration and counts as slow.
+    A counter that fell was reset and counts from zero. So does a new instance that
+    started after `since`; the increase of any other new instance is unknown. A timeout
+    has no duration and counts as slow.
     """
     by_arm = [list(gained(before, now, arm, since).values()) for arm in arms]
     metrics = {}
@@ -76,9 +75,9 @@ def size(gained: Mapping[str, float]) -> float:
 
 
 def _grown(old: Sample, new: Sample) -> dict[str, float]:
-    """What each counter gained. A histogram's fall together, and alone.
+    """Return the increase of each counter; a histogram is reset as a whole.
 
-    Envoy forgets a cluster's histogram, not its counters, when its endpoints change.
+    Envoy resets a cluster's histogram, but not its counters, when its endpoints change.
     """
     histogram, counters = [], []
     for name in new:

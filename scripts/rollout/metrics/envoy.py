@@ -20,12 +20,12 @@ PROXY_PAGE = f"/stats/prometheus?{urlencode({'filter': PROXY_PATTERN})}"
 
 
 def proxy_names() -> list[str]:
-    """Names of the proxy's families."""
+    """Return the names of the proxy's metric families."""
     return [PROXY + name for name in PROXY_FAMILIES]
 
 
 def from_proxy(series: Iterable[Series], namespace: str, instance: str) -> Reading:
-    """HTTP requests by revision; a request that had to be sent again counts as bad."""
+    """Return HTTP requests by revision; a request that was retried counts as bad."""
     found: dict[str, dict[str, dict[str, float]]] = {}
     for each in series:
         space, _, revision = each.labels["envoy_cluster_name"].partition("/")

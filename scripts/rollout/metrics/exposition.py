@@ -30,10 +30,7 @@ class Series(NamedTuple):
 
 
 def parse(page: str, families: Iterable[str]) -> Iterator[Series]:
-    """The series of these families in a page of the Prometheus text format.
-
-    Raises ValueError for a value that is no counter's.
-    """
+    """Yield the series of these families in a page of the Prometheus text format."""
     wanted = frozenset(families)
     for name, labels, text in LINE.findall(page):
         if name in wanted:
@@ -45,7 +42,7 @@ def parse(page: str, families: Iterable[str]) -> Iterator[Series]:
 
 @lru_cache(KEPT)
 def _pairs(labels: str) -> Mapping[str, str]:
-    """Labels by name; a page has the same ones at every look, and so have replicas."""
+    """Return labels by name, cached: pages repeat their labels at every look."""
     return {key: _plain(text) for key, text in PAIR.findall(labels)}
 
 

@@ -1,4 +1,4 @@
-"""Where counters come from, and the names that all of them use."""
+"""The port to the counters, and the names that all sources of counters use."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ def aged(reading: Reading, at: float) -> Reading:
 
 
 def merged(before: Reading, now: Reading) -> Reading:
-    """The newest sample of every instance, also of those that did not answer."""
+    """Merge two readings: the newest sample of every instance, also of silent ones."""
     return {
         revision: {**before.get(revision, {}), **now.get(revision, {})}
         for revision in {**before, **now}
@@ -59,11 +59,11 @@ class Pages:
 
     @property
     def counting(self) -> tuple[str, ...]:
-        """Those without which requests are not counted."""
+        """Return the pages without which requests are not counted."""
         return self.gateways or self.queues or self.predictors
 
     def door(self, page: str) -> str:
-        """Where the predictor of a page answers."""
+        """Return the address of a page's predictor."""
         return self.doors.get(page, page.removesuffix(METRICS_PAGE))
 
 
@@ -71,9 +71,9 @@ class Metrics(Protocol):
     """Counters of both arms."""
 
     def read(self, revisions: Sequence[str]) -> Scraped:
-        """All counters now. Raises RemoteError, which says why there are none."""
+        """Return all counters now, None if no source has any. Raises RemoteError."""
 
     def history(
         self, revision: str, seconds: float, step: float
     ) -> list[tuple[float, Reading]]:
-        """Earlier readings by time, empty where none are kept."""
+        """Return earlier readings by time, [] if none are kept."""

@@ -43,10 +43,7 @@ class Scrape:
         self._pending: dict[str, Future[Answer]] = {}
 
     def read(self, revisions: Sequence[str]) -> Scraped:
-        """Everything that answers.
-
-        Raises Unreachable where nobody who counts requests does.
-        """
+        """Return the pages that answer, None if no page that counts requests does."""
         pages = self._find(revisions)
         if pages is None:
             raise Unreachable("where requests are counted is not known now")
@@ -83,12 +80,12 @@ class Scrape:
     def history(
         self, revision: str, seconds: float, step: float
     ) -> list[tuple[float, Reading]]:
-        """Pages know no past."""
+        """Return []: metrics pages keep no history."""
         del revision, seconds, step
         return []
 
     def _get_all(self, urls: Sequence[str]) -> dict[str, Answer]:
-        """What answers in time."""
+        """Return the pages that answer in time."""
         for url in urls:
             if url not in self._pending:
                 self._pending[url] = self._pool.submit(self._get, url)

@@ -1,4 +1,4 @@
-"""What is compared: which share of what is bad, and how much more of it is too much."""
+"""A metric of the policy: a bad share, and the excess of it that is too much."""
 
 import re
 from collections.abc import Iterator
@@ -79,19 +79,19 @@ class Metric(Part):
 
     @property
     def is_gate(self) -> bool:
-        """Whether it keeps a gate shut."""
+        """Return whether the metric must pass before a gate opens."""
         return self.mode == "decide" and self.budget is not None
 
     @property
     def limit(self) -> float | None:
-        """The largest bad share of pairs, None where both arms are compared."""
+        """Return the largest bad share of pairs, None where both arms are compared."""
         if self.feedback is not None:
             return FAIR
         return self.tolerance if self.shadow is not None else None
 
     @property
     def least_confidence(self) -> float | None:
-        """Below which an answer is bad, None where that is not what is compared."""
+        """Return the confidence at or below which an answer is bad, or None."""
         match = CONFIDENCE.fullmatch(self.bad or "")
         return float(match[1]) if match else None
 
@@ -123,7 +123,7 @@ class Metric(Part):
 
     @property
     def finds_only(self) -> bool:
-        """Whether it has a tolerance, and rolls back only."""
+        """Return whether the metric can roll back but opens no gate."""
         return self.drift is not None or self.shadow is not None
 
 
