@@ -19,7 +19,7 @@ from scripts.rollout.journal.file import FileJournal
 from scripts.rollout.journal.port import Journal, SharedJournal
 from scripts.rollout.loop.world import World
 from scripts.rollout.metrics.port import Metrics
-from scripts.rollout.metrics.prometheus import Prometheus
+from scripts.rollout.metrics.prometheus.server import Prometheus
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.report.writer import Report
 from scripts.rollout.shadow.asker import PairAsker

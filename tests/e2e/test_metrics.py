@@ -7,7 +7,7 @@ import pytest
 from scripts.rollout.cluster.client import Cluster
 from scripts.rollout.errors import Unreachable
 from scripts.rollout.metrics.port import Metrics
-from scripts.rollout.metrics.prometheus import Prometheus
+from scripts.rollout.metrics.prometheus.server import Prometheus
 from scripts.rollout.metrics.scrape import Scrape
 from scripts.rollout.policy.policy import Target
 from scripts.rollout.policy.prometheus import PrometheusServer

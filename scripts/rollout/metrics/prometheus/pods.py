@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from scripts.rollout.metrics import queue_proxy
 from scripts.rollout.metrics.port import READ_AT, Reading, merged
-from scripts.rollout.metrics.prometheus_api import Odd
+from scripts.rollout.metrics.prometheus.api import Odd
 
 # Labels that say who scraped, not what: a pod of two jobs, or of a pair of servers.
 SCRAPER = ("endpoint", "instance", "job", "prometheus")

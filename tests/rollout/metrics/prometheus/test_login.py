@@ -9,7 +9,7 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from scripts.rollout.errors import Unreachable
-from scripts.rollout.metrics.prometheus_api import Api
+from scripts.rollout.metrics.prometheus.api import Api
 from scripts.rollout.policy.prometheus import PrometheusServer
 
 SECRET = "hunter2"

@@ -12,7 +12,7 @@ from pytest_httpserver import HTTPServer
 from scripts.local.processes import ROOT, free_ports
 from scripts.rollout.errors import Unreachable
 from scripts.rollout.metrics.port import Metrics, Pages, Reading
-from scripts.rollout.metrics.prometheus import Prometheus
+from scripts.rollout.metrics.prometheus.server import Prometheus
 from scripts.rollout.metrics.scrape import Scrape
 from scripts.rollout.policy.prometheus import PrometheusServer
 from tests.support.pages import Page

@@ -12,10 +12,10 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from scripts.rollout.errors import Unreachable
-from scripts.rollout.metrics import promql
 from scripts.rollout.metrics.counters import delta
 from scripts.rollout.metrics.port import Scraped, merged
-from scripts.rollout.metrics.prometheus import Prometheus
+from scripts.rollout.metrics.prometheus import promql
+from scripts.rollout.metrics.prometheus.server import Prometheus
 from scripts.rollout.policy.metric import PromQL
 from scripts.rollout.policy.prometheus import PrometheusServer
 from scripts.rollout.state.observation import Row

@@ -8,8 +8,8 @@ import msgspec
 import urllib3
 
 from scripts.rollout.errors import Unreachable
-from scripts.rollout.metrics import login
 from scripts.rollout.metrics.failure import why
+from scripts.rollout.metrics.prometheus import login
 from scripts.rollout.policy.prometheus import PrometheusServer
 
 T = TypeVar("T")

@@ -7,9 +7,12 @@ from functools import reduce
 from types import MappingProxyType
 
 from scripts.rollout.errors import Unreachable
-from scripts.rollout.metrics import envoy, predictor, promql, queue_proxy
+from scripts.rollout.metrics import envoy, predictor, queue_proxy
 from scripts.rollout.metrics.exposition import Series
-from scripts.rollout.metrics.pods import (
+from scripts.rollout.metrics.port import BAD, READ_AT, TOTAL, Reading, Scraped, merged
+from scripts.rollout.metrics.prometheus import promql
+from scripts.rollout.metrics.prometheus.api import Api, Odd
+from scripts.rollout.metrics.prometheus.pods import (
     Value,
     check,
     kind_of,
@@ -19,8 +22,6 @@ from scripts.rollout.metrics.pods import (
     pod_of,
     with_own,
 )
-from scripts.rollout.metrics.port import BAD, READ_AT, TOTAL, Reading, Scraped, merged
-from scripts.rollout.metrics.prometheus_api import Api, Odd
 from scripts.rollout.policy.metric import REVISION, PromQL
 from scripts.rollout.policy.prometheus import PrometheusServer
 

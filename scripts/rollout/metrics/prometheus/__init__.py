@@ -1,0 +1,1 @@
+"""Counters from a Prometheus: its answers, whose a series is, and how to log in."""
