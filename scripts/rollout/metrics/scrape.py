@@ -107,10 +107,11 @@ class Scrape:
 
 
 def _silence(pages: Pages, answers: Mapping[str, Answer]) -> Unreachable:
-    """The first reason of those who count; most often all have the same."""
-    for url in pages.counting:
-        return Unreachable(f"{url}: {answers[url]}")
-    return Unreachable("no pod that counts requests")
+    """Return the first reason of those who count; most often all have the same."""
+    if not pages.counting:
+        return Unreachable("no pod that counts requests")
+    first = pages.counting[0]
+    return Unreachable(f"{first}: {answers[first]}")
 
 
 def _only(reading: Reading, revisions: Sequence[str]) -> Reading:

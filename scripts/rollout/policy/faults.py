@@ -91,6 +91,8 @@ class _Mended:
         inside: Any = self._content
         for step in path:
             inside = inside[step]
+        if isinstance(inside, str):  # a short form, such as a URL alone
+            return self._mend(tuple(path))
         near = _near(place)
         if near is not None and near not in inside:
             self._mend((*path, near))

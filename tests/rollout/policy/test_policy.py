@@ -163,6 +163,10 @@ def test_a_wrong_value_hides_no_other_fault_and_makes_none_up(
             "source.prometheus.url: expected http:// or https://",
         ),
         (
+            "source: {prometheus: 'url://here'}",
+            "source.prometheus.url: expected http:// or https://",
+        ),
+        (
             "source: {prometheus: 'http://me:hunter2@here'}",
             "source.prometheus.url: expected a URL without a user",
         ),
@@ -217,9 +221,10 @@ def test_a_wrong_value_hides_no_other_fault_and_makes_none_up(
             "metrics[1].promql: needs source.prometheus",
         ),
         (
+            "source: {prometheus: 'http://h'}\n"
             "metrics: [{name: errors, budget: 1%}, {name: a, budget: 1%, promql: "
             "{bad: 'sum by (pod) (rate(x{revision}[1m]))', total: '{revision}'}}]",
-            "metrics[1].promql: bad: expected a counter that only grows, got rate()",
+            "metrics[1].promql.bad: expected a counter that only grows, got rate()",
         ),
         (
             "metrics: [{name: errors, budget: 1%}, "
