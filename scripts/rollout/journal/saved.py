@@ -6,7 +6,6 @@ from typing import Any
 
 from scripts.rollout.errors import JournalError
 from scripts.rollout.journal import chain, codec
-from scripts.rollout.metrics.port import Reading
 from scripts.rollout.metrics.windows import Bases
 from scripts.rollout.shadow.pairs import Disagreements
 from scripts.rollout.state.actions import Warmed
@@ -17,16 +16,14 @@ from scripts.rollout.state.state import SCHEMA, WRITTEN_BY, State
 class Saved:
     """The content of a commit: the state, and the counters it was computed from.
 
-    `bases`: where the windows begin that are compared next; older journals have one
-    `reading` for all. `weighed`: when the weight was changed last.
+    `bases`: where the windows begin that are compared next. `weighed`: when the weight
+    was changed last.
     `kind` is the kind of `line`: after a "look", its actions may not have been done.
     `apart`: disagreements that wait for their true labels.
     """
 
     state: State
     policy: str
-    reading: Reading = field(default_factory=dict)
-    read_at: float = 0.0
     bases: Bases = field(default_factory=dict)
     weighed: float = 0.0
     warmed: Warmed | None = None

@@ -21,11 +21,10 @@ from scripts.rollout.traffic.port import Traffic
 def look(
     policy: Policy, world: World, saved: Saved
 ) -> tuple[Observation, Bases, Disagreements]:
-    """Return the observation, the raw counters, and the open disagreements."""
+    """Return the observation, where the next windows begin, open disagreements."""
     arms = (saved.state.canary, saved.state.stable)
     found, scraped, trouble = _read(world, arms)
-    now, delta = world.now(), None
-    bases = saved.bases or windows.from_one(saved.reading, saved.read_at)
+    now, delta, bases = world.now(), None, saved.bases
     if scraped is not None:
         is_split = saved.state.weight > 0
         read = windows.Look(scraped.reading, now, arms, saved.weighed, is_split)

@@ -138,7 +138,6 @@ class Runner:
         saved = replace(
             self.saved,
             state=decision.state,
-            reading={},
             bases=bases,
             weighed=self._weighed(decision.state, seen.time),
             warmed=None,
@@ -154,7 +153,7 @@ class Runner:
         return decision
 
     def _weighed(self, state: State, now: float) -> float:
-        """When the weight was changed last."""
+        """Return when the weight was changed last."""
         saved = self.saved
         return saved.weighed if state.weight == saved.state.weight else now
 

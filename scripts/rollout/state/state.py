@@ -16,7 +16,8 @@ from scripts.rollout.state.overrun import Overrun
 from scripts.rollout.state.warming import Warming
 
 # Raise it when older journals would be decided differently (see `journal.codec`) or are
-# written in another form. 2: a note has a kind beside its text. 3: other gates, looks.
+# written in another form. 2: a note has a kind beside its text. 3: other gates, windows
+# and looks.
 SCHEMA = 3
 # What can go on with rollouts of older schemas, or decide their journals again. Their
 # reports are still read.

@@ -10,6 +10,7 @@ from scripts.rollout.errors import JournalError, LockHeld
 from scripts.rollout.journal import chain, codec
 from scripts.rollout.journal.file import FileJournal
 from scripts.rollout.journal.saved import Saved
+from scripts.rollout.metrics.windows import Base
 from scripts.rollout.state.actions import Request
 from scripts.rollout.state.state import SCHEMA, Phase, State
 from tests.support.folder_world import FolderWorld
@@ -135,8 +136,7 @@ def test_no_number_that_json_has_not_gets_into_a_line() -> None:
 def test_the_last_commit_is_what_is_loaded(tmp_path: Path) -> None:
     journal = FileJournal(tmp_path)
     state = Rollout.begun().state
-    saved = journal.commit(
-        Saved(state, "policy", {"r": {"a": {"n": 0.1}}}), "begin", {}
-    )
+    bases = {"own": Base({"r": {"a": {"n": 0.1}}}, 2.5)}
+    saved = journal.commit(Saved(state, "policy", bases), "begin", {})
     saved = journal.commit(replace(saved, requests=3), "look", {"x": 1})
     assert json.dumps(codec.encode(journal.load())) == json.dumps(codec.encode(saved))
