@@ -40,9 +40,8 @@ class Ours:
         """Learn phi from the stable's history, choose steps, begin at the first."""
         policy = variant.policy
         self.name, self._variant = variant.name, variant
-        self.interval_s = policy.source.interval
         expected = Traffic(rps, np.array([ERRORS, OVER_250]), np.ones(2))
-        steps = self.steps = measurement.steps(policy, expected)
+        steps = self.steps = measurement.looks(policy, expected).steps
         self.policy = policy
         self._design = measurement.design(policy, steps)
         self._weights = np.array([*steps, policy.bake.percent])

@@ -25,6 +25,7 @@ ROW = Backend(
     target="inferenceservice",
     counted_by=("memory",),
     journal="folder",
+    shortest_look_s=0.2,
     settles_s=0.1,
     after_promotion="write 100 into the dict",
 )

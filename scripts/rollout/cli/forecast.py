@@ -48,7 +48,7 @@ def seen(place: Place, policy: Policy, seconds: float) -> Traffic:
     known: list[Delta] = []
     before, began = source.read(arms), time.time()
     while time.time() - began < seconds:
-        time.sleep(min(policy.source.interval, seconds))
+        time.sleep(min(policy.interval_s, seconds))
         now = source.read(arms)
         known.append(
             counters.delta(policy, before.reading, now.reading, since=began, arms=arms)
@@ -63,9 +63,9 @@ def seen(place: Place, policy: Policy, seconds: float) -> Traffic:
 
 def forecast(policy: Policy, traffic: Traffic) -> dict[str, Any]:
     """Forecast the steps, the time at each, and rollbacks of good canaries."""
-    interval, dwell = policy.source.interval, policy.dwell_s
-    steps = measurement.steps(policy, traffic)
-    design = measurement.design(policy, steps)
+    looks = measurement.looks(policy, traffic)
+    interval, dwell = looks.interval, policy.dwell_s
+    design = measurement.design(policy, looks.steps)
     stays = ladder.forecast(design, traffic, interval, dwell, skips=policy.is_auto)
     total = ladder.total_s(stays)
     alarms = ladder.false_alarms(design, traffic, stays, interval)
@@ -77,7 +77,8 @@ def forecast(policy: Policy, traffic: Traffic) -> dict[str, Any]:
                 policy.metrics, traffic.bad, traffic.phi, strict=True
             )
         ],
-        "steps": list(steps),
+        "steps": list(looks.steps),
+        "intervalSeconds": interval,
         "stays": codec.encode(stays),
         "secondsToLastGate": None if total == float("inf") else total,
         "bakeSeconds": policy.bake.duration,

@@ -54,7 +54,8 @@ def _print(found: dict[str, Any]) -> None:
         for each in found["metrics"]
     )
     print(f"{found['requestsPerSecond']:.1f} requests/s; {rates}")
-    print(f"steps {text.percents(found['steps'])}")
+    each = f"a look each {found['intervalSeconds']:g} s"
+    print(f"steps {text.percents(found['steps'])}, {each}")
     console.table(tables.stays(found))
     seconds = found["secondsToLastGate"]
     total = "never" if seconds is None else text.duration(seconds)

@@ -100,14 +100,14 @@ def still_needed(rules: Rules, state: State, row: Row) -> float:
     bring, if the canary is as good as the stable. Infinite if the gate never opens.
     """
     judged, weight = state.judged, state.weight / 100
-    pairs = rules.policy.pairs_rps(state.rps) * rules.policy.source.interval
+    pairs = rules.policy.pairs_rps(state.rps) * state.interval
     if judged is None or row.gate is None or not (weight or pairs) or weight == 1:
         return math.inf
     names = [metric.name for metric in rules.policy.metrics]
     i = names.index(row.metric)
     fine = judged.evidence.gates
     base = float(fine.stable_bad[i, state.step] / fine.stable_n[i, state.step])
-    requests = max(state.rps * rules.policy.source.interval, 1.0)
+    requests = max(state.rps * state.interval, 1.0)
     canary, stable = requests * weight + pairs, requests * (1 - weight) + pairs
     expected = Counts(
         *(np.full(1, each) for each in (canary * base, canary, stable * base, stable))

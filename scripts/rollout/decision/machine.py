@@ -38,6 +38,7 @@ def begin(policy: Policy, view: View, now: float) -> State:
         entered=now,
         heard=now,
         was_ready=now,
+        interval=policy.interval_s,
         last_restarts=view.replicas.get(view.created, Replicas()).restarts,
     )
 

@@ -12,7 +12,7 @@ from scripts.rollout.evidence.dispersion import dispersion
 from scripts.rollout.evidence.drift import Labels
 from scripts.rollout.evidence.evidence import Design, Evidence
 from scripts.rollout.evidence.interval import Interval
-from scripts.rollout.evidence.ladder import Traffic
+from scripts.rollout.evidence.ladder import Looks, Traffic
 from scripts.rollout.evidence.processes import PRIOR_BAD, PRIOR_REQUESTS
 from scripts.rollout.evidence.two_sample import Counts
 from scripts.rollout.policy.metric import Metric
@@ -63,17 +63,21 @@ def traffic(policy: Policy, known: Sequence[Delta], phi: Array, rps: float) -> T
     return Traffic(rps, bad / n, phi, policy.pairs_rps(rps))
 
 
-def steps(policy: Policy, traffic: Traffic) -> tuple[int, ...]:
-    """Return the policy's steps, or with `auto` the ladder that suits the traffic.
+def looks(policy: Policy, traffic: Traffic) -> Looks:
+    """Return steps and interval as the policy has them, or where `auto` as suits.
 
     If evidence comes without users, the first step is 0.
     """
     before = (0,) if policy.has_pairs else ()
-    if policy.steps != "auto":
-        return (*before, *policy.steps)
-    one = design(policy, (1,))
-    chosen = ladder.choose(one, traffic, policy.source.interval, policy.dwell_s)
-    return (*before, *chosen)
+    intervals: Sequence[float] = (policy.interval_s,)
+    if policy.chooses_interval:
+        intervals = [s for s in ladder.INTERVALS if s >= policy.shortest_look_s]
+    if policy.steps == "auto":
+        one = design(policy, (1,))
+        chosen = ladder.choose(one, traffic, intervals, policy.dwell_s)
+        return Looks((*before, *chosen.steps), chosen.interval)
+    interval, *_ = ladder.affordable(traffic.rps, intervals, policy.steps[0])
+    return Looks((*before, *policy.steps), interval)
 
 
 def begin(

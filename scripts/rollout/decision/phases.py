@@ -22,17 +22,19 @@ def preflight(draft: Draft) -> None:
         return
     phi, sources = measurement.phi_of(policy, state.known)
     expected = measurement.traffic(policy, state.known, phi, _rps(draft))
-    steps = measurement.steps(policy, expected)
-    if policy.is_auto:
-        chosen = f"for {expected.rps:.1f} requests/s: {text.percents(steps)}"
-        draft.say(NoteKind.STEPS_CHOSEN, f"steps chosen {chosen}")
+    looks = measurement.looks(policy, expected)
+    if policy.is_auto or policy.chooses_interval:
+        chosen = f"for {expected.rps:.1f} requests/s: {text.percents(looks.steps)}"
+        each = f"a look each {looks.interval:g} s"
+        draft.say(NoteKind.STEPS_CHOSEN, f"steps chosen {chosen}, {each}")
     for each in reasons.dispersions(policy, phi, sources):
         draft.say(NoteKind.CLUSTER_SIZE, each)
-    design = draft.rules.design(steps)
+    design = draft.rules.design(looks.steps)
     known = state.known
     judged = measurement.begin(policy, design, known, (phi, sources), state.now)
     draft.change(phase=Phase.WARMUP, entered=state.now)
-    draft.change(steps=steps, judged=judged, known=())
+    draft.change(steps=looks.steps, interval=looks.interval)
+    draft.change(judged=judged, known=())
     warmup(draft)
 
 
@@ -49,7 +51,7 @@ def _knows_enough(draft: Draft) -> bool:
 def _rps(draft: Draft) -> float:
     name, known = draft.policy.metrics[0].name, draft.state.known
     seen = sum(delta.row(name)[3] for delta in known)
-    return seen / sum(delta.seconds or draft.policy.source.interval for delta in known)
+    return seen / sum(delta.seconds or draft.policy.interval_s for delta in known)
 
 
 def warmup(draft: Draft) -> None:

@@ -15,8 +15,13 @@ from scripts.rollout.evidence.two_sample import Counts
 
 # All tunable: steps move the time to a decision, the tests hold on any.
 # Answers that a wholly broken canary may cost before the first look. Smaller first
-# steps cost time; even 1 % exceeds it above 250 requests per second at 10 s per look.
+# steps and longer looks cost time.
 MOST_BAD_ANSWERS = 25.0
+# Seconds between looks that are tried, if the source can serve them.
+INTERVALS = (10.0, 5.0, 2.0, 1.0, 0.5, 0.2)
+# A forecast that is longer by less than this (seconds, share) is as good: then rather a
+# longer interval, which reads all pages less often, and fewer steps.
+AS_GOOD_S, AS_GOOD = 10.0, 1.05
 # The first step is at most this: with little traffic the line above allows any weight.
 LARGEST_FIRST_STEP = 25
 # Evidence grows with weight * (1 - weight), which is largest here.
@@ -53,6 +58,14 @@ class Stay:
     seconds: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """The steps (percents), and the seconds between two looks."""
+
+    steps: tuple[int, ...]
+    interval: float
+
+
 def first_step(rps: float, interval_s: float) -> int:
     """Return the first weight, in percent, at which a broken canary costs few answers.
 
@@ -74,18 +87,36 @@ def ladders(first: int) -> list[tuple[int, ...]]:
 
 
 def choose(
-    design: Design, traffic: Traffic, interval_s: float, dwell_s: float
-) -> tuple[int, ...]:
-    """Return the ladder with the shortest forecast for a good canary."""
-    candidates = ladders(first_step(traffic.rps, interval_s))
-    return min(
-        candidates,
-        key=lambda steps: total_s(
-            forecast(
-                with_steps(design, steps), traffic, interval_s, dwell_s, skips=True
-            )
-        ),
-    )
+    design: Design, traffic: Traffic, intervals: Sequence[float], dwell_s: float
+) -> Looks:
+    """Return steps and interval with about the shortest forecast for a good canary.
+
+    `intervals` are what the source can serve, the longest first.
+    """
+    found: list[tuple[float, Looks]] = []
+    enough = 0.0
+    for interval in affordable(traffic.rps, intervals, 1):
+        first = first_step(traffic.rps, interval)
+        for steps in sorted(ladders(first), key=len):
+            tests = with_steps(design, steps)
+            stays = forecast(tests, traffic, interval, dwell_s, skips=True)
+            found.append((total_s(stays), Looks(steps, interval)))
+        shortest = min(seconds for seconds, _ in found)
+        enough = max(shortest * AS_GOOD, shortest + AS_GOOD_S)
+        if first == LARGEST_FIRST_STEP and shortest + 2 * interval <= enough:
+            break  # shorter intervals have the same steps, and save two looks at most
+    return next(looks for seconds, looks in found if seconds <= enough)
+
+
+def affordable(rps: float, intervals: Sequence[float], first: int) -> Sequence[float]:
+    """Return the intervals, the longest first, at which a broken canary costs little.
+
+    `first` is the first step in percent. Where none is short enough, the shortest.
+    """
+    found = [
+        each for each in intervals if rps * each * first <= MOST_BAD_ANSWERS * FULL
+    ]
+    return found or intervals[-1:]
 
 
 def with_steps(design: Design, steps: Sequence[int]) -> Design:

@@ -160,8 +160,9 @@ def _at_first_step(
     phi = measurement.phi_of(policy, known)
     seen = sum(sum(delta.metrics["errors"][1::2]) for _, delta in rest)
     rps = seen / max(rest[-1][0] - now, 1.0) if rest else 0.0
-    steps = measurement.steps(policy, measurement.traffic(policy, known, phi[0], rps))
-    design = machine.rules.design(steps)
+    expected = measurement.traffic(policy, known, phi[0], rps)
+    looks = measurement.looks(policy, expected)
+    design = machine.rules.design(looks.steps)
     return State(
         canary=CANARY,
         stable=STABLE,
@@ -171,8 +172,9 @@ def _at_first_step(
         heard=now,
         was_ready=now,
         phase=Phase.STEP,
-        steps=steps,
-        weight=steps[0],
+        steps=looks.steps,
+        weight=looks.steps[0],
+        interval=looks.interval,
         is_verified=True,
         is_warm=True,
         judged=measurement.begin(policy, design, known, phi, now),

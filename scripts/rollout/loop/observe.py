@@ -92,7 +92,7 @@ def _history(policy: Policy, world: World, saved: Saved) -> tuple[Delta, ...]:
     stable = saved.state.stable
     try:
         past = world.metrics.history(
-            stable, policy.dependence.history, policy.source.interval
+            stable, policy.dependence.history, policy.interval_s
         )
     except Unreachable as error:
         world.say(f"no history: {error}")

@@ -196,7 +196,7 @@ class Runner:
             waited_s += SETTLE_S
 
     def _pause_s(self, state: State) -> float:
-        interval = self._policy.source.interval
+        interval = state.interval
         is_settling = not state.is_verified and state.pause is not Pause.HAND
         if is_settling or state.phase is Phase.WARMUP:
             return min(SETTLE_S, interval)

@@ -20,6 +20,7 @@ class Backend:
     `counted_by`: the parts that can count its HTTP requests, the default first.
     `journal`: the place of its journals.
     `settles_s`: seconds within which a weight usually comes into force.
+    `shortest_look_s`: the shortest interval that `source.interval: auto` may choose.
     `after_promotion`: the warning about its manifest, and what to do.
     `manifest_field`: the field that `run --write-manifest` removes, or "".
     """
@@ -29,6 +30,7 @@ class Backend:
     counted_by: tuple[str, ...]
     journal: Literal["folder", "configmap"]
     settles_s: float
+    shortest_look_s: float
     after_promotion: str
     manifest_field: str = ""
 
@@ -38,6 +40,7 @@ _PERCENT_IS_STALE = (
     "promotion it means back (run --write-manifest FILE does it)"
 )
 # `settles_s` of 5: a route takes about two; the next look sees a slower one.
+# `shortest_look_s` of 1: a look on a cluster takes several requests of the API server.
 BACKENDS: MutableMapping[str, Backend] = {
     "local": Backend(
         adapter="scripts.rollout.traffic.local:LocalTraffic",
@@ -45,6 +48,7 @@ BACKENDS: MutableMapping[str, Backend] = {
         counted_by=("gateway", "predictor"),
         journal="folder",
         settles_s=5.0,
+        shortest_look_s=0.2,
         after_promotion=_PERCENT_IS_STALE,
         manifest_field=PERCENT_FIELD,
     ),
@@ -54,6 +58,7 @@ BACKENDS: MutableMapping[str, Backend] = {
         counted_by=("gateway", "queue-proxy", "predictor"),
         journal="configmap",
         settles_s=5.0,
+        shortest_look_s=1.0,
         after_promotion=_PERCENT_IS_STALE,
         manifest_field=PERCENT_FIELD,
     ),
@@ -63,6 +68,7 @@ BACKENDS: MutableMapping[str, Backend] = {
         counted_by=("predictor",),
         journal="configmap",
         settles_s=5.0,
+        shortest_look_s=1.0,
         after_promotion="write these weights into the route's manifest before that is "
         "applied again: the old ones mean back",
     ),
@@ -72,6 +78,7 @@ BACKENDS: MutableMapping[str, Backend] = {
         counted_by=("predictor",),
         journal="configmap",
         settles_s=5.0,
+        shortest_look_s=1.0,
         after_promotion="make the canary the predictor in its manifest before that is "
         "applied again: the old one means back",
     ),

@@ -14,6 +14,7 @@ from scripts.rollout.policy.metric import DEFAULT_METRICS, Metric
 from scripts.rollout.policy.prometheus import PrometheusServer, from_url
 from scripts.rollout.policy.values import (
     Choice,
+    Look,
     Name,
     Part,
     Percent,
@@ -30,6 +31,9 @@ from scripts.rollout.policy.window import Window
 # Chosen by hand: with fixed steps at least three looks of the default interval at one,
 # so that what a weight does is seen before the next.
 FIXED_DWELL_S = 30.0
+# Chosen by hand: a shorter one decides sooner and reads all pages more often. A broken
+# canary is met for one interval at least.
+INTERVAL_S = 10.0
 # Scrapes of the stable for `steps: auto`, which needs its rate of requests.
 SCRAPES_FOR_STEPS = 3
 
@@ -127,7 +131,9 @@ class Deadlines(Part):
 
 
 class Source(Part):
-    """The source of the counters, and the seconds between scrapes.
+    """The source of the counters, and the seconds between looks.
+
+    `interval`: `auto` chooses it with the first step, before which it is INTERVAL_S.
 
     `counts`: the part that counts HTTP requests: the gateway's Envoy, Knative's
     queue-proxy, or the predictor; by default the first one that the backend has.
@@ -135,9 +141,7 @@ class Source(Part):
 
     prometheus: Annotated[PrometheusServer, BeforeValidator(from_url)] | None = None
     counts: str | None = None
-    # Chosen by hand: a shorter one decides sooner and reads all pages more often. A
-    # broken canary is met for one interval at least.
-    interval: Annotated[SomeSeconds, Field(ge=0.2)] = 10.0
+    interval: Look | None = None
 
 
 class Policy(Part):
@@ -182,10 +186,30 @@ class Policy(Part):
 
     @property
     def dwell_s(self) -> float:
-        """Return the least seconds at a weight; with automatic steps one scrape."""
+        """Return the least seconds at a weight; with automatic steps none."""
         if self.dwell is not None:
             return self.dwell
-        return self.source.interval if self.is_auto else FIXED_DWELL_S
+        return 0.0 if self.is_auto else FIXED_DWELL_S
+
+    @property
+    def interval_s(self) -> float:
+        """Return the seconds between looks, until the first step if it is chosen."""
+        given = self.source.interval
+        return given if isinstance(given, float) else INTERVAL_S
+
+    @property
+    def chooses_interval(self) -> bool:
+        """Return whether the interval is chosen from the traffic."""
+        given = self.source.interval
+        return given == "auto" or (given is None and self.is_auto)
+
+    @property
+    def shortest_look_s(self) -> float:
+        """Return the shortest interval that may be chosen.
+
+        A Prometheus is no newer than its own scrapes, which are rarely more frequent.
+        """
+        return INTERVAL_S if self.source.prometheus else self.backend.shortest_look_s
 
     @property
     def scrapes_needed(self) -> int:

@@ -15,6 +15,8 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+# A look reads every page and writes the journal.
+SHORTEST_LOOK_S = 0.2
 # The units of a duration in the policy file.
 UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
@@ -46,11 +48,21 @@ def _positive(value: float) -> float:
     return value
 
 
+def _look(value: Any) -> Any:
+    if value == "auto":
+        return value
+    seconds = _positive(_seconds(value))
+    if seconds < SHORTEST_LOOK_S:
+        raise ValueError(f"expected 200ms or more, got {value!r}")
+    return seconds
+
+
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 SomeSeconds = Annotated[Seconds, AfterValidator(_positive)]
 Share = Annotated[float, BeforeValidator(fraction), Field(gt=0, lt=1)]
 Probability = Annotated[float, BeforeValidator(fraction), Field(gt=0, le=0.5)]
 Percent = Annotated[int, Field(strict=True, ge=1, le=99)]
+Look = Annotated[Literal["auto"] | float, BeforeValidator(_look)]
 BRANCHES = ("word", "value")
 Word = Annotated[Literal["auto"], Tag("word")]
 Choice = Discriminator(lambda value: BRANCHES[not isinstance(value, str)])

@@ -60,7 +60,7 @@ def eta_s(rules: Rules, state: State) -> float | None:
     stays = ladder.forecast(
         rules.design(state.steps),
         expected,
-        policy.source.interval,
+        state.interval,
         policy.dwell_s,
         skips=policy.is_auto,
         evidence=judged.evidence,

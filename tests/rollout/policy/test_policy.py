@@ -27,11 +27,27 @@ def test_two_lines_are_a_whole_policy() -> None:
     assert (policy.deadlines.rollback, policy.warmup.requests) == (300, 20)
 
 
-def test_automatic_steps_carry_evidence_and_dwell_one_scrape() -> None:
+def test_automatic_steps_carry_evidence_and_do_not_dwell() -> None:
     policy = parse(f"{SMALLEST}steps: auto\n", "p")
-    assert (policy.dwell_s, policy.carried_from) == (10, 0)
+    assert (policy.dwell_s, policy.carried_from) == (0, 0)
+    assert policy.chooses_interval
     policy = parse(f"{SMALLEST}steps: auto\ncarryFrom: 50%\ndwell: 1m\n", "p")
     assert (policy.dwell_s, policy.carried_from) == (60, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("lines", "chooses", "seconds"),
+    [
+        ("", False, 10),
+        ("steps: auto\nsource: {interval: 3s}\n", False, 3),
+        ("source: {interval: auto}\n", True, 10),
+    ],
+)
+def test_the_interval_is_given_or_chosen(
+    lines: str, chooses: bool, seconds: float
+) -> None:
+    policy = parse(f"{SMALLEST}{lines}", "p")
+    assert (policy.chooses_interval, policy.interval_s) == (chooses, seconds)
 
 
 def test_every_fault_is_reported_at_once_with_its_line() -> None:
@@ -158,6 +174,8 @@ def test_a_wrong_value_hides_no_other_fault_and_makes_none_up(
         ("dwell: 3h", "dwell: expected less than deadlines.step"),
         ("dwell: -1s", "dwell: expected a duration such as"),
         ("source: {interval: 0s}", "source.interval: expected more than nothing"),
+        ("source: {interval: 50ms}", "source.interval: expected 200ms or more"),
+        ("source: {interval: soon}", "source.interval: expected a duration such as"),
         (
             "source: {prometheus: here}",
             "source.prometheus.url: expected http:// or https://",

@@ -23,6 +23,7 @@ EFFECTIVE: dict[str, object] = {
     "carryFrom": SMALLEST.carried_from,
     "dwell": SMALLEST.dwell_s,
     "source.counts": SMALLEST.counted_by,
+    "source.interval": SMALLEST.interval_s,
 }
 ELSEWHERE = ("metrics",)  # its default is a block of its own
 
@@ -90,7 +91,8 @@ def test_every_block_of_the_page_is_a_policy() -> None:
 def test_the_shipped_policy_says_every_default() -> None:
     shipped = read(SHIPPED)
     given = {"carry_from": shipped.carried_from, "dwell": shipped.dwell_s}
-    source = shipped.source.model_copy(update={"counts": None})
+    source = shipped.source.model_copy(update={"counts": None, "interval": None})
+    assert shipped.interval_s == SMALLEST.interval_s
     same = SMALLEST.model_copy(update=given)
     assert shipped.counted_by == SMALLEST.counted_by
     assert shipped.model_copy(update={"source": source}) == same
