@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import gc
 import os
+import re
 import socket
 import sys
 from collections.abc import Mapping, Sequence
@@ -77,6 +78,16 @@ def _port(environ: Mapping[str, str], name: str) -> int | None:
     return int(value)
 
 
+def _digest(value: str | None) -> str | None:
+    """Return a digest to pin. An empty one is a Secret that is not there: no 'off'."""
+    if value is not None and not re.fullmatch("[0-9a-fA-F]{64}", value):
+        raise StartError(
+            "--model_sha256 (MODEL_SHA256): expected 64 hexadecimal digits, got "
+            f"{value!r}"
+        )
+    return value
+
+
 def _serve(options: argparse.Namespace) -> None:
     if options.workers != 1:
         raise StartError(
@@ -88,7 +99,7 @@ def _serve(options: argparse.Namespace) -> None:
         options.model_name,
         options.model_dir,
         revision=options.revision,
-        expected_sha256=options.model_sha256,
+        expected_sha256=_digest(options.model_sha256),
     )
     model.load()
     _check_port(options.http_port, "--http_port")

@@ -21,40 +21,18 @@ from typing import Any
 import joblib
 
 from predictor.errors import ArtifactError
+from predictor.facts import (
+    METADATA_FILE,
+    MODEL_FILE,
+    MOST_METADATA,
+    Metadata,
+    Probe,
+    read_file,
+    read_metadata,
+)
+from predictor.unpickling import MOST_BYTES, NotAllowed, load
 
-MODEL_FILE = "intent_model.pkl"
-METADATA_FILE = "metadata.json"
 PROBE_TOLERANCE = 1e-9
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """One text with the answer that the pipeline gave when it was fitted."""
-
-    text: str
-    label: str
-    confidence: float
-
-
-@dataclass(frozen=True, slots=True)
-class Metadata:
-    """Facts about an artifact.
-
-    `sha256` is the digest, in hexadecimal, of the pickle and the `modules` after it:
-    files with functions of one's own that the pickle names. `differs`: how the
-    compiled form answered otherwise than the pipeline when it was packed, "" if not.
-    """
-
-    version: str
-    sha256: str
-    labels: tuple[str, ...]
-    packages: Mapping[str, str]
-    probe: Probe
-    data_sha256: str
-    git_commit: str
-    metrics: Mapping[str, Any]
-    modules: tuple[str, ...] = ()
-    differs: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,41 +96,28 @@ def read(directory: Path, expected_sha256: str | None = None) -> Artifact:
     """Verify the artifact in `directory` and return it.
 
     `expected_sha256` is a digest known from elsewhere (a flag, a manifest); it is
-    checked besides the one in the metadata. Raises ArtifactError.
+    checked besides the one in the metadata, and vouches for the code in a pickle.
+    Without it only what a text pipeline needs is unpickled. Raises ArtifactError.
     """
-    facts = _read_metadata(directory / METADATA_FILE)
-    pickled = _read_file(directory / MODEL_FILE)
-    sources = [_read_file(directory / name) for name in facts.modules]
+    facts = read_metadata(directory / METADATA_FILE)
+    pickled = read_file(directory / MODEL_FILE, MOST_BYTES)
+    sources = [read_file(directory / name, MOST_METADATA) for name in facts.modules]
     actual = _digest(pickled, *sources)
     _check_digest(directory, actual, facts.sha256, METADATA_FILE)
-    if expected_sha256:
+    is_pinned = expected_sha256 is not None
+    if expected_sha256 is not None:
         _check_digest(directory, facts.sha256, expected_sha256.lower(), "model_sha256")
     _check_scikit_learn(directory, facts)
+    if facts.modules and not is_pinned:
+        raise ArtifactError(
+            f"{directory}: brings code, {', '.join(facts.modules)}; if you know whose "
+            f"it is, pin it: --model_sha256 {facts.sha256}"
+        )
     for name in facts.modules:
         import_file(directory / name)
-    pipeline = _unpickle(directory, pickled)
+    pipeline = _unpickle(directory, pickled, is_pinned)
     _check_answers(directory, pipeline, facts)
     return Artifact(pipeline, facts)
-
-
-def _read_file(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ArtifactError(
-            f"{path}: {error.strerror}; expected a model folder with {MODEL_FILE} and "
-            f"{METADATA_FILE}, as `python -m training.train` writes it"
-        ) from error
-
-
-def _read_metadata(path: Path) -> Metadata:
-    try:
-        raw = json.loads(_read_file(path))
-        raw["probe"] = Probe(**raw["probe"])
-        raw |= {name: tuple(raw.get(name, ())) for name in ("labels", "modules")}
-        return Metadata(**raw)
-    except (ValueError, TypeError, KeyError) as error:
-        raise ArtifactError(f"{path}: not the metadata of a model: {error}") from error
 
 
 def _digest(*contents: bytes) -> str:
@@ -196,13 +161,19 @@ def _check_scikit_learn(directory: Path, facts: Metadata) -> None:
         )
 
 
-def _unpickle(directory: Path, pickled: bytes) -> Any:
+def _unpickle(directory: Path, pickled: bytes, is_pinned: bool) -> Any:
+    """Unpickle; without a digest from outside only what a text pipeline needs."""
+    file = directory / MODEL_FILE
     try:
-        return joblib.load(io.BytesIO(pickled))
+        return joblib.load(io.BytesIO(pickled)) if is_pinned else load(pickled)
+    except NotAllowed as error:
+        raise ArtifactError(
+            f"{file}: not unpickled: {error}; if you know whose it is, pin it: "
+            f"--model_sha256 {_digest(pickled)}"
+        ) from error
     except Exception as error:
         raise ArtifactError(
-            f"{directory / MODEL_FILE}: cannot be unpickled: "
-            f"{type(error).__name__}: {error}"
+            f"{file}: cannot be unpickled: {type(error).__name__}: {error}"
         ) from error
 
 

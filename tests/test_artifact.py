@@ -1,16 +1,24 @@
 """predictor.artifact: nothing is trusted before it is checked."""
 
+import functools
+import hashlib
+import io
 import json
+import os
 import pickle
 import shutil
 from pathlib import Path
 from typing import Any
 
 import joblib
+import numpy as np
 import pytest
+from numpy.testing._private.utils import runstring
+from sklearn.datasets import fetch_openml
 
 from predictor import artifact
 from predictor.errors import ArtifactError
+from predictor.facts import METADATA_FILE, MODEL_FILE
 from tests.support.predictors import MODELS
 
 
@@ -20,13 +28,13 @@ def model(tmp_path: Path) -> Path:
 
 
 def _edit(model: Path, **changes: Any) -> None:
-    path = model / artifact.METADATA_FILE
+    path = model / METADATA_FILE
     facts = json.loads(path.read_text()) | changes
     path.write_text(json.dumps(facts))
 
 
 def _replace_pickle(model: Path, content: bytes) -> None:
-    (model / artifact.MODEL_FILE).write_bytes(content)
+    (model / MODEL_FILE).write_bytes(content)
     _edit(model, sha256=artifact._digest(content))
 
 
@@ -45,7 +53,7 @@ def test_a_digest_given_from_outside_is_checked_too(model: Path) -> None:
 
 
 def test_a_flipped_byte_is_refused(model: Path) -> None:
-    path = model / artifact.MODEL_FILE
+    path = model / MODEL_FILE
     content = bytearray(path.read_bytes())
     content[100] ^= 1
     path.write_bytes(content)
@@ -63,7 +71,7 @@ class _Bomb:
 
 def test_a_foreign_pickle_never_runs(model: Path, tmp_path: Path) -> None:
     trace = tmp_path / "it ran"
-    (model / artifact.MODEL_FILE).write_bytes(pickle.dumps(_Bomb(trace)))
+    (model / MODEL_FILE).write_bytes(pickle.dumps(_Bomb(trace)))
     with pytest.raises(ArtifactError):
         artifact.read(model)
     assert not trace.exists()
@@ -106,7 +114,7 @@ def test_another_answer_to_the_probe_is_refused(model: Path) -> None:
         artifact.read(model)
 
 
-@pytest.mark.parametrize("name", [artifact.MODEL_FILE, artifact.METADATA_FILE])
+@pytest.mark.parametrize("name", [MODEL_FILE, METADATA_FILE])
 def test_a_missing_file_is_named(model: Path, name: str) -> None:
     (model / name).unlink()
     with pytest.raises(ArtifactError, match=f"{name}: No such file"):
@@ -115,6 +123,110 @@ def test_a_missing_file_is_named(model: Path, name: str) -> None:
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"version": "v1"}'])
 def test_metadata_that_are_none_are_refused(model: Path, content: str) -> None:
-    (model / artifact.METADATA_FILE).write_text(content)
+    (model / METADATA_FILE).write_text(content)
     with pytest.raises(ArtifactError, match="not the metadata of a model"):
+        artifact.read(model)
+
+
+def _written(model: Path, content: bytes) -> Path:
+    _replace_pickle(model, content)
+    return model
+
+
+class _Calls:
+    """Whatever is unpickled calls this."""
+
+    def __init__(self, function: Any, *args: Any) -> None:
+        self.function, self.args = function, args
+
+    def __reduce__(self) -> Any:
+        return self.function, self.args
+
+
+HOSTILE: dict[str, Any] = {
+    "os.system": _Calls(os.system, "exit 1"),
+    "eval": _Calls(eval, "1"),
+    "getattr": _Calls(getattr, "", "join"),
+    "nested": {"steps": [("a", _Calls(os.system, "exit 1"))]},
+    "in an array of objects": np.array([_Calls(os.system, "exit 1")], dtype=object),
+    "a file of NumPy's": _Calls(np.memmap, "somewhere", "float64", "w+", 0, (1,)),
+    "a module's import": _Calls(runstring, "", {}),
+    "joblib's own loading": _Calls(joblib.load, "somewhere"),
+    "a data set": _Calls(fetch_openml, "somewhere"),
+    "partial": functools.partial(os.system, "exit 1"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("dump", [pickle.dump, joblib.dump])
+def test_what_no_pipeline_needs_is_not_called_without_a_pin(
+    model: Path, name: str, dump: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    buffer = io.BytesIO()
+    dump(HOSTILE[name], buffer)
+    _written(model, buffer.getvalue())
+    with pytest.raises(
+        ArtifactError, match=r"not unpickled: it names .*pin it: --model"
+    ):
+        artifact.read(model)
+    assert not (tmp_path / "somewhere").exists()
+
+
+def test_a_pin_vouches_for_what_the_pickle_names(model: Path) -> None:
+    content = pickle.dumps(_Calls(len, "abc"))
+    _written(model, content)
+    with pytest.raises(ArtifactError, match="is not a fitted text classifier"):
+        artifact.read(model, hashlib.sha256(content).hexdigest())
+
+
+@pytest.mark.parametrize("name", [MODEL_FILE, METADATA_FILE])
+def test_a_pipe_is_not_waited_for(model: Path, name: str) -> None:
+    (model / name).unlink()
+    os.mkfifo(model / name)
+    with pytest.raises(ArtifactError, match="expected a regular file"):
+        artifact.read(model)
+
+
+@pytest.mark.parametrize("name", [MODEL_FILE, METADATA_FILE])
+def test_a_file_without_end_is_not_read(model: Path, name: str) -> None:
+    os.truncate(model / name, 10 * 1024**3)
+    with pytest.raises(ArtifactError, match="regular file of at most"):
+        artifact.read(model)
+
+
+def test_a_link_out_of_the_folder_is_not_followed(model: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "elsewhere.pkl"
+    (model / MODEL_FILE).rename(outside)
+    (model / MODEL_FILE).symlink_to(outside)
+    with pytest.raises(ArtifactError, match="leads out of its folder"):
+        artifact.read(model)
+
+
+def test_links_within_the_folder_are_a_mounted_volumes(model: Path) -> None:
+    (model / "..data").mkdir()
+    for name in (MODEL_FILE, METADATA_FILE):
+        (model / name).rename(model / "..data" / name)
+        (model / name).symlink_to(Path("..data") / name)
+    assert artifact.read(model).metadata.version == "v1"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("version", {}), ("version", "v1\r\nx-bad: evil"), ("version", "")),
+        *(("packages", []), ("labels", 5), ("sha256", "ab"), ("metrics", None)),
+        *(("probe", {"text": "", "label": "", "confidence": "x"}), ("more", 1)),
+        ("modules", ["../evil.py"]),
+    ],
+)
+def test_a_wrong_fact_is_named(model: Path, field: str, value: Any) -> None:
+    _edit(model, **{field: value})
+    with pytest.raises(ArtifactError, match=rf"not the metadata of a model: {field}"):
+        artifact.read(model)
+
+
+def test_deep_facts_are_one_line(model: Path) -> None:
+    (model / METADATA_FILE).write_text("[" * 200_000)
+    with pytest.raises(ArtifactError, match="not the metadata of a model: the file"):
         artifact.read(model)

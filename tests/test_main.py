@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from predictor.artifact import METADATA_FILE, MODEL_FILE
+from predictor.facts import METADATA_FILE, MODEL_FILE
 from tests.support.commands import run
 from tests.support.predictors import MODELS, predictor
 

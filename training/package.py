@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import joblib
-from rich.console import Console
-from rich.table import Table
 from sklearn.exceptions import InconsistentVersionWarning
 
 from predictor import artifact, compiled, scorer
 from predictor.adapted import Adapted
 from predictor.errors import ArtifactError
+from predictor.facts import Metadata
 
 PROBE = "Hi, how are you?"
 OWN_TEXTS = 3000
@@ -35,11 +34,12 @@ class PackageError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """What was written, and who will answer."""
+    """What was written, who will answer, and whether its digest must be pinned."""
 
     folder: Path
-    facts: artifact.Metadata
+    facts: Metadata
     scorer: scorer.Scorer
+    needs_pin: bool
 
 
 def package(
@@ -83,8 +83,18 @@ def package(
         modules=modules,
         differs=found.reason if found.reason.startswith("compiled, ") else "",
     )
-    artifact.read(folder)
-    return Packed(folder, facts, found)
+    artifact.read(folder, facts.sha256)
+    is_pinned = _needs_pin(folder)
+    return Packed(folder, facts, found, is_pinned)
+
+
+def _needs_pin(folder: Path) -> bool:
+    """Return whether the predictor reads this only where its digest is pinned."""
+    try:
+        artifact.read(folder)
+    except ArtifactError:
+        return True
+    return False
 
 
 def _bytes(file: Path) -> bytes:
@@ -239,17 +249,21 @@ def main() -> int:
 
 def _show(packed: Packed) -> None:
     facts, found = packed.facts, packed.scorer
-    table = Table(show_header=False, box=None)
-    table.add_row("artifact", str(packed.folder))
-    table.add_row("labels", ", ".join(facts.labels))
-    why = f": {found.reason}" if found.reason else ""
-    table.add_row("answered by", f"{found.answered_by}{why}")
-    table.add_row("microseconds", f"{found.text_s * 1e6:.0f} for a short text")
     sizes = [each.stat().st_size for each in packed.folder.iterdir()]
-    table.add_row("size", f"{sum(sizes) / 1024:.0f} KiB in {len(sizes)} files")
-    table.add_row("sha256", facts.sha256)
-    table.add_row("next", f"make image MODEL={facts.version}")
-    Console(highlight=False, soft_wrap=True).print(table)
+    why = f": {found.reason}" if found.reason else ""
+    rows = {
+        "artifact": packed.folder,
+        "labels": ", ".join(facts.labels),
+        "answered by": f"{found.answered_by}{why}",
+        "short text": f"{found.text_s * 1e6:.0f} microseconds",
+        "size": f"{sum(sizes) / 1024:.0f} KiB in {len(sizes)} files",
+        "sha256": facts.sha256,
+        "next": f"make image MODEL={facts.version}",
+    }
+    if packed.needs_pin:
+        rows["pin"] = f"it names code of its own: --model_sha256={facts.sha256}"
+    for name, value in rows.items():
+        print(f"{name:12} {value}")
 
 
 if __name__ == "__main__":

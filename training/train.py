@@ -16,13 +16,14 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
 
 from predictor import artifact
+from predictor.facts import Metadata
 from training import dataset, scores
 from training.pipelines import VERSIONS
 
 PROBE = "Hi, how are you?"
 
 
-def train(version: str, data: Path, models: Path) -> artifact.Metadata:
+def train(version: str, data: Path, models: Path) -> Metadata:
     """Fit `version` on the training side of `data`; write models/<version>.
 
     Raises dataset.DataError where the data cannot be read.

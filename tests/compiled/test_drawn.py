@@ -34,9 +34,13 @@ def test_a_drawn_pipeline_answers_as_its_pickle(
     if pipeline is None:
         became["refused by scikit-learn"] += 1
         return
+    try:
+        expected = pipeline.predict_proba(asked)
+    except ValueError:  # 1.8.0 of 32-bit floats, where every text is empty
+        became["refused by scikit-learn"] += 1
+        return
     found = scorer.scorer(pipeline, compiled.probes(pipeline))
     rows = np.array(found.rows(asked))
-    expected = pipeline.predict_proba(asked)
     assert np.abs(rows - expected).max() <= compiled.TOLERANCE
     assert (rows.argmax(axis=1) == expected.argmax(axis=1)).all()
     why = re.sub(r"\b\d[\d.e+-]*", "n", found.reason)

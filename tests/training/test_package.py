@@ -24,6 +24,7 @@ from sklearn.svm import LinearSVC
 from predictor import artifact
 from predictor.compiled import probes
 from predictor.errors import ArtifactError
+from predictor.facts import METADATA_FILE, MODEL_FILE
 from predictor.scorer import scorer
 from scripts.local.processes import ROOT
 from training import package
@@ -78,7 +79,7 @@ def test_a_pickle_is_packed_as_it_is(tmp_path: Path) -> None:
     packed = package.package(file, tmp_path / "mine")
     assert packed.scorer.answered_by == "compiled"
     assert packed.facts.labels == ("frage", "gruss", "klage")
-    assert (tmp_path / "mine" / artifact.MODEL_FILE).read_bytes() == file.read_bytes()
+    assert (tmp_path / "mine" / MODEL_FILE).read_bytes() == file.read_bytes()
     assert artifact.read(tmp_path / "mine").metadata == packed.facts
 
 
@@ -136,9 +137,12 @@ def test_functions_of_a_script_come_with_their_file(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "compiled" in done.stdout
-    facts = json.loads((tmp_path / "mine" / artifact.METADATA_FILE).read_text())
+    facts = json.loads((tmp_path / "mine" / METADATA_FILE).read_text())
     assert facts["modules"] == ["cleaning_of_mine.py"]
-    loaded = artifact.read(tmp_path / "mine").pipeline
+    with pytest.raises(ArtifactError, match="brings code, cleaning_of_mine"):
+        artifact.read(tmp_path / "mine")
+    assert f"--model_sha256={facts['sha256']}" in done.stdout
+    loaded = artifact.read(tmp_path / "mine", facts["sha256"]).pipeline
     assert scorer(loaded, probes(loaded)).is_compiled
 
 
@@ -150,8 +154,9 @@ def test_a_changed_module_is_not_imported(tmp_path: Path) -> None:
     file = _pickle(tmp_path, _fitted(vectorizer, MultinomialNB()))
     package.package(file, tmp_path / "mine", modules=[own])
     (tmp_path / "mine" / own.name).write_text("raise SystemExit('run')\n")
+    digest = json.loads((tmp_path / "mine" / "metadata.json").read_text())["sha256"]
     with pytest.raises(ArtifactError, match="its sha256 is"):
-        artifact.read(tmp_path / "mine")
+        artifact.read(tmp_path / "mine", digest)
 
 
 class Numbers:

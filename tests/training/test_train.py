@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from predictor import artifact
+from predictor.facts import METADATA_FILE, MODEL_FILE
 from tests.support.commands import run
 from tests.support.predictors import MODELS
 from training import dataset, evaluate, select
@@ -24,12 +24,12 @@ def test_training_twice_gives_the_same_bytes(version: str, tmp_path: Path) -> No
         timeout_s=LONG_S,
     )
     assert code == 0, printed
-    again = (tmp_path / version / artifact.MODEL_FILE).read_bytes()
-    assert again == (MODELS / version / artifact.MODEL_FILE).read_bytes()
+    again = (tmp_path / version / MODEL_FILE).read_bytes()
+    assert again == (MODELS / version / MODEL_FILE).read_bytes()
 
 
 def test_metadata_hold_what_a_reviewer_asks_for() -> None:
-    facts = json.loads((MODELS / "v2" / artifact.METADATA_FILE).read_text())
+    facts = json.loads((MODELS / "v2" / METADATA_FILE).read_text())
     assert set(facts["packages"]) == {"python", "scikit-learn", "numpy", "joblib"}
     assert facts["metrics"]["held_out"]["macro_f1"]["value"] > 0.8
     assert all(facts[key] for key in ("sha256", "data_sha256", "git_commit"))
