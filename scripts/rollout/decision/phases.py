@@ -95,7 +95,7 @@ def _warm(draft: Draft, found: Warmed) -> None:
     if found.sent and found.failed == found.sent:
         draft.guard(f"all {found.sent} warm-up requests failed")
     elif is_over:
-        told = warming.told(now, has_settled=has_settled)
+        told = reasons.warmed(warming, now, has_settled=has_settled)
         draft.say(NoteKind.WARMED_UP, told)
 
 

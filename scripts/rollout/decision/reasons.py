@@ -11,6 +11,7 @@ from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.observation import Delta, Observation, View
 from scripts.rollout.state.state import FULL, JUDGED, Judged, Phase, State
+from scripts.rollout.state.warming import Warming
 from scripts.rollout.text import duration, number, share
 
 # Tunable: what fits into one line.
@@ -33,6 +34,20 @@ def dispersions(policy: Policy, phi: Array, sources: Sequence[str]) -> list[str]
         f"{metric.name}: outcomes in clusters of {value:.0f} ({source})"
         for metric, value, source in zip(policy.metrics, phi, sources, strict=True)
     ]
+
+
+def warmed(warming: Warming, now: float, *, has_settled: bool) -> str:
+    """Describe what the warm-up sent, and how it ended."""
+    last = warming.last
+    pods = "1 pod" if last.pods == 1 else f"{last.pods} pods"
+    protocols = f" by {', '.join(last.protocols)}" if last.protocols else ""
+    found = f"{warming.sent} warm-up requests to {pods}{protocols}, "
+    found += f"{warming.failed} failed, {warming.slow} slow, "
+    lasted = duration(now - warming.began)
+    found += f"settled after {lasted}" if has_settled else f"unsettled in {lasted}"
+    if last.p50_ms:
+        found += f": p50 {warming.first_ms:.1f} -> {last.p50_ms:.1f} ms"
+    return found
 
 
 def incident(policy: Policy, state: State) -> str:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 from scripts.rollout.state.actions import Warmed
-from scripts.rollout.text import duration
 
 # Tunable: the median falls by more than this part of it while a process warms up; what
 # chance moves the median of 20 answers by is less.
@@ -48,16 +47,3 @@ class Warming:
     def has_settled(self, quiet_s: float, now: float) -> bool:
         """Return whether nothing moved for `quiet_s`."""
         return self.quiet_since is not None and now - self.quiet_since >= quiet_s
-
-    def told(self, now: float, *, has_settled: bool) -> str:
-        """Describe what was sent, and how it ended."""
-        last = self.last
-        pods = "1 pod" if last.pods == 1 else f"{last.pods} pods"
-        protocols = f" by {', '.join(last.protocols)}" if last.protocols else ""
-        found = f"{self.sent} warm-up requests to {pods}{protocols}, "
-        found += f"{self.failed} failed, {self.slow} slow, "
-        lasted = duration(now - self.began)
-        found += f"settled after {lasted}" if has_settled else f"unsettled in {lasted}"
-        if last.p50_ms:
-            found += f": p50 {self.first_ms:.1f} -> {last.p50_ms:.1f} ms"
-        return found
