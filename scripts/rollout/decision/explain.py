@@ -14,15 +14,15 @@ from scripts.rollout.state.state import Judged, State
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One arm's requests, and how many of them had a bad outcome."""
+    """One arm's requests, and how many of them had a bad outcome.
+
+    `share` is the bad share over the scrapes that both arms have, each of the same size
+    in both: so two arms' shares compare, which the totals of changing weights do not.
+    """
 
     bad: float
     n: float
-
-    @property
-    def share(self) -> float:
-        """Return the bad share, 0 without requests."""
-        return self.bad / self.n if self.n else 0.0
+    share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +53,16 @@ class Row:
 def rows(policy: Policy, design: Design, judged: Judged, step: int) -> list[Row]:
     """Return one row per metric, with the gate that leads from `step` to the next."""
     evidence = judged.evidence
-    interval = judged.interval.settled(judged.phi)
-    low, high = interval.bounds(design.alpha)
+    low, high = judged.interval.bounds(design.alpha)
+    arms = np.stack([judged.interval.seen[::2], judged.interval.seen[1::2]], axis=1)
+    arms = np.concatenate([arms, judged.interval.standardised[:, None]], axis=1)
     gates, margins = evidence.gates.value, design.margins
     against = evidence.against()
     return [
         Row(
             metric=metric.name,
-            canary=Arm(*map(float, interval.seen[:2, i])),
-            stable=Arm(*map(float, interval.seen[2:, i])),
+            canary=Arm(*map(float, arms[0, :, i])),
+            stable=Arm(*map(float, arms[1, :, i])),
             low=float(low[i]),
             high=float(high[i]),
             rollback=float(against[i]),
@@ -85,6 +86,8 @@ def numbers(row: Row) -> dict[str, float | None]:
         "canary": row.canary.n,
         "stableBad": row.stable.bad,
         "stable": row.stable.n,
+        "canaryShare": row.canary.share,
+        "stableShare": row.stable.share,
         "low": row.low,
         "high": row.high,
         "phi": row.phi,

@@ -95,7 +95,7 @@ def begin(
         phi=phi[0],
         phi_source=phi[1],
         evidence=Evidence.begin(design, bad / n * prior, prior),
-        interval=Interval.begin(len(policy.metrics)),
+        interval=Interval.begin(bad / n),
         label_names=(),
         labels=Labels.begin((0,)),
     )
@@ -202,7 +202,9 @@ def _counts(
     canary, stable = np.moveaxis(
         np.array(pairs, dtype=float).reshape(len(deltas), -1, 2), -1, 0
     )
-    labels = judged.labels.over(canary, stable)
+    scrapes = Labels.of(canary, stable)
+    before = judged.labels.before(scrapes)
+    labels = before.plus(scrapes)
     rows = np.array(
         [[d.row(m.name) for m in policy.metrics] for d in deltas],
         dtype=float,
@@ -210,7 +212,6 @@ def _counts(
     drifting = [m.drift is not None for m in policy.metrics]
     if not any(drifting):
         return Counts(*np.moveaxis(rows, -1, 0)), None, labels
-    before = Labels(labels.canary - canary, labels.stable - stable)
     inside, share = before.compare(canary, stable)
     columns = (inside.canary_bad, inside.canary_n, inside.stable_bad, inside.stable_n)
     rows[:, drifting] = np.stack(columns, axis=-1)[:, None]

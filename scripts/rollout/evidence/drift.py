@@ -17,7 +17,11 @@ from scripts.rollout.evidence.two_sample import Counts
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """Predictions by label so far in each arm: counts of shape (..., labels)."""
+    """Predictions by label so far in each arm, of shape (..., labels).
+
+    Each scrape has the same size in both arms, so that the sums have the same mix of
+    scrapes, whatever the weight was in each.
+    """
 
     canary: Array
     stable: Array
@@ -26,6 +30,16 @@ class Labels:
     def begin(cls, shape: tuple[int, ...]) -> "Labels":
         """Return empty counts; the last axis of `shape` is the labels."""
         return cls(np.zeros(shape), np.zeros(shape))
+
+    @classmethod
+    def of(cls, canary: Array, stable: Array) -> "Labels":
+        """Return scrapes' predictions (..., labels) in equal sizes (Mantel-Haenszel).
+
+        The size n_c * n_s / (n_c + n_s) is 0 where only one arm predicted anything.
+        """
+        n = [arm.sum(axis=-1, keepdims=True) for arm in (canary, stable)]
+        both = np.maximum(n[0] + n[1], 1.0)
+        return cls(canary * n[1] / both, stable * n[0] / both)
 
     def widened(self, labels: int) -> "Labels":
         """Return the counts padded with zeros to `labels` labels."""
@@ -52,12 +66,16 @@ class Labels:
         )
         return counts, np.where(inside, stable_share, 0.0).sum(axis=-1)
 
-    def over(self, canary: Array, stable: Array) -> "Labels":
-        """Return the counts after each of T scrapes, (T, ..., labels)."""
+    def before(self, scrapes: "Labels") -> "Labels":
+        """Return the counts before each of T scrapes, (T, ..., labels)."""
         return Labels(
-            self.canary + np.cumsum(canary, axis=0),
-            self.stable + np.cumsum(stable, axis=0),
+            self.canary + np.cumsum(scrapes.canary, axis=0) - scrapes.canary,
+            self.stable + np.cumsum(scrapes.stable, axis=0) - scrapes.stable,
         )
+
+    def plus(self, other: "Labels") -> "Labels":
+        """Return both counts added up."""
+        return Labels(self.canary + other.canary, self.stable + other.stable)
 
     @property
     def distance(self) -> Array:

@@ -13,68 +13,67 @@ from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.evidence.processes import SHRINKAGE
 from scripts.rollout.evidence.two_sample import Bets, Counts, log_e
 
-# Tunable: the differences at which an interval can end. They are displayed and decide
-# nothing; more of them cost time at every look.
-HALF = np.array([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.9])
-DIFFERENCES = np.concatenate([-HALF[::-1], [0.0], HALF])  # both signs, and zero
-# One bet against "at most" and one against "at least" each difference.
-SIGNS = np.repeat([1.0, -1.0], len(DIFFERENCES))
-MARGINS = np.tile(DIFFERENCES, 2)  # of both bets
-
-# Tunable: scrapes that one bet covers, for a sixth of the cost; a minute at the default
-# interval. The bet is valid while the weight or both rates stay the same.
-EVERY = 6
+# Tunable: the sizes of a difference at which an interval can end, six in each power of
+# ten. They are displayed and decide nothing; more of them cost time at every look.
+SIZES = np.array(
+    [
+        *(0.0005, 0.0007, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, 0.02),
+        *(0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 0.9),
+    ]
+)
+# "At most" zero and each size, then "at least" each size. Both are also bet on with the
+# arms exchanged: the bets on a difference below zero are those on one above it.
+MARGINS = np.concatenate([[0.0], SIZES, SIZES])
+SIGNS = np.repeat([1.0, -1.0], [len(SIZES) + 1, len(SIZES)])
+EXCHANGED = np.array([2, 3, 0, 1])
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
     """One bet against each difference from either side, on the counts so far.
 
-    `logs`: (M, 2 x differences), first those against "at most", then "at least".
-    `seen`, `waiting`: canary bad and n, stable bad and n (4, M); `seen` is in the bets,
-    `waiting` is not yet: one bet on several scrapes is as valid and costs less.
+    `logs` (2, M, margins): canary minus stable, then stable minus canary. `seen`:
+    canary bad and n, stable bad and n (4, M). `shares`: sums over scrapes of the
+    canary's share, the stable's share, and 1, each times the scrape's size (3, M).
+    `rate` (M): the stable's bad share before.
     """
 
     logs: Array
     seen: Array
-    waiting: Array
-    scrapes: int
+    shares: Array
+    rate: Array
 
     @classmethod
-    def begin(cls, metrics: int) -> "Interval":
+    def begin(cls, rate: Array) -> "Interval":
         """Return an interval without counts: every difference is possible."""
-        empty = np.zeros((4, metrics))
-        return cls(np.zeros((metrics, len(MARGINS))), empty, empty, 0)
+        metrics = len(rate)
+        logs = np.zeros((2, metrics, len(MARGINS)))
+        return cls(logs, np.zeros((4, metrics)), np.zeros((3, metrics)), rate)
 
     def over(self, counts: Counts, phi: Array) -> "list[Interval]":
-        """Return the interval after each of T scrapes; `counts` (T, M), `phi` (M)."""
-        columns = (counts.canary_bad, counts.canary_n, counts.stable_bad)
-        waiting = self.waiting + np.cumsum(
-            [*columns, counts.stable_n], axis=1
-        ).swapaxes(0, 1)
-        numbers = self.scrapes + 1 + np.arange(len(waiting))
-        (settles,) = np.nonzero(numbers % EVERY == 0)
-        base = np.concatenate([np.zeros((1, *self.seen.shape)), waiting[settles]])
-        gains = _log_e(self.seen + base[:-1], np.diff(base, axis=0), phi)
-        logs = self.logs + np.cumsum(gains, axis=0)
-        found = []
-        for t, number in enumerate(numbers):
-            k = number // EVERY - self.scrapes // EVERY
-            found.append(
-                Interval(
-                    logs[k - 1] if k else self.logs,
-                    self.seen + base[k],
-                    waiting[t] - base[k],
-                    int(number),
-                )
-            )
-        return found
+        """Return the interval after each of T scrapes; `counts` (T, M), `phi` (M).
 
-    def settled(self, phi: Array) -> "Interval":
-        """Bet on the waiting counts too: the bounds then include the newest scrape."""
-        logs = self.logs + _log_e(self.seen, self.waiting, phi)
-        seen = self.seen + self.waiting
-        return Interval(logs, seen, np.zeros_like(seen), self.scrapes)
+        Each scrape is a bet of its own, so nothing is added up over changing weights.
+        """
+        columns = [counts.canary_bad, counts.canary_n, counts.stable_bad]
+        rows = np.stack([*columns, counts.stable_n], axis=1)
+        seen = self.seen + np.cumsum(rows, axis=0)
+        gains = _log_e(seen - rows, rows, self.rate) / phi[:, None]
+        logs = self.logs + np.cumsum(gains, axis=0)
+        shares = self.shares + np.cumsum(_shares(rows), axis=0)
+        return [
+            Interval(logs[t], seen[t], shares[t], self.rate) for t in range(len(rows))
+        ]
+
+    @property
+    def standardised(self) -> Array:
+        """Return the bad shares of canary and stable over the same scrapes (2, M).
+
+        Totals over changing weights compare the canary's late scrapes with the stable's
+        early ones. Here each scrape has the same size in both arms (Mantel-Haenszel).
+        """
+        size = self.shares[2]
+        return self.shares[:2] / np.where(size > 0, size, 1.0)
 
     def bounds(self, alpha: float) -> tuple[Array, Array]:
         """Return the lower and the upper end (M) as fractions, at widest -1 and 1.
@@ -83,15 +82,31 @@ class Interval:
         They are rounded outwards to the differences that are bet on.
         """
         is_out = self.logs >= math.log(2 / alpha)
-        below, above = np.split(is_out, 2, axis=-1)
-        low = np.where(below, DIFFERENCES, -1.0).max(axis=-1)
-        high = np.where(above, DIFFERENCES, 1.0).min(axis=-1)
+        at_most, at_least = np.split(is_out, [len(SIZES) + 1], axis=-1)
+        more = np.where(at_most, MARGINS[: len(SIZES) + 1], -1.0).max(axis=-1)
+        less = np.where(at_least, SIZES, 1.0).min(axis=-1)
+        low = np.where(more[0] >= 0, more[0], -less[1])
+        high = np.where(more[1] >= 0, -more[1], less[0])
         return low, high
 
 
-def _log_e(seen: Array, waiting: Array, phi: Array) -> Array:
-    """Return log e-values of `waiting` (..., 4, M), bet on the rates in `seen`."""
-    # Tunable: the rates so far are shrunken towards 0.01, as in `processes`.
-    rates = (seen[..., ::2, :] + 0.01 * SHRINKAGE) / (seen[..., 1::2, :] + SHRINKAGE)
-    bets = Bets(SIGNS, MARGINS, rates[..., 0, :, None], rates[..., 1, :, None])
-    return log_e(Counts(*np.moveaxis(waiting, -2, 0)), bets) / phi[:, None]
+def _shares(rows: Array) -> Array:
+    """Return both arms' shares in each scrape and 1 (T, 3, M), times its size."""
+    canary_bad, canary_n, stable_bad, stable_n = rows.swapaxes(0, 1)
+    n = np.maximum(canary_n + stable_n, 1.0)
+    columns = [canary_bad * stable_n, stable_bad * canary_n, canary_n * stable_n]
+    return np.stack(columns, axis=1) / n[:, None]
+
+
+def _log_e(seen: Array, rows: Array, rate: Array) -> Array:
+    """Return log e-values of `rows` (T, 4, M), bet on the rates in `seen`.
+
+    An arm's first scrape is not bet on: nothing is known of its rate yet.
+    """
+    bad, n = seen[:, ::2], seen[:, 1::2]
+    rates = (bad + rate * SHRINKAGE) / (n + SHRINKAGE)
+    arms = np.stack([rates, rates[:, ::-1]], axis=2)
+    both = np.stack([rows, rows[:, EXCHANGED]], axis=2)
+    bets = Bets(SIGNS, MARGINS, arms[:, 0, ..., None], arms[:, 1, ..., None])
+    gains = log_e(Counts(*both.swapaxes(0, 1)), bets)
+    return gains * (n > 0).all(axis=1)[:, None, :, None]

@@ -92,5 +92,18 @@ def test_nothing_known_is_no_set_and_no_evidence() -> None:
 def test_a_label_never_seen_before_finds_room() -> None:
     labels = Labels(np.array([2.0]), np.array([8.0])).widened(2)
     assert labels.canary.tolist() == [2, 0]
-    after = labels.over(np.array([[0.0, 2]]), np.array([[0.0, 0]]))
-    assert after.distance.tolist() == [0.5]
+    scrapes = Labels.of(np.array([[0.0, 4]]), np.array([[2.0, 2]]))
+    assert (scrapes.canary.tolist(), scrapes.stable.tolist()) == ([[0, 2]], [[1, 1]])
+    assert labels.before(scrapes).distance.tolist() == [0]
+    assert labels.before(scrapes).plus(scrapes).distance.tolist() == [0.4]
+
+
+def test_labels_that_change_for_both_arms_are_not_apart_whatever_the_weights() -> None:
+    """At night other texts come, while the canary has another weight: totals differ."""
+    day, night = np.array([90.0, 10]), np.array([20.0, 80])
+    canary, stable = np.stack([day * 0.05, night]), np.stack([day, night * 0.05])
+    scrapes = Labels.of(canary, stable)
+    apart = Labels.begin((2,)).before(scrapes).plus(scrapes).distance
+    assert apart.tolist() == pytest.approx([0, 0])
+    totals = Labels(canary.sum(axis=0), stable.sum(axis=0))
+    assert totals.distance > 0.5
