@@ -44,7 +44,9 @@ def explain(named: Named, common: Common) -> Exit:
     found = summary.summary(policy_of(saved), saved)
     emit(common.output, found, tables.headline(found))
     if not common.output:
-        console.table(tables.evidence(found))
+        if found["metrics"]:
+            console.table(tables.arms(found))
+            console.table(tables.evidence(found))
         for row in found["metrics"]:
             size, source = row["phi"], row["phi_source"]
             print(f"{row['metric']}: outcomes in clusters of {size:.0f} ({source})")

@@ -24,7 +24,9 @@ SIZES = np.array(
 # "At most" zero and each size, then "at least" each size. Both are also bet on with the
 # arms exchanged: the bets on a difference below zero are those on one above it.
 MARGINS = np.concatenate([[0.0], SIZES, SIZES])
+# Guarantee: each margin has its own side.
 SIGNS = np.repeat([1.0, -1.0], [len(SIZES) + 1, len(SIZES)])
+# Guarantee: rows (canary bad, n, stable bad, n) with the arms exchanged.
 EXCHANGED = np.array([2, 3, 0, 1])
 
 
@@ -95,7 +97,8 @@ def _shares(rows: Array) -> Array:
     canary_bad, canary_n, stable_bad, stable_n = rows.swapaxes(0, 1)
     n = np.maximum(canary_n + stable_n, 1.0)
     columns = [canary_bad * stable_n, stable_bad * canary_n, canary_n * stable_n]
-    return np.stack(columns, axis=1) / n[:, None]
+    shares: Array = np.stack(columns, axis=1) / n[:, None]
+    return shares
 
 
 def _log_e(seen: Array, rows: Array, rate: Array) -> Array:
@@ -109,4 +112,6 @@ def _log_e(seen: Array, rows: Array, rate: Array) -> Array:
     both = np.stack([rows, rows[:, EXCHANGED]], axis=2)
     bets = Bets(SIGNS, MARGINS, arms[:, 0, ..., None], arms[:, 1, ..., None])
     gains = log_e(Counts(*both.swapaxes(0, 1)), bets)
-    return gains * (n > 0).all(axis=1)[:, None, :, None]
+    is_known = np.where(n > 0, 1.0, 0.0).prod(axis=1)
+    gained: Array = gains * is_known[:, None, :, None]
+    return gained

@@ -20,10 +20,7 @@ from scripts.rollout.state.state import Phase
 
 DIGITS = 5  # significant digits: more than a plot shows
 RELOAD_S = 2  # the page is written after every look
-NUMBERS = (
-    *("canaryBad", "canary", "stableBad", "stable"),
-    *("low", "high", "rollback", "gate"),
-)
+NUMBERS = (*("canaryShare", "stableShare", "low", "high", "rollback", "gate"),)
 ENDINGS = {
     Exit.PROMOTED: (
         "{canary} was promoted: it is no worse than {stable} by more than the budget "
@@ -116,8 +113,18 @@ def _data(story: Story, policy: Policy) -> dict[str, Any]:
 
 
 def _series(points: list[dict[str, Any]], metric: str) -> dict[str, Any]:
-    rows = [point["metrics"].get(metric, {}) for point in points]
+    rows = [_with_shares(point["metrics"].get(metric, {})) for point in points]
     return {number: _rounded([row.get(number) for row in rows]) for number in NUMBERS}
+
+
+def _with_shares(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row; before schema 3 it has totals in place of shares."""
+    shares = {
+        f"{arm}Share": row[f"{arm}Bad"] / row[arm]
+        for arm in ("canary", "stable")
+        if f"{arm}Bad" in row and row.get(arm)
+    }
+    return shares | row
 
 
 def _rounded(numbers: list[float | None]) -> list[float | None]:

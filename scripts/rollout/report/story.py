@@ -108,7 +108,10 @@ def _begun(entry: dict[str, Any], missing: int) -> Story:
 
 
 def _add(totals: dict[str, list[float]], gained: dict[str, list[float]]) -> None:
+    """Add a look's counts of both arms, in equal sizes, whatever the weight is."""
+    n = [sum(pair[arm] for pair in gained.values()) for arm in (0, 1)]
+    both = sum(n) or 1.0
     for name, pair in gained.items():
         total = totals.setdefault(name, [0.0, 0.0])
-        total[0] += pair[0]
-        total[1] += pair[1]
+        total[0] += pair[0] * n[1] / both
+        total[1] += pair[1] * n[0] / both

@@ -1,5 +1,6 @@
-"""A rollout's summary as one line of state and one table of evidence."""
+"""A rollout's summary as one or two lines of state and two tables, 80 columns wide."""
 
+import math
 from typing import Any
 
 from rich.table import Table
@@ -7,47 +8,63 @@ from rich.table import Table
 from scripts.rollout import text
 from scripts.rollout.evidence.ladder import Stay
 
+WIDTH = 80  # characters of a line; names of revisions may need more
+BAR = 16  # characters
+FILLED, EMPTY = "█", "░"
+SHOWN_STEPS = 6  # of a longer list the first three and the last two are shown
+UNIT = "PERCENTAGE POINTS [ANYTIME CI]"
+
 
 def headline(found: dict[str, Any]) -> str:
-    """Return the state in one line."""
-    line = f"{found['target']}  {found['stable']} -> {found['canary']}  "
-    line += f"{found['phase']} at {found['weight']} %"
+    """Return the state in one line, in two where one is too long."""
+    names = f"{found['target']}  {found['stable']} -> {found['canary']}"
+    line = f"{found['phase']} at {found['weight']} %"
     if found["steps"]:
-        line += f" of {text.percents(found['steps'])}"
+        line += f" of {_steps(found['steps'])}"
     if found["paused"]:
         line += f"  {found['paused'].upper()}"
     if found["etaSeconds"] is not None:
         line += f"  eta {text.duration(found['etaSeconds'])}"
-    return line
+    is_short = len(names) + len(line) + 2 <= WIDTH
+    return f"{names}  {line}" if is_short else f"{names}\n{line}"
+
+
+def _steps(steps: list[int]) -> str:
+    if len(steps) <= SHOWN_STEPS:
+        return text.percents(steps)
+    return f"{text.percents(steps[:3])}/.../{text.percents(steps[-2:])}"
+
+
+def arms(found: dict[str, Any]) -> Table:
+    """Tabulate both arms and the interval of their difference."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("METRIC", no_wrap=True)
+    for name in ("CANARY", "STABLE", UNIT):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in found["metrics"]:
+        cells = arm(row["canary"]), arm(row["stable"]), difference(row)
+        table.add_row(row["metric"], *cells)
+    return table
 
 
 def evidence(found: dict[str, Any]) -> Table:
-    """Tabulate both arms, the interval of their difference, and the e-values."""
-    table = Table(box=None)
-    table.add_column("METRIC")
-    table.add_column("CANARY", justify="right")
-    table.add_column("STABLE", justify="right")
-    table.add_column("DIFFERENCE [ANYTIME CI]", justify="right")
-    table.add_column("ROLLBACK E", justify="right")
-    table.add_column("GATE E", justify="right")
+    """Tabulate the e-values as bars, with what each needs."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("METRIC", no_wrap=True)
+    table.add_column("AGAINST THE CANARY", style="red", no_wrap=True)
+    table.add_column("FOR THE NEXT WEIGHT", style="green", no_wrap=True)
     for row in found["metrics"]:
         table.add_row(
             row["metric"],
-            arm(row["canary"]),
-            arm(row["stable"]),
-            difference(row),
-            f"{text.number(row['rollback'])} of {row['rollback_needed']:.0f}",
-            "-"
-            if row["gate"] is None
-            else f"{text.number(row['gate'])} of {row['gate_needed']:.0f}",
+            _towards(row["rollback"], row["rollback_needed"]),
+            _towards(row["gate"], row["gate_needed"]),
         )
     return table
 
 
 def arm(counts: dict[str, float]) -> str:
     """Format one arm's bad share and number of requests."""
-    share = counts["bad"] / counts["n"] if counts["n"] else 0.0
-    return f"{text.share(share)} ({counts['n']:.0f})"
+    return f"{text.share(counts['share'])} ({counts['n']:.0f})"
 
 
 def difference(row: dict[str, Any]) -> str:
@@ -57,9 +74,27 @@ def difference(row: dict[str, Any]) -> str:
     canary, stable = row["canary"], row["stable"]
     if not canary["n"] or not stable["n"]:
         return "-"
-    difference = canary["bad"] / canary["n"] - stable["bad"] / stable["n"]
-    ends = f"[{row['low'] * 100:+.2g}, {row['high'] * 100:+.2g}]"
-    return f"{difference * 100:+.2f}% {ends}"
+    ends = f"[{row['low'] * 100:+.3g}, {row['high'] * 100:+.3g}]"
+    return f"{(canary['share'] - stable['share']) * 100:+.2f} {ends}"
+
+
+def bar(e_value: float, needed: float) -> str:
+    """Draw evidence as a bar on the logarithmic scale, full at `needed`."""
+    if e_value <= 1:
+        return EMPTY * BAR
+    return filled(math.log(e_value) / math.log(needed), BAR)
+
+
+def filled(share: float, width: int) -> str:
+    """Draw a share as a bar of so many characters."""
+    full = round(min(share, 1.0) * width)
+    return FILLED * full + EMPTY * (width - full)
+
+
+def _towards(e_value: float | None, needed: float) -> str:
+    if e_value is None:
+        return "-"
+    return f"{bar(e_value, needed)} {text.number(e_value)} of {needed:.0f}"
 
 
 def stays(found: dict[str, Any]) -> Table:

@@ -1,5 +1,6 @@
 """The live view, from the journal alone: while a rollout goes on, and afterwards."""
 
+import json
 import os
 import pty
 import signal
@@ -11,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from scripts import console
+from scripts.canary import main
 from scripts.local.processes import ROOT
 from scripts.rollout.cli import status
 from scripts.rollout.cli.options import Common, Named
-from scripts.rollout.report import live
+from scripts.rollout.report import live, tables
 from tests.support import commands
 from tests.support.folder_world import FolderWorld
 from tests.support.waiting import until
@@ -58,11 +61,34 @@ def test_while_it_waits_for_run_a_person_may_end_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("e_value", "full"), [(0.0, 0), (1.0, 0), (10.0, 12), (100.0, 24), (1e9, 24)]
+    ("e_value", "full"), [(0.0, 0), (1.0, 0), (10.0, 8), (100.0, 16), (1e9, 16)]
 )
 def test_a_bar_grows_with_the_logarithm(e_value: float, full: int) -> None:
-    bar = live.bar(e_value, 100.0)
-    assert (bar.count(live.FILLED), len(bar)) == (full, live.BAR)
+    bar = tables.bar(e_value, 100.0)
+    assert (bar.count(tables.FILLED), len(bar)) == (full, tables.BAR)
+
+
+def test_its_picture_is_80_columns_wide_with_the_names_of_a_cluster(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _journal(tmp_path, 8)
+    folder = str(tmp_path)
+    assert main(["explain", "intent", "--dir", folder, "-o", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    found |= {"stable": "intent-predictor-00001", "canary": "intent-predictor-00002"}
+    found["steps"] = list(range(15, 47, 2))
+    for row in found["metrics"]:
+        row["canary"]["n"] = row["stable"]["n"] = 12_345_678
+        row |= {"low": -0.0015, "high": 0.00015, "gate": 1.2e-33, "rollback": 123456.0}
+    console.out.print(live.frame(found, []), crop=False)
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert [line for line in lines if len(line) > 80] == []
+    assert lines[:2] == [
+        "default.intent  intent-predictor-00001 -> intent-predictor-00002",
+        "Step at 50 % of 15/17/19/.../43/45  eta " + lines[1].rpartition(" ")[2],
+    ]
+    assert any(line.endswith("+0.00 [-0.15, +0.015]") for line in lines)
+    assert any(line.endswith("PERCENTAGE POINTS [ANYTIME CI]") for line in lines)
 
 
 def test_one_that_ended_is_shown_once_with_its_reason(tmp_path: Path) -> None:
@@ -70,8 +96,8 @@ def test_one_that_ended_is_shown_once_with_its_reason(tmp_path: Path) -> None:
     done = subprocess.run(_command(tmp_path), cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("RolledBack at 0 %") == 1
-    assert f"{live.EMPTY * 50} 0 % to r-00002" in done.stdout
-    assert f"{live.FILLED * live.BAR} " in done.stdout
+    assert f"{tables.EMPTY * live.WEIGHT_BAR} 0 % to r-00002" in done.stdout
+    assert f"{tables.FILLED * tables.BAR} " in done.stdout
     assert "r-00001 has all traffic: errors: 30" in done.stdout
 
 

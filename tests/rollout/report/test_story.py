@@ -47,6 +47,24 @@ def test_what_a_person_ordered_is_known_by_its_kind(kind: NoteKind) -> None:
     assert not _told(Note(NoteKind.PAUSED, words)).is_ordered
 
 
+def test_labels_and_durations_of_both_arms_have_the_same_mix_of_looks() -> None:
+    """By day at 5 %, by night at 95 %: totals would put day and night side by side."""
+    story = _told()
+    look = {"kind": "look", "phase": "Step", "verdict": None}
+    for weight, mix in ((5, (90, 10)), (95, (20, 80))):
+        arms = (weight, 100 - weight)
+        labels = {
+            name: [each * arm / 100 for arm in arms]
+            for name, each in zip(("day", "night"), mix, strict=True)
+        }
+        delta = {"labels": labels, "durations": labels, "metrics": {}}
+        seen = {"time": 1.0, "delta": delta}
+        story.add({**look, "weight": weight, "seen": seen, "notes": [], "evidence": {}})
+    for totals in (story.labels, story.durations):
+        assert totals["day"][0] == pytest.approx(totals["day"][1])
+        assert totals["night"][0] == pytest.approx(totals["night"][1])
+
+
 def test_eight_hours_stay_below_a_megabyte(tmp_path: Path) -> None:
     records = entries(run(tmp_path, 12))
     last = [each for each in records if each["kind"] == "look"][-1]

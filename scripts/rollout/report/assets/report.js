@@ -17,7 +17,6 @@ const escaped = (text) => new Option(text).innerHTML;
 const percent = (value) => `${Number((value * 100).toPrecision(3))} %`;
 const eValue = (value) => (value >= 100 ? Math.round(value).toLocaleString("en") : Number(value.toPrecision(2)));
 const overTime = (values) => data.time.map((at, i) => [at, values[i]]);
-const share = (bad, all) => bad.map((each, i) => (all[i] ? each / all[i] : null));
 const clamped = (values) => values.map((each) => (each === null ? null : Math.min(Math.max(each, FLOOR), ROOF)));
 
 function line(name, key, points, more = {}) {
@@ -65,8 +64,8 @@ function weight() {
 
 /* Where the canary's share lies is the stable's plus the interval of their difference. */
 function rates(metric) {
-  const canary = share(metric.canaryBad, metric.canary);
-  const stable = share(metric.stableBad, metric.stable);
+  const canary = metric.canaryShare;
+  const stable = metric.stableShare;
   const known = stable.map((each, i) => each !== null && canary[i] !== null && metric.high[i] < 1);
   const low = stable.map((each, i) => (known[i] ? Math.max(each + metric.low[i], 0) : null));
   const high = stable.map((each, i) => (known[i] ? Math.min(each + metric.high[i], 1) : null));
