@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from scripts.rollout import text, wiring
-from scripts.rollout.decision import measurement
+from scripts.rollout.decision import baking, measurement
 from scripts.rollout.errors import PolicyError, Unreachable
 from scripts.rollout.evidence import ladder
 from scripts.rollout.evidence.ladder import Traffic
@@ -81,7 +81,7 @@ def forecast(policy: Policy, traffic: Traffic) -> dict[str, Any]:
         "intervalSeconds": interval,
         "stays": codec.encode(stays),
         "secondsToLastGate": None if total == float("inf") else total,
-        "bakeSeconds": policy.bake.duration,
+        "bakeSeconds": baking.forecast_s(policy, traffic.rps),
         "falseAlarms": f"{alarms} of {ladder.REPLAYS}",
     }
 

@@ -138,6 +138,9 @@ def _hear(draft: Draft, delta: Delta) -> None:
     draft.change(heard=state.now, rps=rps, peak_load=peak)
     if not delta.is_apart:
         draft.change(compared=state.now)
+    if state.phase is Phase.BAKE and state.baked is not None:
+        _, canary, _, stable = delta.row(draft.policy.metrics[0].name)
+        draft.change(baked=state.baked.add(canary, stable, state.now))
     if state.phase is Phase.PREFLIGHT:
         known = [each for each in (*draft.seen.history, delta) if _has_stable(each)]
         draft.change(known=(*state.known, *known))

@@ -6,10 +6,11 @@ from types import MappingProxyType
 from typing import Protocol
 
 from scripts.rollout import text
-from scripts.rollout.decision import measurement, raising, reasons
+from scripts.rollout.decision import baking, measurement, raising, reasons
 from scripts.rollout.decision.draft import Draft
 from scripts.rollout.errors import Exit
 from scripts.rollout.state.actions import Consult, Says, Warmed, WarmUp
+from scripts.rollout.state.baked import Baked
 from scripts.rollout.state.notes import Note, NoteKind
 from scripts.rollout.state.state import FULL, Pause, Phase
 from scripts.rollout.state.warming import Warming
@@ -145,6 +146,8 @@ def _rise(draft: Draft, following: int, how: str) -> None:
     draft.change(phase=Phase.BAKE if is_last else Phase.STEP, entered=state.now)
     draft.change(step=min(following, len(state.steps) - 1), forced="")
     weight = raising.weight_of(draft, following)
+    if is_last:
+        draft.change(baked=Baked(state.now))
     draft.ask_for(weight)
     draft.say(NoteKind.RAISED, f"{state.weight} % -> {weight} % {how}")
 
@@ -168,12 +171,13 @@ def _is_enough(draft: Draft, weight: int) -> bool:
 
 
 def bake(draft: Draft) -> None:
-    """Wait for the end of the bake, with a small control group left on the stable."""
+    """Wait until the bake has seen enough, with a small control group on the stable."""
     state = draft.state
-    is_over = state.now - state.entered >= draft.policy.bake.duration
+    is_over = not baking.missing(draft.policy, state)
     if (state.forced and draft.can_rise) or (
         draft.may_rise and is_over and _agrees(draft, "confirm", FULL)
     ):
+        draft.say(NoteKind.BAKED, baking.summary(state))
         draft.promote()
 
 

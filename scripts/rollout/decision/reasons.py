@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from scripts.rollout.decision import explain, raising
+from scripts.rollout.decision import baking, explain, raising
 from scripts.rollout.decision.draft import Draft
 from scripts.rollout.decision.measurement import Rules
 from scripts.rollout.errors import Exit
@@ -120,7 +120,7 @@ def waiting(rules: Rules, state: State, seen: Observation | None) -> list[str]:
         found += _dwell(state, rules.policy.dwell_s)
         found += _gates(rules, state)
     if state.phase is Phase.BAKE:
-        found += _dwell(state, rules.policy.bake.duration)
+        found += baking.missing(rules.policy, state)
     last = Draft(rules, state, seen or Observation(state.now, None, None))
     return list(filter(None, found)) or [_last_things(last)]
 

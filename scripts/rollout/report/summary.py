@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from scripts.rollout.decision import explain, reasons
+from scripts.rollout.decision import baking, explain, reasons
 from scripts.rollout.decision.measurement import Rules
 from scripts.rollout.evidence import ladder
 from scripts.rollout.evidence.ladder import Traffic
@@ -51,9 +51,9 @@ def eta_s(rules: Rules, state: State) -> float | None:
     policy, judged = rules.policy, state.judged
     if judged is None or state.phase not in JUDGED or not state.rps:
         return None
-    waited = state.now - state.entered
     if state.phase is Phase.BAKE:
-        return max(policy.bake.duration - waited, 0.0)
+        left_s = baking.left_s(policy, state)
+        return left_s if left_s != float("inf") else None
     stable = judged.evidence.worse
     pairs = policy.pairs_rps(state.rps)
     expected = Traffic(state.rps, stable.stable_rate, judged.phi, pairs)
@@ -66,5 +66,5 @@ def eta_s(rules: Rules, state: State) -> float | None:
         evidence=judged.evidence,
         step=state.step,
     )
-    total = ladder.total_s(stays) + policy.bake.duration
+    total = ladder.total_s(stays) + baking.forecast_s(policy, state.rps)
     return total if total != float("inf") else None

@@ -27,6 +27,7 @@ class NoteKind(StrEnum):
     UNREADABLE = "unreadable"
     GONE = "gone"
     DEADLINE = "deadline"
+    BAKED = "baked"
     PROMOTING = "promoting"
     PROMOTED = "promoted"
     PROMOTED_BY_HAND = "promotedByHand"

@@ -10,6 +10,7 @@ from scripts.rollout.evidence.drift import Labels
 from scripts.rollout.evidence.evidence import Evidence
 from scripts.rollout.evidence.interval import Interval
 from scripts.rollout.state.actions import Action
+from scripts.rollout.state.baked import Baked
 from scripts.rollout.state.notes import Note
 from scripts.rollout.state.observation import Delta
 from scripts.rollout.state.overrun import Overrun
@@ -111,6 +112,7 @@ class State:
     peak_load: float = 0.0
     known: tuple[Delta, ...] = ()
     judged: Judged | None = None
+    baked: Baked | None = None
     ending: Phase = Phase.ROLLED_BACK
     code: Exit = Exit.ROLLED_BACK
     verdict: Exit | None = None
