@@ -16,6 +16,11 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600}h{whole % 3600 // 60:02}m"
 
 
+def exactly(seconds: float) -> str:
+    """Format a duration as a policy has it: 0.5ms, 250ms or 2.5s."""
+    return f"{seconds:g}s" if seconds >= 1 else f"{seconds * 1000:g}ms"
+
+
 def clock(at: float) -> str:
     """Format a time, in seconds since the epoch, as this machine's time of day."""
     return f"{datetime.fromtimestamp(at):%H:%M:%S}"

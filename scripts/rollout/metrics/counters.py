@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from scripts.rollout.metrics import edges
 from scripts.rollout.metrics.port import (
     BAD,
     CONFIDENCE,
@@ -38,10 +39,11 @@ def delta(
     has no duration and counts as slow.
     """
     by_arm = [list(gained(before, now, arm, since).values()) for arm in arms]
+    upto = edges.shared(sample for samples in by_arm for sample in samples)
     metrics = {}
     for metric in policy.metrics:
         if metric.drift is None:
-            counts = [_bad_and_n(metric, samples) for samples in by_arm]
+            counts = [_bad_and_n(metric, samples, upto) for samples in by_arm]
             metrics[metric.name] = (*counts[0], *counts[1])
     labels = _by_arm(*(_labels(samples) for samples in by_arm))
     return Delta(metrics, labels, _by_arm(*map(_durations, by_arm)))
@@ -117,7 +119,17 @@ def is_unknown(old: Sample, new: Sample) -> bool:
 
 
 def _bad_and_n(metric: Metric, samples: list[dict[str, float]]) -> tuple[float, float]:
+def _bad_and_n(
+    metric: Metric, samples: list[dict[str, float]], upto: Mapping[float, str]
+) -> tuple[float, float]:
+    """Count bad outcomes and all, at an edge that both arms' histograms have."""
     bad = n = 0.0
+    within = ""
+    if metric.slo is not None:
+        edge = edges.at_most(metric.slo, upto)
+        if edge is None:
+            return 0.0, 0.0
+        within = upto[edge]
     for sample in samples:
         if metric.least_confidence is not None:
             bad += sample.get(f"{CONFIDENCE}{metric.least_confidence:g}", 0.0)
@@ -130,18 +142,9 @@ def _bad_and_n(metric: Metric, samples: list[dict[str, float]]) -> tuple[float, 
             n += sample.get(REQUESTS, 0.0)
         else:
             timed, late = sample.get(TIMED, 0.0), sample.get(TIMEOUTS, 0.0)
-            bad += timed - _within(metric.slo, sample) + late
+            bad += timed - sample.get(within, 0.0) + late
             n += timed + late
     return min(max(bad, 0.0), n), n
-
-
-def _within(slo: float, sample: Mapping[str, float]) -> float:
-    """Requests up to the largest bucket edge that is not above the objective."""
-    edges = [name for name in sample if name.startswith(UP_TO)]
-    inside = [name for name in edges if float(name.removeprefix(UP_TO)) <= slo]
-    if not inside:
-        return 0.0
-    return sample[max(inside, key=lambda name: float(name.removeprefix(UP_TO)))]
 
 
 def _durations(samples: list[dict[str, float]]) -> dict[str, float]:
