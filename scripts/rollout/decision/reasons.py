@@ -104,6 +104,8 @@ def moved(judged: Judged) -> str:
 
 def waiting(rules: Rules, state: State, seen: Observation | None) -> list[str]:
     """List what must happen before the next weight, most urgent first."""
+    if state.other_version:
+        return [f"a promoter of its own version: {state.other_version}"]
     found = [str(state.pause)] if state.pause else []
     if state.incident_since is not None:
         lasts = duration(state.now - state.incident_since)

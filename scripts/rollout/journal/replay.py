@@ -15,6 +15,7 @@ from scripts.rollout.journal import chain, codec
 from scripts.rollout.journal.batch import Batch
 from scripts.rollout.journal.entries import encode_action, exit_code_so_far
 from scripts.rollout.journal.notes import read_notes
+from scripts.rollout.journal.saved import readable
 from scripts.rollout.metrics import windows
 from scripts.rollout.metrics.csv_file import CANARY, STABLE, readings
 from scripts.rollout.metrics.port import REQUESTS, Reading
@@ -54,7 +55,7 @@ def journal(lines: Iterable[str], policy: Policy | None) -> Replay:
         for each in records
         if each["kind"] == "look" and each["seq"] > begin["seq"]
     ]
-    state = codec.decode(State, begin["state"], f"line {begin['seq']}")
+    state = codec.decode(State, readable(begin["state"]), f"line {begin['seq']}")
     if state.other_version:
         raise JournalError(f"line {begin['seq']}: {state.other_version}")
     if policy is None:

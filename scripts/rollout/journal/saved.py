@@ -41,6 +41,11 @@ class Saved:
         return replace(self, seq=self.seq + 1, kind=kind, hash=digest, line=line)
 
 
+def readable(state: dict[str, Any]) -> dict[str, Any]:
+    """Return an encoded state without evidence of an older form, which nobody needs."""
+    return {**state, "judged": None} if state.get("schema") in WRITTEN_BY else state
+
+
 def restore(text: bytes, name: str) -> Saved:
     """Decode a commit that was read from the place `name`. Raises JournalError."""
     try:
@@ -48,8 +53,9 @@ def restore(text: bytes, name: str) -> Saved:
     except ValueError as error:
         raise JournalError(f"{name}: not JSON: {error}") from error
     match content:
-        case {"state": {"schema": schema}} if schema in (*WRITTEN_BY, SCHEMA):
-            return codec.decode(Saved, content, name)
+        case {"state": {"schema": schema} as state} if schema in (*WRITTEN_BY, SCHEMA):
+            known = {**content, "state": readable(state)}
+            return codec.decode(Saved, known, name)
         case {"state": {"schema": schema}}:
             raise JournalError(
                 f"{name}: written by another version (schema {schema}, this one knows "

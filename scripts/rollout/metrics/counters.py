@@ -118,7 +118,6 @@ def is_unknown(old: Sample, new: Sample) -> bool:
     return any(name.startswith(TOTAL) and name not in known for name in new)
 
 
-def _bad_and_n(metric: Metric, samples: list[dict[str, float]]) -> tuple[float, float]:
 def _bad_and_n(
     metric: Metric, samples: list[dict[str, float]], upto: Mapping[float, str]
 ) -> tuple[float, float]:

@@ -10,15 +10,23 @@ from typing import Any
 
 import pytest
 
+from scripts.rollout.decision import reasons
+from scripts.rollout.decision.measurement import Rules
 from scripts.rollout.errors import Exit, JournalError
 from scripts.rollout.journal import codec, replay
 from scripts.rollout.journal.saved import restore
 from scripts.rollout.state.observation import Observation
 from scripts.rollout.state.state import Phase, State
+from tests.support.folder_world import FolderWorld
+from tests.support.worlds import policy
 
 BEFORE = Path(__file__).with_name("schema1")
 STATE = (BEFORE / "state.json").read_bytes()
 LINES = (BEFORE / "journal.jsonl").read_text(encoding="utf-8").splitlines()
+
+
+def _without_evidence(content: dict[str, Any]) -> dict[str, Any]:
+    return {**content, "state": {**content["state"], "judged": None}}
 
 
 def _restored(change: Callable[[dict[str, Any]], object]) -> State:
@@ -29,7 +37,7 @@ def _restored(change: Callable[[dict[str, Any]], object]) -> State:
 
 def test_a_state_of_before_is_written_as_it_was() -> None:
     saved = restore(STATE, "state.json")
-    before = json.loads(STATE)
+    before = _without_evidence(json.loads(STATE))
     del before["reading"], before["read_at"]  # windows of comparison begin elsewhere
     kept = _without_newer_fields(codec.encode(saved), before)
     assert json.dumps(kept) == json.dumps(before)
@@ -41,6 +49,15 @@ def _without_newer_fields(now: Any, before: Any) -> Any:
     if not isinstance(before, dict):
         return now
     return {key: _without_newer_fields(now[key], before[key]) for key in before}
+
+
+def test_evidence_of_an_older_form_is_left_out_and_its_version_named() -> None:
+    state = _restored(lambda state: state.update(phase="Step", verdict=None))
+    assert state.judged is None
+    assert reasons.waiting(Rules(policy()), state, None) == [
+        "a promoter of its own version: schema 1, this version decides by schema 3; "
+        "commit 728b857 can"
+    ]
 
 
 def test_every_observation_of_before_is_written_as_it_was() -> None:
@@ -66,7 +83,7 @@ def test_what_an_older_journal_lacks_takes_its_default() -> None:
 
 def test_what_only_a_newer_version_knows_is_ignored() -> None:
     state = _restored(lambda state: state.update(moon="full"))
-    known = json.loads(STATE)["state"]
+    known = _without_evidence(json.loads(STATE))["state"]
     found = codec.encode(state)
     assert "moon" not in found
     kept = _without_newer_fields(found, known)
@@ -79,8 +96,6 @@ def test_what_only_a_newer_version_knows_is_ignored() -> None:
         (lambda s: s.update(canary=3), r"Expected `str`, got `int` - at `\$.state.can"),
         (lambda s: s.pop("stable"), r"missing required field `stable` - at `\$.state`"),
         (lambda s: s.update(phase="Lunch"), r"'Lunch' - at `\$.state.phase`"),
-        (lambda s: s["judged"].update(phi="one"), r"'one' - at `\$.state.judged.phi`"),
-        (lambda s: s["judged"].update(phi=[None]), r"finite .* `\$.state.judged.phi`"),
         (
             lambda s: s.update(schema=9),
             "schema 9, this one knows 1 to 3",
@@ -93,6 +108,20 @@ def test_a_damaged_state_is_refused_by_the_name_of_the_field(
 ) -> None:
     with pytest.raises(JournalError, match=rf"^state\.json: .*{message}"):
         _restored(change)
+
+
+@pytest.mark.parametrize(
+    ("phi", "message"), [("one", "'one'"), ([None], "finite"), (["x"], "could not")]
+)
+def test_damaged_evidence_is_refused_by_the_name_of_the_field(
+    phi: object, message: str, tmp_path: Path
+) -> None:
+    for _ in range(3):
+        FolderWorld(tmp_path).runner().run(once=True)
+    content = json.loads((tmp_path / "rollout" / "state.json").read_text())
+    content["state"]["judged"]["phi"] = phi
+    with pytest.raises(JournalError, match=rf"{message}.*`\$.state.judged.phi`"):
+        restore(json.dumps(content).encode(), "state.json")
 
 
 @pytest.mark.parametrize("text", [b"[]", b"1", b"null"])
