@@ -146,7 +146,7 @@ def test_arms_whose_rows_come_at_other_times_are_decided(offset: float) -> None:
 
 def test_a_gap_in_the_rows_decides_nothing_by_itself() -> None:
     lines = _askew(8.0, 4)
-    assert replay.counts(lines[:30] + lines[70:], TWO).code is Exit.PROMOTED
+    assert replay.counts(lines[:30] + lines[50:], TWO).code is Exit.PROMOTED
 
 
 def test_too_few_rows_decide_nothing() -> None:
