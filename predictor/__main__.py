@@ -4,7 +4,7 @@
 
 Every flag of kserve's ModelServer works too. PORT is what Knative sets; HTTP_PORT and
 GRPC_PORT name the ports of a pod whose PORT belongs to the other protocol. A
-RECORDING_TOKEN, a secret and so no flag, lets a promoter borrow texts for its shadow.
+RECORDING_TOKEN, a secret and so no flag, lets a promoter borrow requests for shadow.
 """
 
 import argparse
@@ -114,7 +114,12 @@ def _serve(options: argparse.Namespace) -> None:
     server.model_repository_extension = rpc.ClosedRepository(server.registered_models)
     observed = Observed(model, log_requests=options.log_requests)
     app.install(
-        model_server.app, server.dataplane, model, observed, options.recording_token
+        model_server.app,
+        server.dataplane,
+        model,
+        observed,
+        options.recording_token,
+        options.grpc_port if options.enable_grpc else None,
     )
     if model.scorer.is_compiled:
         model_server.RESTServer = connection.server_class(HotPath(model, observed))

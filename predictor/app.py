@@ -19,15 +19,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from predictor.log import logger
-from predictor.model import IntentModel
+from predictor.model import JSON_LENGTH, PROTOCOL, IntentModel, is_cloud_event
 from predictor.observer import Observed, Observer
 from predictor.protocol import parse_json, plain_answer, texts_from_plain
 from predictor.protocol_v2_rest import v2_request
-from predictor.recorder import Recorder
+from predictor.recorder import Recorder, as_requests, as_texts
 
 MAX_BODY = 4 * 1024 * 1024
 MAX_DRAINED = 16 * MAX_BODY
-JSON_LENGTH = "inference-header-content-length"
 TOKEN = "x-recording-token"
 JSON, BINARY = "application/json", "application/octet-stream"
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
@@ -39,15 +38,18 @@ def install(
     model: IntentModel,
     observed: Observed,
     recording_token: str = "",
+    grpc_port: int | None = None,
 ) -> None:
     """Register routes, error handlers and the observer, before `ModelServer.start`.
 
-    With a token, a caller that sends it may borrow a sample of the texts.
+    With a token, a caller that sends it may borrow a sample of the requests;
+    `grpc_port` tells it where gRPC is served, None where it is not.
     """
     routes = Routes(dataplane, model)
     if recording_token:
         model.recorder = Recorder()
-        lending = Lending(model.recorder, recording_token)
+        place = {"model": model.name, "grpcPort": grpc_port}
+        lending = Lending(model.recorder, recording_token, place)
         app.router.routes.append(Route("/shadow/texts", lending.lend, methods=METHODS))
     for path, endpoint in (
         ("/v1/models/{name}:predict", routes.predict_v1),
@@ -115,9 +117,9 @@ class Routes:
         # The SDK takes a body for JSON only if the content type says just that.
         sent = request.headers.get("content-type", JSON)
         kind = sent if "cloudevents" in sent else JSON
-        headers = dict(request.headers) | {"content-type": kind}
+        headers = {**request.headers, "content-type": kind, PROTOCOL: "v1"}
         name = request.path_params["name"]
-        is_event = "cloudevents" in kind or "ce-specversion" in headers
+        is_event = is_cloud_event(headers)
         if is_event:
             payload, attributes = self._dataplane.decode(body, headers)
         else:
@@ -143,20 +145,23 @@ class Routes:
     async def _plain(self, request: Request, body: bytes) -> Response:
         texts = texts_from_plain(parse_json(body))
         answer, extra = await self._dataplane.infer(
-            self._model.name, {"instances": texts}, dict(request.headers)
+            self._model.name,
+            {"instances": texts},
+            {**request.headers, PROTOCOL: "predict"},
         )
         return _json(plain_answer(answer), extra)
 
 
 class Lending:
-    """Lends recorded texts to callers with the token."""
+    """Lends recorded requests to callers with the token."""
 
-    def __init__(self, recorder: Recorder, token: str) -> None:
-        """Lend to callers that send `token`."""
+    def __init__(self, recorder: Recorder, token: str, place: dict[str, Any]) -> None:
+        """Lend to callers that send `token`; `place` says where requests are asked."""
         self._recorder, self._expected = recorder, token.encode()
+        self._place = place
 
     async def lend(self, request: Request) -> Response:
-        """Answer `{"share": 0.1}` with `{"texts": [[id, text], ...]}`."""
+        """Answer `{"share": 0.1, "as": "requests"}`; without "as", the texts alone."""
         given = request.headers.get(TOKEN, "").encode()
         if not hmac.compare_digest(given, self._expected):
             return error(403, f"{TOKEN}: expected the recording token")
@@ -168,7 +173,10 @@ class Lending:
         share = content.get("share") if isinstance(content, dict) else None
         if not isinstance(share, int | float) or not 0 <= share <= 1:
             raise InvalidInput("share: expected a number from 0 to 1")
-        return _json({"texts": self._recorder.take(share)}, {})
+        lent = self._recorder.take(share)
+        if isinstance(content, dict) and content.get("as") == "requests":
+            return _json({**self._place, "requests": as_requests(lent)}, {})
+        return _json({"texts": as_texts(lent)}, {})
 
 
 def error(status: int, message: str, headers: dict[str, str] | None = None) -> Response:

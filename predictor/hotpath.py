@@ -24,6 +24,7 @@ from predictor.protocol import (
 )
 from predictor.protocol_v2 import new_id
 from predictor.protocol_v2_rest import plain_v2_answer, texts_from_plain_v2
+from predictor.recorder import Origin, Protocol
 
 JSON, REQUEST_ID = b"application/json", b"x-request-id"
 CONTENT_TYPE = b"content-type"
@@ -47,7 +48,7 @@ class Route(NamedTuple):
     body's id.
     """
 
-    protocol: str
+    protocol: Protocol
     texts: Callable[[Any], list[str] | None]
     answer: Callable[[Predictions, str], Any]
 
@@ -101,7 +102,9 @@ class HotPath:
             return None
         ids, is_of_users = heads
         name = _name(route, payload, ids)
-        found = self._model.classify_now(texts, name, is_of_users)
+        found = self._model.classify_now(texts, is_of_users)
+        # A request that fails here is met again by the application, which records it.
+        self._model.record(texts, Origin(name, route.protocol), is_of_users)
         content = orjson.dumps(route.answer(found, name))
         if defaults is not self._defaults:
             lines = b"".join(map(_line, defaults))
@@ -119,7 +122,7 @@ def _line(header: tuple[bytes, bytes]) -> bytes:
 
 
 def _name(route: Route, payload: Any, ids: Headers) -> str:
-    """Return the id for the answer and for the recorded text."""
+    """Return the id for the answer and for the recorded request."""
     if route.protocol == "v2":
         return str(payload.get("id") or "")
     return ids[0][1].decode("latin-1") if ids else ""

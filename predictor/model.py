@@ -14,15 +14,24 @@ from predictor.log import logger
 from predictor.metrics import Metrics
 from predictor.protocol import INPUT, Predictions, Source, texts_from_v1, v1_answer
 from predictor.protocol_v2 import requested_outputs, texts_from_v2, v2_answer
-from predictor.recorder import Recorder
+from predictor.recorder import Form, Origin, Protocol, Recorder
 from predictor.scorer import scorer
 
 TRAFFIC = "x-intent-traffic"
+# Written by our routes over whatever a caller sent: which of them the request came by.
+PROTOCOL = "x-intent-protocol"
+JSON_LENGTH = "inference-header-content-length"
 
 
 def is_of_users(headers: Mapping[str, str]) -> bool:
     """Return whether a request is a user's, not the promoter's own."""
     return TRAFFIC not in headers
+
+
+def is_cloud_event(headers: Mapping[str, str]) -> bool:
+    """Return whether a V1 request is a CloudEvent, in its headers or as a whole."""
+    kind = headers.get("content-type", "")
+    return "cloudevents" in kind or "ce-specversion" in headers
 
 
 class IntentModel(kserve.Model):  # type: ignore[misc]  # published without types
@@ -73,12 +82,13 @@ class IntentModel(kserve.Model):  # type: ignore[misc]  # published without type
         headers = headers or {}
         if isinstance(payload, InferRequest):
             requested_outputs(payload)
-            texts, request = texts_from_v2(payload), payload.id or ""
-            predictions = await self.classify(texts, request, is_of_users(headers))
-            return v2_answer(payload, predictions, self.source)
+            texts = texts_from_v2(payload)
+            origin = _origin_of_v2(payload, headers)
+            found = await self.classify(texts, origin, is_of_users(headers))
+            return v2_answer(payload, found, self.source)
         texts = texts_from_v1(payload)
-        request = headers.get("x-request-id", "")
-        return v1_answer(await self.classify(texts, request, is_of_users(headers)))
+        origin = _origin_of_v1(headers)
+        return v1_answer(await self.classify(texts, origin, is_of_users(headers)))
 
     def get_input_types(self) -> list[dict[str, Any]]:
         """Return V2 metadata of the one input: any number of texts."""
@@ -97,30 +107,43 @@ class IntentModel(kserve.Model):  # type: ignore[misc]  # published without type
         ]
 
     async def classify(
-        self, texts: list[str], request: str, is_of_users: bool
+        self, texts: list[str], origin: Origin, is_of_users: bool
     ) -> Predictions:
         """Classify what is short on the event loop, the rest on a thread."""
+        self.record(texts, origin, is_of_users)
         if self.scorer.is_short(texts):
-            return self.classify_now(texts, request, is_of_users)
+            return self.classify_now(texts, is_of_users)
         rows = await asyncio.to_thread(self.scorer.rows, texts)
-        return self._observed(texts, rows, request, is_of_users)
+        return self._observed(rows, is_of_users)
 
-    def classify_now(
-        self, texts: list[str], request: str, is_of_users: bool
-    ) -> Predictions:
-        """Classify on the calling thread, the event loop's.
+    def classify_now(self, texts: list[str], is_of_users: bool) -> Predictions:
+        """Classify on the calling thread, the event loop's; users' are counted."""
+        return self._observed(self.scorer.rows(texts), is_of_users)
 
-        `request` is the id under which a recorded text is lent; only users' requests
-        are recorded and counted.
+    def record(self, texts: list[str], origin: Origin, is_of_users: bool) -> None:
+        """Offer a user's request for lending, whatever becomes of it.
+
+        A request on which this model fails is lent as any other: without them, pairs
+        would be chosen by the answers of the arm that lends them.
         """
-        return self._observed(texts, self.scorer.rows(texts), request, is_of_users)
+        if is_of_users and self.recorder is not None:
+            self.recorder.offer(origin, texts)
 
-    def _observed(
-        self, texts: list[str], rows: list[list[float]], request: str, is_of_users: bool
-    ) -> Predictions:
+    def _observed(self, rows: list[list[float]], is_of_users: bool) -> Predictions:
         predictions = Predictions.of(self.labels, rows)
         if is_of_users:
             self.metrics.observe_predictions(predictions)
-            if self.recorder is not None:
-                self.recorder.offer(request, texts)
         return predictions
+
+
+def _origin_of_v1(headers: Mapping[str, str]) -> Origin:
+    protocol: Protocol = "predict" if headers.get(PROTOCOL) == "predict" else "v1"
+    form: Form = "event" if is_cloud_event(headers) and protocol == "v1" else "plain"
+    return Origin(headers.get("x-request-id", ""), protocol, form)
+
+
+def _origin_of_v2(request: InferRequest, headers: Mapping[str, str]) -> Origin:
+    protocol: Protocol = "grpc" if request.from_grpc else "v2"
+    is_raw = request.from_grpc and not request.inputs[0].data
+    is_binary = is_raw or JSON_LENGTH in headers
+    return Origin(request.id or "", protocol, "binary" if is_binary else "plain")

@@ -1,54 +1,90 @@
-"""Records a sample of users' texts for the promoter, in memory only and on request.
+"""Records a sample of users' requests for the promoter, in memory only and on request.
 
-Each request sets the share that is recorded from then on; after LEASE_S seconds without
-a request the recording ends. The newest texts are kept, at most MOST_TEXTS and
-MOST_CHARACTERS, and each text is handed over once.
+Each request for them sets the share that is recorded from then on; after LEASE_S
+seconds without one the recording ends. The newest are kept, at most MOST_REQUESTS and
+MOST_CHARACTERS, and each is handed over once. Of a request its id, texts, protocol and
+form are kept: no header's value and no credential.
 """
 
 import random
 import time
 from collections import deque
 from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 LEASE_S = 60.0
-MOST_TEXTS, MOST_CHARACTERS = 1000, 1_000_000
+MOST_REQUESTS, MOST_CHARACTERS = 1000, 1_000_000
+
+Protocol = Literal["v1", "v2", "predict", "grpc"]
+Form = Literal["plain", "binary", "event"]
+"""What its headers make of a request: JSON, tensors as bytes, or a CloudEvent."""
+
+
+class Origin(NamedTuple):
+    """How a user asked: the request's id, "" without one, its protocol and form."""
+
+    request: str
+    protocol: Protocol
+    form: Form = "plain"
+
+
+class Lent(NamedTuple):
+    """A recorded request with all of its texts."""
+
+    origin: Origin
+    texts: tuple[str, ...]
 
 
 class Recorder:
-    """A sample of the texts of users, with the ids of their requests."""
+    """A sample of users' requests."""
 
     def __init__(self) -> None:
         """Begin without recording."""
         self._share, self._until = 0.0, 0.0
-        self._kept: deque[tuple[str, str]] = deque(maxlen=MOST_TEXTS)
+        self._kept: deque[Lent] = deque()
         self._characters = 0
 
-    def offer(self, request: str, texts: Sequence[str]) -> None:
-        """Sample a request; the texts of a batch get the ids id/0, id/1 and so on."""
+    def offer(self, origin: Origin, texts: Sequence[str]) -> None:
+        """Sample a request, whether it will be answered or not."""
         if time.monotonic() > self._until:
             self._forget()
             return
         if random.random() >= self._share:
             return
-        for number, text in enumerate(texts):
-            name = request if len(texts) == 1 else f"{request}/{number}"
-            if len(self._kept) == MOST_TEXTS:
-                self._drop()
-            self._kept.append((name, text))
-            self._characters += len(text)
-        while self._characters > MOST_CHARACTERS:
-            self._drop()
+        self._kept.append(Lent(origin, tuple(texts)))
+        self._characters += sum(map(len, texts))
+        while self._characters > MOST_CHARACTERS or len(self._kept) > MOST_REQUESTS:
+            self._characters -= sum(map(len, self._kept.popleft().texts))
 
-    def take(self, share: float) -> list[tuple[str, str]]:
-        """Return the recorded request ids and texts; record `share` from now on."""
+    def take(self, share: float) -> list[Lent]:
+        """Return the recorded requests; record `share` from now on."""
         found = list(self._kept)
         self._forget()
         self._share, self._until = share, time.monotonic() + LEASE_S
         return found
 
-    def _drop(self) -> None:
-        self._characters -= len(self._kept.popleft()[1])
-
     def _forget(self) -> None:
         self._kept.clear()
         self._characters = 0
+
+
+def as_requests(lent: Sequence[Lent]) -> list[dict[str, object]]:
+    """Return recorded requests in the form that tells how each was asked."""
+    return [
+        {
+            "id": origin.request,
+            "protocol": origin.protocol,
+            "form": origin.form,
+            "texts": texts,
+        }
+        for origin, texts in lent
+    ]
+
+
+def as_texts(lent: Sequence[Lent]) -> list[tuple[str, str]]:
+    """Return ids and texts, as older promoters read them: id/0, id/1 from a batch."""
+    return [
+        (origin.request if len(texts) == 1 else f"{origin.request}/{number}", text)
+        for origin, texts in lent
+        for number, text in enumerate(texts)
+    ]

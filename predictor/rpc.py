@@ -26,6 +26,7 @@ from predictor.app import MAX_BODY
 from predictor.model import TRAFFIC, IntentModel
 from predictor.protocol import INPUT, check_texts
 from predictor.protocol_v2 import new_id
+from predictor.recorder import Origin
 
 INFER = "/inference.GRPCInferenceService/ModelInfer"
 STATUS_NAMES = {each.value[0]: str(each.name) for each in grpc.StatusCode}
@@ -80,7 +81,8 @@ class Plain:
         texts = self._texts(request)
         if texts is None or not self._model.scorer.is_short(texts):
             return None
-        found = self._model.classify_now(texts, request.id, is_of_users)
+        self._model.record(texts, Origin(request.id, "grpc"), is_of_users)
+        found = self._model.classify_now(texts, is_of_users)
         response = pb.ModelInferResponse()
         response.CopyFrom(self._same)
         response.id = request.id or new_id()

@@ -38,7 +38,7 @@ def test_a_step_that_is_not_known_is_logged_with_its_cost(
     artifact.write(tmp_path / "v9", pipeline, probe_text="hello", **facts)  # type: ignore[arg-type]
     model = _loaded(tmp_path / "v9")
     assert not model.scorer.is_compiled
-    found = model.classify_now(["hello you"], "", is_of_users=True)
+    found = model.classify_now(["hello you"], is_of_users=True)
     assert found.rows == pipeline.predict_proba(["hello you"]).tolist()
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
@@ -54,7 +54,7 @@ def test_a_scorer_that_differs_is_not_used(
     monkeypatch.setattr(compiled, "compile_pipeline", lambda _: lambda _: uniform)
     model = _loaded(MODELS / "v1")
     assert not model.scorer.is_compiled
-    assert model.classify_now(["hello"], "", is_of_users=True).labels == ["greeting"]
+    assert model.classify_now(["hello"], is_of_users=True).labels == ["greeting"]
     assert "labels differ" in caplog.records[0].__dict__["fields"]["reason"]
 
 
