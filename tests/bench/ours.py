@@ -15,6 +15,7 @@ from scripts.rollout.decision import measurement
 from scripts.rollout.evidence.dispersion import dispersion
 from scripts.rollout.evidence.evidence import Evidence
 from scripts.rollout.evidence.ladder import Traffic
+from scripts.rollout.evidence.paired import PairCounts
 from scripts.rollout.evidence.two_sample import Counts
 from scripts.rollout.policy.policy import Policy
 from tests.bench.streams import ERRORS, OVER_250, Array, Seen, Stream
@@ -51,7 +52,9 @@ class Ours:
         prior = n.sum(axis=-1)[:, None] + 50.0
         rate = (bad.sum(axis=1) + 0.5) / prior
         known = np.minimum(prior, measurement.LARGEST_PRIOR) * np.ones(2)
-        self._evidence = Evidence.begin(self._design, rate * known, known)
+        self._evidence = Evidence.begin(
+            self._design, rate * known, known, has_pairs=policy.has_pairs
+        )
         self._rows = np.arange(rollouts)
         self._step = np.zeros(rollouts, dtype=np.int64)
         self._entered = np.zeros(rollouts)
@@ -77,17 +80,20 @@ class Ours:
         rows, weight = self._rows, self.weight[self._rows]
         if not len(rows):
             return
-        arms = [(seen.canary_bad, seen.canary_n, seen.stable_bad, seen.stable_n)]
-        if self.policy.shadow is not None:
-            pairs = seen.pairs[self.policy.shadow.share]
-            arms.append((pairs.canary_bad, pairs.n, pairs.stable_bad, pairs.n))
-        counts = Counts(*(np.stack(each)[:, rows] for each in zip(*arms, strict=True)))
+        columns = (seen.canary_bad, seen.canary_n, seen.stable_bad, seen.stable_n)
+        counts = Counts(*(each[None, rows] for each in columns))
         self._scrapes += 1
         epoch = self._evidence.worse.mixture.epoch
-        new_epochs = [now_s >= (epoch + 1) * measurement.EPOCH_S, False][: len(arms)]
-        *_, self._evidence = self._evidence.update(
-            self._design, counts, self.phi[rows], weight.astype(float), new_epochs
-        )
+        at, phi = weight.astype(float), self.phi[rows]
+        new_epochs = [now_s >= (epoch + 1) * measurement.EPOCH_S]
+        (found,) = self._evidence.update(self._design, counts, phi, at, new_epochs)
+        if self.policy.shadow is not None:
+            both = seen.pairs[self.policy.shadow.share]
+            asked = (both.only_canary, both.only_stable, both.both, both.n)
+            pairs = PairCounts(*(each[rows] for each in asked))
+            limit = self._design.limit
+            found = found.with_pairs(self._design, pairs, limit, phi, at)
+        self._evidence = found
         on = self.is_on[rows]
         if self._variant.rolls_back:
             worse = on & self._evidence.must_roll_back(self._design)

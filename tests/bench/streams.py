@@ -49,10 +49,14 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Requests that were asked of both arms once more (R, M); none is a user's."""
+    """Requests that were asked of both arms once more (R, M); none is a user's.
 
-    canary_bad: Array
-    stable_bad: Array
+    One bad answer, the canary's or the stable's alone, two, and how many were asked.
+    """
+
+    only_canary: Array
+    only_stable: Array
+    both: Array
     n: Array
 
 
@@ -121,16 +125,21 @@ class Stream:
         return Scrape(cell, self._edges, sums, pairs)
 
     def _pairs(self, base: float, share: float) -> Array:
-        """Of a share of requests: n, then both arms' errors and what is over 250 ms.
+        """Of a share of requests: n, then for errors and what is over 250 ms in turn:
 
-        The canary's are in two parts: what the stable has too, and what it adds.
+        the stable's bad; the canary's among those and among the others; what the canary
+        adds among those and among the others.
         """
         cell, draw = self.cell, self._random
         n = draw.poisson(self._rate * 100 * share, self._shape[0])
         found = [n]
         for rate, more in ((base, cell.errors), (OVER_250, cell.over)):
-            stable, canary = draw.binomial(n, rate), draw.binomial(n, rate)
-            found += [stable, canary, draw.binomial(n - canary, more / (1 - rate))]
+            stable = draw.binomial(n, rate)
+            both, alone = draw.binomial(stable, rate), draw.binomial(n - stable, rate)
+            added = more / (1 - rate)
+            more_both = draw.binomial(stable - both, added)
+            more_alone = draw.binomial(n - stable - alone, added)
+            found += [stable, both, alone, more_both, more_alone]
         return np.stack(found).astype(float) * cell.cluster
 
     def history(self, scrapes: int) -> tuple[Array, Array]:
@@ -178,10 +187,9 @@ class Scrape:
 
     def _asked_of_both(self, share: float, more: Array) -> Pairs:
         """That share, and `more` of what the canary adds (R)."""
-        pairs = self._pairs[share]
-        n, errors, canary, more_errors, over, canary_over, more_over = pairs
-        return Pairs(
-            np.stack([canary + more * more_errors, canary_over + more * more_over], -1),
-            np.stack([errors, over], -1),
-            np.stack([n, n], -1),
-        )
+        n, *kinds = self._pairs[share]
+        columns = []
+        for stable, both, alone, more_both, more_alone in (kinds[:5], kinds[5:]):
+            both_bad = both + more * more_both
+            columns.append((alone + more * more_alone, stable - both_bad, both_bad, n))
+        return Pairs(*(np.stack(each, axis=-1) for each in zip(*columns, strict=True)))

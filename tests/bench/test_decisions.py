@@ -88,8 +88,8 @@ class Single:
         shadow = self.machine.rules.policy.shadow
         if shadow is not None:
             pairs = seen.pairs[shadow.share]
-            both = (pairs.canary_bad, pairs.n, pairs.stable_bad, pairs.n)
-            beside = (PairedDelta("shadow", self._delta(*both)),)
+            both = (pairs.only_canary, pairs.only_stable, pairs.both, pairs.n)
+            beside = (PairedDelta("shadow", self._delta(*both).metrics),)
         look = Observation(now_s, self._view(), self._delta(*users), beside=beside)
         self.state = self.machine.step(self.state, look).state
         if not self.state.is_verified:

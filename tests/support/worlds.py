@@ -57,7 +57,11 @@ def delta(weight: int, n: int = 3000, bad: float = 0.0, slow: float = 0.0) -> De
 
 
 def design(
-    tolerance: float = 0.0, budget: float = 0.01, steps: tuple[int, ...] = (50,)
+    tolerance: float = 0.0,
+    budget: float = 0.01,
+    steps: tuple[int, ...] = (50,),
+    *,
+    stands: bool = False,
 ) -> Design:
     """One metric, and a gate for each step."""
     return Design(
@@ -72,6 +76,7 @@ def design(
         steps=np.array(steps, dtype=float),
         carry_from=0.0,
         ceiling=0.2,
+        stands=stands,
     )
 
 

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 
 from scripts.rollout import text
-from scripts.rollout.decision import reasons
+from scripts.rollout.decision import paired, reasons
 from scripts.rollout.decision.draft import Draft
 from scripts.rollout.errors import Exit
 from scripts.rollout.state.notes import Note, NoteKind
@@ -24,9 +24,11 @@ def revisions(draft: Draft) -> None:
         view.rolledout == state.canary and view.routed.get(state.canary) == FULL
     )
     if is_promoted and state.phase is not Phase.ROLLING_BACK:
-        note = Note(NoteKind.PROMOTED, f"{state.canary} promoted")
+        assumed = paired.assumption(draft.policy)
+        said = f"{state.canary} promoted" + (f"; {assumed}" if assumed else "")
+        note = Note(NoteKind.PROMOTED, said)
         if state.phase is not Phase.PROMOTING:
-            by_hand = f"{note.text} by a person's patch"
+            by_hand = f"{state.canary} promoted by a person's patch"
             note = Note(NoteKind.PROMOTED_BY_HAND, by_hand)
         draft.end(Phase.PROMOTED, Exit.PROMOTED, note)
     elif view.created != state.canary and state.phase is not Phase.ROLLING_BACK:

@@ -4,7 +4,14 @@ No clock, no files, no network. `step` fixes the order within one look: requests
 people, then revisions, guards and evidence, and only then a raise.
 """
 
-from scripts.rollout.decision import commands, guards, measurement, phases, reasons
+from scripts.rollout.decision import (
+    commands,
+    guards,
+    measurement,
+    paired,
+    phases,
+    reasons,
+)
 from scripts.rollout.decision.draft import Draft
 from scripts.rollout.decision.measurement import Rules
 from scripts.rollout.errors import RolloutError
@@ -108,10 +115,8 @@ def _measure(draft: Draft, foreseen: Precomputed | None) -> None:
     state, delta = draft.state, draft.seen.delta
     if delta is not None:
         _hear(draft, delta)
-    users = () if delta is None else (delta,)
-    beside = (each.delta for each in draft.seen.beside if each.counts)
-    scrapes = [(state.now, counted) for counted in (*users, *beside)]
-    if not scrapes:
+    beside = [each for each in draft.seen.beside if each.counts]
+    if delta is None and not beside:
         return
     is_judged = state.phase in JUDGED or state.phase is Phase.HELD
     if state.judged is None or not (is_judged or state.pause is Pause.HAND):
@@ -119,12 +124,14 @@ def _measure(draft: Draft, foreseen: Precomputed | None) -> None:
     if delta is not None:
         guards.incident(draft, delta)
     policy, design = draft.policy, draft.rules.design(state.steps)
+    judged, weight = state.judged, state.weight
     if foreseen is not None and foreseen.holds(state):
         judged = foreseen.judged
-    else:
-        judged = measurement.update(
-            policy, design, state.judged, scrapes, state.weight
-        )[-1]
+    elif delta is not None:
+        scrapes = [(state.now, delta)]
+        (judged,) = measurement.update(policy, design, judged, scrapes, weight)
+    for each in beside:
+        judged = paired.counted(policy, design, judged, each, weight)
     draft.change(judged=judged)
     if judged.evidence.must_roll_back(design):
         reason, code = reasons.why_rolled_back(draft.rules, draft.state)

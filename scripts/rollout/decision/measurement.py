@@ -54,6 +54,7 @@ def design(policy: Policy, steps: Sequence[int]) -> Design:
         steps=np.array(steps, dtype=float),
         carry_from=policy.carried_from,
         ceiling=policy.guards.max_error_rate,
+        stands=policy.pairs_stand_for_users,
     )
 
 
@@ -94,7 +95,9 @@ def begin(
         began=now,
         phi=phi[0],
         phi_source=phi[1],
-        evidence=Evidence.begin(design, bad / n * prior, prior),
+        evidence=Evidence.begin(
+            design, bad / n * prior, prior, has_pairs=policy.has_pairs
+        ),
         interval=Interval.begin(bad / n),
         label_names=(),
         labels=Labels.begin((0,)),

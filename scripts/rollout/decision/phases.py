@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from scripts.rollout import text
-from scripts.rollout.decision import baking, measurement, raising, reasons
+from scripts.rollout.decision import baking, measurement, paired, raising, reasons
 from scripts.rollout.decision.draft import Draft
 from scripts.rollout.errors import Exit
 from scripts.rollout.state.actions import Consult, Says, Warmed, WarmUp
@@ -30,6 +30,9 @@ def preflight(draft: Draft) -> None:
         draft.say(NoteKind.STEPS_CHOSEN, f"steps chosen {chosen}, {each}")
     for each in reasons.dispersions(policy, phi, sources):
         draft.say(NoteKind.CLUSTER_SIZE, each)
+    assumed = paired.assumption(policy)
+    if assumed:
+        draft.say(NoteKind.ASSUMED, assumed)
     design = draft.rules.design(looks.steps)
     known = state.known
     judged = measurement.begin(policy, design, known, (phi, sources), state.now)
@@ -150,6 +153,9 @@ def _rise(draft: Draft, following: int, how: str) -> None:
         draft.change(baked=Baked(state.now))
     draft.ask_for(weight)
     draft.say(NoteKind.RAISED, f"{state.weight} % -> {weight} % {how}")
+    labels = paired.labels_at(draft.policy, weight)
+    if labels:
+        draft.say(NoteKind.LABELS_SHOW_LITTLE, labels)
 
 
 def _wait_for_approval(draft: Draft) -> None:

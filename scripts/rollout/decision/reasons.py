@@ -79,8 +79,19 @@ def why_rolled_back(rules: Rules, state: State) -> tuple[str, Exit]:
         apart = share(row.distance)
         found = f"its labels are {apart} apart from the stable's: {moved(judged)}"
     else:
-        found = f"{share(row.canary.share)} against {share(row.stable.share)}"
+        found = _worse(row)
     return f"{row.metric}: {found} (e = {total} of {needed})", Exit.ROLLED_BACK
+
+
+def _worse(row: explain.Row) -> str:
+    """Describe both arms by users' requests, by pairs where those show more."""
+    users = f"{share(row.canary.share)} against {share(row.stable.share)}"
+    pairs = row.pairs
+    if pairs is None or pairs.against <= pairs.users or row.canary == pairs.canary:
+        return users
+    canary, stable = share(pairs.canary.share), share(pairs.stable.share)
+    found = f"{canary} against {stable} in {pairs.canary.n:,.0f} pairs"
+    return f"{found}, {users} of users' requests" if row.canary.n else found
 
 
 def _over(policy: Policy, state: State) -> str:

@@ -5,7 +5,7 @@ docs/proofs.md, "Rollback" and "Gates", says why the thresholds are 1/alpha and 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,9 @@ import numpy.typing as npt
 from scripts.rollout.evidence import one_sample
 from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.evidence.mixture import Mixture
-from scripts.rollout.evidence.processes import EXCESSES, GateEvidence, RollbackEvidence
+from scripts.rollout.evidence.pair_processes import PairedEvidence
+from scripts.rollout.evidence.paired import PairCounts
+from scripts.rollout.evidence.processes import GateEvidence, RollbackEvidence, mixed
 from scripts.rollout.evidence.two_sample import Bets, Counts, log_e
 
 # Guarantee: a difference of shares is at most 1. A smaller margin than budget over
@@ -45,6 +47,7 @@ class Design:
     `carry_from`: a gate counts scrapes at this share of its step's weight or more;
     the last gate those at its own step's weight or more.
     `ceiling`: bad share that is too much of a canary that is worse than the stable.
+    `stands`: whether pairs stand for users, and so count for the last gate.
     `margins` (..., M, G): the excess that a gate must rule out, budget / weight for
     the last one and PASSING times that for the others.
     `counts_from` (..., G): the least weight whose scrapes count for a gate, percent.
@@ -62,6 +65,7 @@ class Design:
     steps: Array
     carry_from: float
     ceiling: float
+    stands: bool = False
     margins: Array = field(init=False)
     counts_from: Array = field(init=False)
     needed: Array = field(init=False)
@@ -83,20 +87,27 @@ class Design:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All e-processes of a rollout; leading axes as in the counts."""
+    """All e-processes of a rollout; leading axes as in the counts.
+
+    `pairs` is None where both arms are asked nothing beside the users' requests.
+    """
 
     worse: RollbackEvidence
     ceiling: Mixture
     gates: GateEvidence
+    pairs: PairedEvidence | None = None
 
     @classmethod
-    def begin(cls, design: Design, bad: Array, n: Array) -> "Evidence":
+    def begin(
+        cls, design: Design, bad: Array, n: Array, *, has_pairs: bool = False
+    ) -> "Evidence":
         """Return no evidence; `bad` of `n` (..., M) are the stable's counts so far."""
         lead, steps = bad.shape, design.steps.shape[-1]
         return cls(
             RollbackEvidence.begin(lead),
             Mixture.begin((*lead[:-1], len(one_sample.BEYOND))),
             GateEvidence.begin((*lead, steps), bad[..., None], n[..., None]),
+            PairedEvidence.begin(lead, steps) if has_pairs else None,
         )
 
     def update(
@@ -125,7 +136,7 @@ class Evidence:
         parts = [worse.bets(design.tolerance, rate), gates.bets(design.margins)]
         logs = log_e(counts, Bets.joined(parts, rate.shape)) / phi[..., None]
         excesses = self.worse.mixture.whole.shape[-1]
-        against = _against(design, counts, logs[..., :excesses], phi)
+        against = logs[..., :excesses]
         gate_logs = logs[..., excesses:].reshape((*by_gate.canary_n.shape, 2))
         gate_logs = self.gates.over(gate_logs * is_on[..., None], design.needed)
         beyond = one_sample.log_e(
@@ -133,6 +144,11 @@ class Evidence:
         )
         ceilings = self.ceiling.over(beyond / phi[..., :1], new_epochs)
         mixtures = self.worse.mixture.over(against, new_epochs)
+        pairs = (
+            [None] * len(new_epochs)
+            if self.pairs is None
+            else (self.pairs.with_users(against, new_epochs))
+        )
         bad, n = counts.compared_stable
         gate_bad, gate_n = by_gate.compared_stable
         return [
@@ -148,18 +164,46 @@ class Evidence:
                     gates.stable_bad[t] + gate_bad[t],
                     gates.stable_n[t] + gate_n[t],
                 ),
+                pairs[t],
             )
             for t in range(len(new_epochs))
         ]
+
+    def with_pairs(
+        self, design: Design, pairs: PairCounts, limit: Array, phi: Array, weight: Array
+    ) -> "Evidence":
+        """Return the evidence after one scrape of pairs, at one `weight` percent (...).
+
+        `pairs` are (..., M). Where `limit` (M) is not NaN it is the largest share of
+        pairs in which the canary alone is bad, and users have no evidence of their own.
+        """
+        assert self.pairs is not None
+        known = self.gates.stable_bad[..., -1] / self.gates.stable_n[..., -1]
+        logs = (
+            self.pairs.against(pairs, limit, design.tolerance, known) / phi[..., None]
+        )
+        alone = np.where(np.isnan(limit)[:, None], 0.0, logs)
+        (mixture,) = self.worse.mixture.over(alone[None], [False])
+        is_on = np.where(weight[..., None] >= design.counts_from, 1.0, 0.0)
+        for_gates = self.pairs.for_gates(pairs, design.margins, known)
+        for_gates *= is_on[..., None, :, None] / phi[..., None, None]
+        return replace(
+            self,
+            worse=replace(self.worse, mixture=mixture),
+            pairs=self.pairs.after(pairs, logs, for_gates, design.needed),
+        )
 
     def against(self) -> Array:
         """Return the e-values for a rollback (..., M + 1), the ceiling's last.
 
         The ceiling's hypothesis is "not over it, or no worse than the stable", so that
         an incident of both arms is no evidence; the smaller of two e-values tests it.
-        Beside a stable without requests the ceiling counts alone.
+        Beside a stable without requests the ceiling counts alone. With pairs, each of
+        the others is the mean of two: of users alone, and of users and pairs.
         """
         worse = self.worse.value
+        if self.pairs is not None:
+            worse = (worse + self.pairs.value) / 2
         ceiling = self.ceiling.value(one_sample.BEYOND_WEIGHTS)
         smaller = np.minimum(ceiling, worse[..., 0])
         ceiling = np.where(self.worse.has_compared[..., 0], smaller, ceiling)
@@ -174,17 +218,19 @@ class Evidence:
         total: Array = (design.weights * self.against()).sum(axis=-1)
         return total
 
+    def for_gates(self, design: Design) -> Array:
+        """Return the e-values (..., M, G): of users, and of pairs where they count.
+
+        The last gate opens by users' requests alone, unless pairs stand for them.
+        """
+        if self.pairs is None:
+            return self.gates.value
+        is_paired = np.ones(design.steps.shape[-1])
+        is_paired[-1] = design.stands
+        logs = self.gates.logs + self.pairs.gate_logs * is_paired[:, None]
+        return mixed(logs)
+
     def opens(self, design: Design) -> npt.NDArray[np.bool_]:
         """Return which gates (..., G) are open: each gated metric has what it needs."""
-        passed = self.gates.value >= design.needed
+        passed = self.for_gates(design) >= design.needed
         return np.asarray((passed | ~design.gated[:, None]).all(axis=-2))
-
-
-def _against(design: Design, counts: Counts, logs: Array, phi: Array) -> Array:
-    """Return log e-values: of both arms, or of pairs against their limit."""
-    is_paired = ~np.isnan(design.limit)
-    if not is_paired.any():
-        return logs
-    limit = np.where(is_paired, design.limit, 0.5)
-    alone = one_sample.log_e(limit, counts.canary_bad, counts.canary_n, EXCESSES)
-    return np.where(is_paired[:, None], alone / phi[..., None], logs)

@@ -11,6 +11,7 @@ import numpy as np
 
 from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.evidence.evidence import FULL, Design, Evidence
+from scripts.rollout.evidence.paired import PairCounts
 from scripts.rollout.evidence.two_sample import Counts
 
 # All tunable: steps move the time to a decision, the tests hold on any.
@@ -41,7 +42,7 @@ MOST_SCRAPES = 360  # as the line above
 class Traffic:
     """The expected traffic: requests per second, bad shares (M) and phi (M).
 
-    `pairs`: texts per second that both arms are asked beside the users' requests.
+    `pairs`: requests per second that both arms are asked beside the users' own.
     """
 
     rps: float
@@ -145,18 +146,15 @@ def forecast(
     list ends with the first gate that does not open within HORIZON_S.
     """
     if evidence is None:
-        evidence = Evidence.begin(design, *_known(traffic))
+        has_pairs = traffic.pairs > 0
+        evidence = Evidence.begin(design, *_known(traffic), has_pairs=has_pairs)
     steps, stays, spent = design.steps, [], 0.0
     while step < len(steps):
         weight, waited, is_open = float(steps[step]), 0.0, False
         while not is_open and spent < HORIZON_S:
             # Ticks of 2 % of the time so far: no forecast is more exact than that.
             seconds = max(interval_s, spent / 50)
-            counts = _expected(traffic, seconds, weight)
-            new_epochs = [False] * len(counts.canary_n)
-            *_, evidence = evidence.update(
-                design, counts, traffic.phi, np.array(weight), new_epochs
-            )
+            evidence = after(design, evidence, traffic, seconds, weight)
             waited, spent = waited + seconds, spent + seconds
             opens = evidence.opens(design)
             is_open = bool(opens[step]) and waited >= dwell_s
@@ -169,14 +167,26 @@ def forecast(
     return stays
 
 
-def _expected(traffic: Traffic, seconds: float, weight: float) -> Counts:
-    """Return expected counts: of users' requests, then of any pairs (first axis)."""
-    requests, pairs = traffic.rps * seconds, traffic.pairs * seconds
-    canary, stable = [requests * weight / FULL], [requests * (1 - weight / FULL)]
-    if pairs:
-        canary, stable = [*canary, pairs], [*stable, pairs]
-    n = [np.outer(arm, np.ones_like(traffic.bad)) for arm in (canary, stable)]
-    return Counts(n[0] * traffic.bad, n[0], n[1] * traffic.bad, n[1])
+def after(
+    design: Design, evidence: Evidence, traffic: Traffic, seconds: float, weight: float
+) -> Evidence:
+    """Return the evidence after what a good canary is expected to count.
+
+    Both answers of a pair are taken to be bad independently of each other.
+    """
+    shares, bad = (weight / FULL, 1 - weight / FULL), traffic.bad
+    canary, stable = (
+        np.full((1, *bad.shape), traffic.rps * seconds * each) for each in shares
+    )
+    counts = Counts(canary * bad, canary, stable * bad, stable)
+    at = np.array(weight)
+    (evidence,) = evidence.update(design, counts, traffic.phi, at, [False])
+    if not traffic.pairs:
+        return evidence
+    pairs = np.full(bad.shape, traffic.pairs * seconds)
+    alone = pairs * bad * (1 - bad)
+    found = PairCounts(alone, alone, pairs * bad**2, pairs)
+    return evidence.with_pairs(design, found, design.limit, traffic.phi, at)
 
 
 def _known(traffic: Traffic) -> tuple[Array, Array]:

@@ -148,6 +148,11 @@ class GateEvidence:
 
     @property
     def value(self) -> Array:
-        """Return the e-value (...): the weighted mean of both bets."""
-        mixed: Array = (GATE_BETS * np.exp(self.logs)).sum(axis=-1)
-        return mixed
+        """Return the e-value (...)."""
+        return mixed(self.logs)
+
+
+def mixed(logs: Array) -> Array:
+    """Return a gate's e-value (...): the weighted mean of both bets (..., 2)."""
+    found: Array = (GATE_BETS * np.exp(logs)).sum(axis=-1)
+    return found

@@ -30,7 +30,7 @@ def look(
         read = windows.Look(scraped.reading, now, arms, saved.weighed, is_split)
         delta, bases = windows.compared(policy, bases, read)
     requests = tuple(world.journal.requests(saved.requests))
-    apart, beside = _beside(policy, world, saved, requests)
+    apart, beside = _beside(policy, world, saved, requests, found)
     seen = Observation(
         time=now,
         view=found,
@@ -71,17 +71,24 @@ def _read(
 
 
 def _beside(
-    policy: Policy, world: World, saved: Saved, requests: Sequence[Request]
+    policy: Policy,
+    world: World,
+    saved: Saved,
+    requests: Sequence[Request],
+    routed: View | None,
 ) -> tuple[Disagreements, tuple[PairedDelta, ...]]:
     """Return the open disagreements, and the counts beside the users' requests."""
+    canary, percent = saved.state.canary, saved.state.weight
+    if routed is not None:
+        percent = max(percent, routed.routed.get(canary, 0))
     apart, found = pairs.judge_disagreements(policy, saved.apart, requests)
     for each in world.pair_sources:
-        taken = each.take(saved.state.canary, saved.state.stable)
+        taken = each.take(canary, saved.state.stable)
         if each.counts:
-            apart = pairs.add_disagreements(apart, taken)
+            apart = pairs.add_disagreements(apart, taken, percent)
         if taken:
-            delta = pairs.count_pairs(policy, taken)
-            found = (*found, PairedDelta(each.name, delta, each.counts))
+            rows = pairs.count_pairs(policy, taken)
+            found = (*found, PairedDelta(each.name, rows, each.counts))
     return apart, found
 
 

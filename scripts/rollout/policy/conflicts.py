@@ -21,6 +21,7 @@ def conflicts(policy: Policy) -> Iterator[Conflict]:
     yield from _of_metrics(policy)
     yield from _of_steps(policy)
     yield from _of_times(policy)
+    yield from _of_pairs(policy)
     if policy.counted_by not in policy.backend.counted_by:
         expected = " or ".join(policy.backend.counted_by)
         fault = f"with backend {policy.target.backend} expected {expected}"
@@ -69,6 +70,22 @@ def _of_times(policy: Policy) -> Iterator[Conflict]:
     if policy.dwell_s > deadlines.step:
         reads = (step, ("steps",), ("source", "interval"))
         yield Conflict(("dwell",), "expected less than deadlines.step", reads)
+
+
+def _of_pairs(policy: Policy) -> Iterator[Conflict]:
+    shadow, synthetic = policy.shadow, policy.synthetic
+    if synthetic is None:
+        return
+    place = ("synthetic", "standsForUsers")
+    if synthetic.stands_for_users and not synthetic.counts:
+        yield Conflict(
+            place, "needs synthetic.counts: true", (("synthetic", "counts"),)
+        )
+    if shadow is None or not synthetic.counts:
+        return
+    if shadow.stands_for_users != synthetic.stands_for_users:
+        fault = "expected as in shadow.standsForUsers: both are counted as one"
+        yield Conflict(place, fault, (("shadow", "standsForUsers"),))
 
 
 def _of_steps(policy: Policy) -> Iterator[Conflict]:

@@ -41,20 +41,54 @@ class Hooks(Part):
 
 
 class Shadow(Part):
-    """A share of the users' texts that both arms are asked once more.
+    """A share of the users' requests that both arms are asked once more.
 
-    The predictors lend the texts to a promoter with their RECORDING_TOKEN.
+    The predictors lend them to a promoter with their RECORDING_TOKEN.
+    `stands_for_users`: pairs count for the last gate, beside the users' own requests.
     """
 
     share: Annotated[float, BeforeValidator(fraction), Field(gt=0, le=1)]
+    stands_for_users: bool = False
 
 
 class Synthetic(Part):
     """Requests per second to both arms, with sentences of a file, one per line.
 
-    `counts`: whether they are evidence, or only displayed.
+    `counts`: whether they are evidence, or only displayed; `stands_for_users` as with
+    shadow.
     """
 
     rps: Annotated[float, Field(gt=0, le=1000)]
     texts: str
     counts: bool = False
+    stands_for_users: bool = False
+
+
+class Pairs(Part):
+    """The part of a policy that asks both arms beside the users' requests."""
+
+    shadow: Shadow | None = None
+    synthetic: Synthetic | None = None
+
+    @property
+    def has_pairs(self) -> bool:
+        """Return whether evidence comes without users; then the first weight is 0."""
+        is_counted = self.synthetic is not None and self.synthetic.counts
+        return self.shadow is not None or is_counted
+
+    @property
+    def pairs_stand_for_users(self) -> bool:
+        """Return whether pairs are evidence for the last gate, as the policy says."""
+        return any(
+            each is not None and each.stands_for_users
+            for each in (self.shadow, self.synthetic)
+        )
+
+    def pairs_rps(self, rps: float) -> float:
+        """Return the counted pairs per second where users send `rps` requests."""
+        found = 0.0
+        if self.shadow is not None:
+            found += self.shadow.share * rps
+        if self.synthetic is not None and self.synthetic.counts:
+            found += self.synthetic.rps
+        return found

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, Tag, model_validator
 
 from scripts.rollout.policy.backends import BACKENDS, Backend
-from scripts.rollout.policy.integrations import Hooks, Shadow, Synthetic, Webhook
+from scripts.rollout.policy.integrations import Hooks, Pairs, Webhook
 from scripts.rollout.policy.metric import DEFAULT_METRICS, Metric
 from scripts.rollout.policy.prometheus import PrometheusServer, from_url
 from scripts.rollout.policy.values import (
@@ -144,7 +144,7 @@ class Source(Part):
     interval: Look | None = None
 
 
-class Policy(Part):
+class Policy(Pairs):
     """A whole policy file."""
 
     version: Literal[1] = 1
@@ -169,8 +169,6 @@ class Policy(Part):
     notify: tuple[Webhook, ...] = ()
     hooks: Hooks = Hooks()
     window: Window | None = None
-    shadow: Shadow | None = None
-    synthetic: Synthetic | None = None
 
     @property
     def is_auto(self) -> bool:
@@ -227,21 +225,6 @@ class Policy(Part):
     def counted_by(self) -> str:
         """Return the part that counts HTTP requests."""
         return self.source.counts or self.backend.counted_by[0]
-
-    @property
-    def has_pairs(self) -> bool:
-        """Return whether evidence comes without users; then the first weight is 0."""
-        is_counted = self.synthetic is not None and self.synthetic.counts
-        return self.shadow is not None or is_counted
-
-    def pairs_rps(self, rps: float) -> float:
-        """Return the counted pairs per second where users send `rps` requests."""
-        found = 0.0
-        if self.shadow is not None:
-            found += self.shadow.share * rps
-        if self.synthetic is not None and self.synthetic.counts:
-            found += self.synthetic.rps
-        return found
 
     def open_s(self, since: float, now: float) -> float:
         """Return the seconds between two times in which the weight may rise."""

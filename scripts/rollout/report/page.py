@@ -12,6 +12,7 @@ import jinja2
 from markupsafe import Markup
 
 from scripts.rollout import text
+from scripts.rollout.decision import paired
 from scripts.rollout.errors import Exit
 from scripts.rollout.policy import reader
 from scripts.rollout.policy.policy import Policy
@@ -52,7 +53,11 @@ def sentence(story: Story, policy: Policy) -> str:
     if story.verdict == Exit.PROMOTED and story.is_ordered:
         return f"{story.canary} was promoted because a person ordered it."
     ending = ENDINGS[Exit(story.verdict)]
-    return ending.format(canary=story.canary, stable=story.stable)
+    said = ending.format(canary=story.canary, stable=story.stable)
+    assumed = paired.assumption(policy)
+    if story.verdict == Exit.PROMOTED and assumed:
+        return f"{said} This was {assumed}."
+    return said
 
 
 def page(story: Story, verified: tuple[int, int] | None = None) -> str:

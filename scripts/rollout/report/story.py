@@ -89,15 +89,21 @@ class Story:
             _add(self.labels, seen["delta"]["labels"])
             _add(self.durations, seen["delta"].get("durations", {}))
         for each in seen.get("beside", ()):
-            rows = each["delta"]["metrics"].values()
             kind = each["source"] + ("" if each["counts"] else ", not counted")
-            asked = max((row[1] for row in rows), default=0)
+            asked = max(_asked(each), default=0)
             self.beside[kind] = self.beside.get(kind, 0) + asked
 
     def _decide(self, at: float, said: str) -> None:
         self.decisions.append((at, said))
         if len(self.decisions) > MOST_DECISIONS:
             del self.decisions[MOST_DECISIONS // 2]
+
+
+def _asked(beside: dict[str, Any]) -> list[float]:
+    """Return the pairs of each metric; schema 2 had both arms' counts."""
+    if "delta" in beside:
+        return [row[1] for row in beside["delta"]["metrics"].values()]
+    return [row[3] for row in beside["metrics"].values()]
 
 
 def _begun(entry: dict[str, Any], missing: int) -> Story:

@@ -1,1 +1,1 @@
-"""Asks both arms the same texts and compares their answers pairwise."""
+"""Asks both arms the same requests and compares their answers in pairs."""

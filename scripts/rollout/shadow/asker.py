@@ -1,11 +1,13 @@
-"""Asks both arms the same texts at once, in threads of its own, past the gateway.
+"""Asks both arms the same requests, in threads of its own, past the gateway.
 
 A header marks these requests, so that nothing counts them as users' requests. Both
-arms are asked in the same way at the same time, so their latencies compare. A pod that
-has gone counts as no failure. Texts stay in memory.
+arms are asked one after the other in the way that the user asked; who is first is drawn
+by lot for each request, so what the first one warms for the second favours neither. A
+pod that has gone counts as no failure. Texts stay in memory.
 """
 
 import math
+import random
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -16,20 +18,21 @@ import urllib3
 
 from scripts.rollout.errors import RemoteError
 from scripts.rollout.metrics.port import Pages
-from scripts.rollout.shadow.pairs import Outcome, Pair
-from scripts.rollout.shadow.sources import POLL_S, TIMEOUT_S, Shadow, Synthetic
+from scripts.rollout.shadow.client import Client
+from scripts.rollout.shadow.pairs import Pair
+from scripts.rollout.shadow.requests import Lent
+from scripts.rollout.shadow.sources import POLL_S, Shadow, Synthetic
 
 # Seconds for which the addresses of pods are kept before they are looked up again.
 FRESH_S = 3.0
-# Pairs that are asked at once, and pairs that wait. Beyond that texts are dropped,
+# Pairs that are asked at once, and pairs that wait. Beyond that requests are dropped,
 # which is no evidence against either arm.
 WORKERS, MOST_WAITING = 16, 200
-MARK = "x-intent-traffic"
 Find = Callable[[Sequence[str]], Pages | None]
 
 
 class PairAsker:
-    """Asks both arms the texts of one source, from the first `take` until `close`."""
+    """Asks both arms the requests of a source, from the first `take` until `close`."""
 
     def __init__(
         self,
@@ -42,8 +45,8 @@ class PairAsker:
     ) -> None:
         """Ask the predictors that `find` returns; `counts`: the pairs are evidence."""
         self.name, self.counts = source.name, counts
-        self._source, self._find, self._http, self._say = source, find, http, say
-        self._headers = {**http.headers, MARK: source.name}
+        self._source, self._find, self._say = source, find, say
+        self._client = Client(http, source.name)
         self._pool = ThreadPoolExecutor(WORKERS)
         self._lock = threading.Lock()
         self._found: list[Pair] = []
@@ -68,6 +71,7 @@ class PairAsker:
         if self._thread.is_alive():
             self._thread.join()
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._client.close()
 
     def _work(self) -> None:
         said = ""
@@ -79,15 +83,15 @@ class PairAsker:
             self._ended.wait(POLL_S)
 
     def _ask_all(self) -> str:
-        """Submit the texts that are due; return why that fails, "" if it works."""
+        """Submit the requests that are due; return why that fails, "" if it works."""
         canary, stable = (self._doors(each) for each in self._arms)
         if not canary or not stable:
             return ""
         doors = zip(cycle(canary), cycle(stable), strict=False)
         try:
-            for request, text in self._source.texts((*stable, *canary)):
+            for lent in self._source.requests((*stable, *canary)):
                 if self._has_room():
-                    self._pool.submit(self._ask_both, request, text, *next(doors))
+                    self._pool.submit(self._ask_both, lent, *next(doors))
         except (urllib3.exceptions.HTTPError, ValueError, LookupError) as error:
             return str(error)
         return ""
@@ -111,35 +115,18 @@ class PairAsker:
             self._known[revision] = time.monotonic(), found
         return found
 
-    def _ask_both(self, request: str, text: str, *doors: str) -> None:
-        canary, stable = (self._ask(door, text) for door in doors)
-        asked = zip(self._arms, doors, (canary, stable), strict=True)
+    def _ask_both(self, lent: Lent, *doors: str) -> None:
+        ports = [self._source.grpc_ports.get(door) for door in doors]
+        asked = lent if None not in ports else lent.over_http
+        found = {}
+        for arm in random.sample((0, 1), 2):
+            found[arm] = self._client.ask(doors[arm], asked, ports[arm])
         is_gone = any(
-            outcome.is_silent and door not in self._doors(arm, fresh_s=0.0)
-            for arm, door, outcome in asked
+            found[arm].is_silent
+            and doors[arm] not in self._doors(self._arms[arm], fresh_s=0.0)
+            for arm in found
         )
         with self._lock:
             self._waiting -= 1
             if not is_gone:
-                self._found.append(Pair(request, canary, stable))
-
-    def _ask(self, door: str, text: str) -> Outcome:
-        start = time.perf_counter()
-        try:
-            answer = self._http.request(
-                "POST",
-                f"{door}/predict",
-                json={"text": text},
-                headers=self._headers,
-                timeout=TIMEOUT_S,
-            )
-        except urllib3.exceptions.HTTPError:
-            return Outcome(time.perf_counter() - start, is_silent=True)
-        took = time.perf_counter() - start
-        if answer.status != 200:
-            return Outcome(took)
-        try:
-            content = answer.json()
-            return Outcome(took, content["intent"], content["confidence"])
-        except (ValueError, KeyError, TypeError):
-            return Outcome(took)
+                self._found.append(Pair(lent.name, found[0], found[1]))

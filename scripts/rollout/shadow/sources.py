@@ -1,41 +1,55 @@
-"""The texts that both arms are asked: the users' or the policy's sentences."""
+"""The requests that both arms are asked: the users' or the policy's sentences."""
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
+from typing import Any
 
 import urllib3
 
-POLL_S = 0.5  # predictors keep the newest 1,000 texts: enough for 2,000 per second
-TIMEOUT_S = 10.0  # a longer answer counts as a failure
-Text = tuple[str, str]
+from scripts.rollout.shadow.requests import Lent
+
+POLL_S = 0.5  # predictors keep the newest 1,000: enough for 2,000 per second
+TIMEOUT_S = 10.0
 
 
 class Shadow:
-    """Users' texts, lent by the predictors of both arms."""
+    """Users' requests, lent by the predictors of both arms."""
 
     name = "shadow"
 
     def __init__(self, share: float, token: str, http: urllib3.PoolManager) -> None:
-        """Borrow `share` (a fraction) of the users' texts with `token`."""
+        """Borrow `share` (a fraction) of the users' requests with `token`."""
         self._http, self._share = http, share
         self._headers = {**http.headers, "x-recording-token": token}
+        self.grpc_ports: dict[str, int | None] = {}
 
-    def texts(self, doors: Sequence[str]) -> Iterator[Text]:
-        """Yield the request ids and texts that these predictors recorded meanwhile."""
+    def requests(self, doors: Sequence[str]) -> Iterator[Lent]:
+        """Yield the requests that these predictors recorded meanwhile."""
         for door in doors:
             answer = self._http.request(
                 "POST",
                 f"{door}/shadow/texts",
-                json={"share": self._share},
+                json={"share": self._share, "as": "requests"},
                 headers=self._headers,
                 timeout=TIMEOUT_S,
             )
-            if answer.status == 200:
-                yield from (tuple(each) for each in answer.json()["texts"])
-            else:
+            if answer.status != 200:
                 raise LookupError(f"status {answer.status} for the users' texts")
+            content = answer.json()
+            self.grpc_ports[door] = content.get("grpcPort")
+            yield from _lent(content)
+
+
+def _lent(content: Mapping[str, Any]) -> Iterator[Lent]:
+    """Read what a predictor lends; an older one lends texts without their protocol."""
+    for name, text in content.get("texts", ()):
+        yield Lent(name, (text,))
+    for each in content.get("requests", ()):
+        texts = tuple(each["texts"])
+        form = each["protocol"], each["form"], content["model"]
+        yield Lent(each["id"], texts, *form)
 
 
 class Synthetic:
@@ -47,8 +61,9 @@ class Synthetic:
         """Use `rps` sentences per second, from the first one on."""
         self._rps, self._sentences = rps, cycle(sentences)
         self._last, self._owed = -math.inf, 0.0
+        self.grpc_ports: dict[str, int | None] = {}
 
-    def texts(self, doors: Sequence[str]) -> Iterator[Text]:
+    def requests(self, doors: Sequence[str]) -> Iterator[Lent]:
         """Yield as many sentences as are due, for at most 2 x POLL_S of the past."""
         del doors
         now = time.monotonic()
@@ -56,4 +71,4 @@ class Synthetic:
         self._last = now
         while self._owed >= 1:
             self._owed -= 1
-            yield "", next(self._sentences)
+            yield Lent("", (next(self._sentences),))

@@ -13,6 +13,8 @@ class NoteKind(StrEnum):
 
     STEPS_CHOSEN = "stepsChosen"
     CLUSTER_SIZE = "clusterSize"
+    ASSUMED = "assumed"
+    LABELS_SHOW_LITTLE = "labelsShowLittle"
     WARMED_UP = "warmedUp"
     SCALED_UP = "scaledUp"
     RAISED = "raised"

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from scripts.rollout.state.actions import Answer, Request, Warmed
 
 Row = tuple[float, float, float, float]
+PairRow = tuple[float, float, float, float]
+"""Pairs: only the canary's answer bad, only the stable's, both, and how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +91,19 @@ class Delta:
 class PairedDelta:
     """Outcomes counted beside the users' requests: shadow, synthetic or feedback.
 
-    Canary and stable answered the same texts, so their counts compare with each other
-    only. `counts`: whether they are evidence.
+    Canary and stable answered the same requests, so they are counted in pairs.
+    `counts`: whether they are evidence. `percent`: the largest weight that the canary
+    had when users got the answers that `feedback` has the labels of.
     """
 
     source: str
-    delta: Delta
+    metrics: Mapping[str, PairRow] = field(default_factory=dict)
     counts: bool = True
+    percent: int = 0
+
+    def row(self, metric: str) -> PairRow:
+        """Return one metric's counts, zeros where there are none."""
+        return self.metrics.get(metric, (0.0, 0.0, 0.0, 0.0))
 
 
 @dataclass(frozen=True, slots=True)

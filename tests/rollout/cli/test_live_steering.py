@@ -80,7 +80,7 @@ def test_shadow_promotes_a_good_canary_and_counts_no_pair_as_users(
     looks = on.records()
     users = sum(sum(_row(look, "errors")[1::2]) for look in looks)
     pairs = sum(
-        beside["delta"]["metrics"]["errors"][1]
+        beside["metrics"]["errors"][3]
         for look in looks
         for beside in look["seen"]["beside"]
     )
@@ -108,22 +108,37 @@ def test_a_canary_that_is_not_sure_is_rolled_back(on: LocalStage) -> None:
     assert "low_confidence: 100.00% against" in verdict.said
 
 
-@pytest.mark.parametrize("counts", [True, False])
+@pytest.mark.parametrize(
+    ("says", "expected", "most"),
+    [
+        ("counts: true, standsForUsers: true", 0, 100),
+        ("counts: true", 20, 50),
+        ("counts: false", 20, 10),
+    ],
+)
 def test_where_users_are_few_synthetic_requests_count_if_told_so(
-    on: LocalStage, counts: bool
+    on: LocalStage, says: str, expected: int, most: int
 ) -> None:
+    """They open the gates on the way; the last one if they stand for users."""
     on.canary(Healthy(models.inner()))
     texts = on.folder / "texts.txt"
     texts.write_text("hello\n\nwhere is my parcel?\n")
-    flag = str(counts).lower()
-    synthetic = f"synthetic: {{rps: 60, texts: {texts}, counts: {flag}}}\n"
+    synthetic = f"synthetic: {{rps: 60, texts: {texts}, {says}}}\n"
     with on.users(3):
         code, said = on.verb(
             "run", "-f", str(on.policy(synthetic + POLICY.replace("60s", "8s")))
         )
-    assert code == (0 if counts else 20), said
+    assert code == expected, said
+    assert max(look["weight"] for look in on.records()) <= most
     page = on.backend.journal.with_name("report.html").read_text()
-    assert f"<dt>synthetic{'' if counts else ', not counted'}</dt>" in page
+    counted = "" if "counts: true" in says else ", not counted"
+    assert f"<dt>synthetic{counted}</dt>" in page
+    assumed = "assumed, as the policy says: users meet nothing that pairs do not"
+    assert (said.count(assumed), assumed in page) == (
+        (2, True) if expected == 0 else (0, False)
+    )
+    if expected:
+        assert on.verb("abort", "intent")[0] == 0
 
 
 def test_without_its_token_or_texts_a_run_does_not_begin(

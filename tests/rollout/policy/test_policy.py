@@ -272,6 +272,15 @@ def test_a_wrong_value_hides_no_other_fault_and_makes_none_up(
             "metrics[1].name: a second 'errors'",
         ),
         ("steps: auto\npauseAt: [5]", "pauseAt: needs steps that are given, not auto"),
+        (
+            "synthetic: {rps: 1, texts: t, standsForUsers: true}",
+            "synthetic.standsForUsers: needs synthetic.counts: true",
+        ),
+        (
+            "shadow: {share: 20%, standsForUsers: true}\n"
+            "synthetic: {rps: 1, texts: t, counts: true}",
+            "synthetic.standsForUsers: expected as in shadow.standsForUsers",
+        ),
     ],
 )
 def test_one_wrong_key_is_one_clear_line(line: str, said: str) -> None:

@@ -42,8 +42,8 @@ def _entry(entry: dict[str, Any], text: str) -> dict[str, Any]:
     if "policy" in kept:
         kept["policy"] += f"# {json.dumps(text)}\n"
     if entry["kind"] == "look":
-        delta = {"metrics": {"errors": [0, 100, 0, 100]}}
-        beside = [{"source": "shadow", "delta": delta, "counts": True}]
+        rows = {"errors": [0, 0, 0, 100]}
+        beside = [{"source": "shadow", "metrics": rows, "counts": True}]
         entry = {**entry, "seen": {**entry["seen"], "beside": beside}}
     return {**_changed(entry, text), **kept}
 

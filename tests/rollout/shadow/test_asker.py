@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from itertools import count
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import urllib3
@@ -33,25 +34,56 @@ class Arm:
         """
         place = f"/{label}-{next(NUMBERS)}"
         self.label, self.page = label, server.url_for(f"{place}/metrics")
-        self.lent: list[list[str]] = [["a", "one"], ["b", "two"], ["c", "three"]]
+        self.lent: dict[str, Any] = {"model": "intent", "grpcPort": None}
+        self.lent["requests"] = [
+            _lent("a", "predict", "one"),
+            _lent("b", "v1", "two"),
+            _lent("c", "grpc", "three", "four"),
+        ]
         self.marks: list[str | None] = []
         self.refusals = 0
-        for path, answer in (("shadow/texts", self._lend), ("predict", self._classify)):
+        self.forms: list[str] = []
+        for path, answer in (
+            ("shadow/texts", self._lend),
+            ("predict", self._classify),
+            ("v1/models/intent:predict", self._classify_v1),
+            ("v2/models/intent/infer", self._classify_v2),
+        ):
             server.expect_request(f"{place}/{path}").respond_with_handler(answer)
 
     def _lend(self, request: Request) -> Response:
         is_known = request.headers["x-recording-token"] == "secret"
-        if not is_known or request.get_json() != {"share": 0.5}:
+        wanted = {"share": 0.5, "as": "requests"}
+        if not is_known or request.get_json() != wanted:
             self.refusals += 1
             return Response(status=403)
-        lent, self.lent = self.lent, []
-        return Response(json.dumps({"texts": lent}))
+        lent, self.lent = self.lent, {}
+        return Response(json.dumps(lent))
 
     def _classify(self, request: Request) -> Response:
+        return self._said(request, {"intent": self.label, "confidence": 0.9})
+
+    def _classify_v1(self, request: Request) -> Response:
+        one = {"label": self.label, "confidence": 0.9}
+        count = len(request.get_json()["instances"])
+        return self._said(request, {"predictions": [one] * count})
+
+    def _classify_v2(self, request: Request) -> Response:
+        (tensor,) = request.get_json()["inputs"]
+        count = len(tensor["data"])
+        label = {"name": "label", "data": [self.label] * count}
+        confidence = {"name": "confidence", "data": [0.9] * count}
+        return self._said(request, {"outputs": [label, confidence]})
+
+    def _said(self, request: Request, content: object) -> Response:
+        self.forms.append(f"{request.path.rpartition('/')[2]} {request.get_json()}")
         self.marks.append(request.headers.get("x-intent-traffic"))
-        content = {"intent": self.label, "confidence": 0.9}
         status = 500 if self.label == "broken" else 200
         return Response(json.dumps(content), status)
+
+
+def _lent(name: str, protocol: str, *texts: str) -> dict[str, Any]:
+    return {"id": name, "protocol": protocol, "form": "plain", "texts": texts}
 
 
 @pytest.fixture
@@ -72,7 +104,7 @@ def _found(asking: PairAsker, least: int) -> list[Pair]:
 
 
 @pytest.mark.parametrize("label", ["greeting", "broken"])
-def test_users_texts_are_asked_of_both_and_marked(
+def test_users_requests_are_asked_of_both_as_they_came_and_marked(
     http: urllib3.PoolManager, httpserver: HTTPServer, label: str
 ) -> None:
     canary, stable = (Arm(httpserver, name) for name in (label, "praise"))
@@ -85,9 +117,73 @@ def test_users_texts_are_asked_of_both_and_marked(
     with closing(PairAsker(users, find, http, print, counts=True)) as asking:
         found = _found(asking, 6)
     assert sorted(each.request for each in found) == ["a", "a", "b", "b", "c", "c"]
-    assert {each.canary.label for each in found} == {"" if label == "broken" else label}
-    assert {each.stable.label for each in found} == {"praise"}
+    failed = label == "broken"
+    assert {each.canary.labels for each in found} == (
+        {()} if failed else {(label,), (label, label)}
+    )
+    assert {each.stable.labels for each in found} == {("praise",), ("praise",) * 2}
     assert set(canary.marks) == set(stable.marks) == {"shadow"}
+    assert sorted(canary.forms) == sorted(stable.forms)
+    assert len(set(canary.forms)) == 3
+
+
+def test_an_older_predictors_texts_are_asked_one_by_one(
+    http: urllib3.PoolManager, httpserver: HTTPServer
+) -> None:
+    """One arm's image lends texts without their protocol, the other's does not."""
+    canary, stable = (Arm(httpserver, name) for name in ("greeting", "praise"))
+    stable.lent = {"texts": [["x/0", "five"], ["x/1", "six"]]}
+    arms = {"canary": canary.page, "stable": stable.page}
+
+    def find(revisions: Sequence[str]) -> Pages:
+        return Pages(predictors=tuple(arms[each] for each in revisions))
+
+    users = Shadow(0.5, "secret", http)
+    with closing(PairAsker(users, find, http, print, counts=True)) as asking:
+        found = _found(asking, 5)
+    assert sorted(each.request for each in found) == ["a", "b", "c", "x/0", "x/1"]
+    assert "predict {'text': 'five'}" in canary.forms
+
+
+class Cached:
+    """Two arms behind one cache: whoever asks for a text first fails on it."""
+
+    def __init__(self, server: HTTPServer) -> None:
+        """Below a path of its own for each arm."""
+        self._known: set[str] = set()
+        self._lock = threading.Lock()
+        place = f"/cached-{next(NUMBERS)}"
+        self.pages = {}
+        for arm in ("canary", "stable"):
+            path = f"{place}/{arm}"
+            self.pages[arm] = server.url_for(f"{path}/metrics")
+            asked = server.expect_request(f"{path}/predict")
+            asked.respond_with_handler(self._answer)
+
+    def find(self, revisions: Sequence[str]) -> Pages:
+        """Return the arms' pages."""
+        return Pages(predictors=tuple(self.pages[each] for each in revisions))
+
+    def _answer(self, request: Request) -> Response:
+        text = request.get_json()["text"]
+        with self._lock:
+            is_known = text in self._known
+            self._known.add(text)
+        status = 200 if is_known else 500
+        return Response(json.dumps({"intent": "a", "confidence": 0.9}), status)
+
+
+def test_a_cache_that_helps_whoever_is_second_speaks_against_neither(
+    http: urllib3.PoolManager, httpserver: HTTPServer
+) -> None:
+    """One arm fails in each pair; by lot it is each of them about as often."""
+    cached = Cached(httpserver)
+    made = Synthetic(400, [f"text {number}" for number in range(20_000)])
+    with closing(PairAsker(made, cached.find, http, print, counts=True)) as asking:
+        found = _found(asking, 200)[:200]
+    failed = [(not each.canary.labels, not each.stable.labels) for each in found]
+    assert set(failed) == {(True, False), (False, True)}
+    assert 60 < sum(canary for canary, _ in failed) < 140  # 5.7 standard deviations
 
 
 def test_a_pod_that_is_gone_is_nobodys_failure(
@@ -103,7 +199,7 @@ def test_a_pod_that_is_gone_is_nobodys_failure(
     made = Synthetic(20, ["hello"])
     with closing(PairAsker(made, find, http, print, counts=True)) as asking:
         found = _found(asking, 5)
-    assert {each.canary.label for each in found} == {"praise"}
+    assert {each.canary.labels for each in found} == {("praise",)}
     assert asked[0] >= 2
 
 
@@ -151,7 +247,7 @@ def test_synthetic_texts_come_at_their_rate_and_in_turns(
     clock = SimpleNamespace(monotonic=lambda: next(seconds))
     monkeypatch.setattr(sources, "time", clock)
     made = Synthetic(10, ["a", "b", "c"])
-    first = [text for _, text in made.texts(())]
+    first = [lent.texts[0] for lent in made.requests(())]
     assert first == ["a", "b", "c", "a", "b", "c", "a", "b", "c", "a"]
-    assert [text for _, text in made.texts(())] == ["b", "c", "a", "b", "c"]
-    assert len(list(made.texts(()))) == 10  # a second's worth, however long it took
+    assert [lent.texts[0] for lent in made.requests(())] == ["b", "c", "a", "b", "c"]
+    assert len(list(made.requests(()))) == 10  # a second's worth, however long it took

@@ -12,7 +12,7 @@ from scripts.rollout.errors import Exit
 from scripts.rollout.evidence import one_sample
 from scripts.rollout.evidence.processes import EXCESSES
 from scripts.rollout.shadow import pairs
-from scripts.rollout.shadow.pairs import Outcome, Pair
+from scripts.rollout.shadow.pairs import Disagreements, Outcome, Pair
 from scripts.rollout.state.actions import Request
 from scripts.rollout.state.observation import Delta, PairedDelta
 from scripts.rollout.state.state import Phase
@@ -33,44 +33,74 @@ def _feedback(**labels: str) -> Request:
     return Request(pairs.FEEDBACK, json.dumps(labels))
 
 
+def _answer(label: str = "", confidence: float = 0.9, seconds: float = 0.1) -> Outcome:
+    return Outcome(seconds, (label,), (confidence,)) if label else Outcome(seconds)
+
+
 def test_each_metric_counts_what_pairs_say_of_it() -> None:
-    failed = Outcome(0.1)
-    sure, unsure = Outcome(0.1, "a", 0.9), Outcome(0.3, "b", 0.4)
+    failed, sure = _answer(), _answer("a")
+    unsure = _answer("b", 0.4, 0.3)
     found = pairs.count_pairs(
         SHADOW,
-        [Pair("1", failed, sure), Pair("2", unsure, sure), Pair("3", sure, sure)],
+        [
+            Pair("1", failed, sure),
+            Pair("2", unsure, sure),
+            Pair("3", sure, sure),
+            Pair("4", failed, failed),
+            Pair("5", sure, failed),
+        ],
     )
-    assert found.metrics == {
-        "errors": (1, 3, 0, 3),
-        "latency": (2, 3, 0, 3),
-        "low": (1, 2, 0, 3),
-        "apart": (1, 2, 0, 2),
+    assert found == {
+        "errors": (1, 1, 1, 5),
+        "latency": (2, 1, 1, 5),
+        "low": (1, 0, 0, 2),
+        "apart": (1, 0, 0, 2),
     }
 
 
+def test_a_batch_fails_once_and_is_labelled_text_by_text() -> None:
+    canary = Outcome(0.1, ("a", "b", "c"), (0.9, 0.4, 0.9))
+    stable = Outcome(0.1, ("a", "a", "a"), (0.9, 0.9, 0.9))
+    pair = Pair("r", canary, stable)
+    assert pairs.count_pairs(SHADOW, [pair]) == {
+        "errors": (0, 0, 0, 1),
+        "latency": (0, 0, 0, 1),
+        "low": (1, 0, 0, 3),
+        "apart": (2, 0, 0, 3),
+    }
+    known = pairs.add_disagreements({}, [pair], 25)
+    assert known == {"r/1": ("b", "a", 25), "r/2": ("c", "a", 25)}
+
+
+def _apart(*names: str, percent: int = 5) -> Disagreements:
+    found = [Pair(name, _answer("a"), _answer("b")) for name in names]
+    return pairs.add_disagreements({}, found, percent)
+
+
 def test_a_true_label_counts_once_and_only_where_one_arm_is_right() -> None:
-    both = [("a", "b"), ("a", "b"), ("a", "b"), ("a", "a")]
-    known = pairs.add_disagreements(
-        {"old": ("a", "b")},
-        [
-            Pair(f"r{i}", Outcome(0.1, *canary), Outcome(0.1, *stable))
-            for i, (canary, stable) in enumerate(both)
-        ],
-    )
+    same = Pair("r3", _answer("a"), _answer("a"))
+    before = _apart("old", "r0", "r1", "r2")
+    known = pairs.add_disagreements(before, [same], 5)
     assert set(known) == {"old", "r0", "r1", "r2"}
     labels = {"r0": "b", "r1": "a", "r2": "c", "r3": "a", "gone": "b"}
     rest, (found,) = pairs.judge_disagreements(SHADOW, known, [_feedback(**labels)])
-    assert found == PairedDelta("feedback", Delta({"accuracy": (1, 2, 0, 0)}))
+    assert found == PairedDelta("feedback", {"accuracy": (1, 1, 0, 2)}, percent=5)
     assert set(rest) == {"old"}
     assert pairs.judge_disagreements(SHADOW, rest, [_feedback(**labels)]) == (rest, ())
 
 
-def test_the_oldest_pairs_are_forgotten_first() -> None:
-    many = [
-        Pair(f"r{i}", Outcome(0.1, "a"), Outcome(0.1, "b"))
-        for i in range(pairs.MOST_APART + 10)
+def test_labels_are_counted_by_the_weight_at_which_users_got_the_answers() -> None:
+    known = {**_apart("r0", "r1", percent=50), **_apart("r2", percent=95)}
+    labels = _feedback(r0="b", r1="a", r2="b")
+    _, found = pairs.judge_disagreements(SHADOW, known, [labels])
+    assert [(each.percent, each.metrics["accuracy"]) for each in found] == [
+        (50, (1, 1, 0, 2)),
+        (95, (1, 0, 0, 1)),
     ]
-    known = pairs.add_disagreements({}, many)
+
+
+def test_the_oldest_pairs_are_forgotten_first() -> None:
+    known = _apart(*(f"r{i}" for i in range(pairs.MOST_APART + 10)))
     assert len(known) == pairs.MOST_APART
     assert "r9" not in known
 
@@ -87,8 +117,10 @@ def test_a_limit_that_is_kept_is_worth_one_on_average(limit: float, n: int) -> N
     np.testing.assert_allclose(expected, 1.0, rtol=1e-9)
 
 
-def _beside(name: str, *row: float) -> PairedDelta:
-    return PairedDelta("test", Delta({name: (row[0], row[1], row[2], row[3])}))
+def _beside(name: str, *row: float, percent: int = 0) -> PairedDelta:
+    """Return counts of pairs: only the canary bad, only the stable, both, how many."""
+    counted = (row[0], row[1], row[2], row[3])
+    return PairedDelta("test", {name: counted}, percent=percent)
 
 
 def test_evidence_without_users_comes_before_the_first_weight() -> None:
@@ -98,9 +130,7 @@ def test_evidence_without_users_comes_before_the_first_weight() -> None:
     for _ in range(10):
         rollout.look()
     assert rollout.state.weight == 0
-    good = tuple(
-        _beside(name, 0, 2000, 0, 2000) for name in ("errors", "latency", "low")
-    )
+    good = tuple(_beside(name, 0, 0, 0, 2000) for name in ("errors", "latency", "low"))
     for _ in range(5):
         rollout.look(beside=good)
     assert rollout.state.weight > 0
@@ -110,7 +140,7 @@ def test_answers_that_differ_too_often_roll_back_at_zero_percent() -> None:
     rollout = Rollout.begun(SHADOW)
     rollout.until(Phase.STEP, 0)
     for _ in range(3):
-        rollout.look(beside=(_beside("apart", 60, 200, 0, 200),))
+        rollout.look(beside=(_beside("apart", 60, 0, 0, 200),))
     assert rollout.state.code is Exit.ROLLED_BACK
     assert rollout.state.reason.startswith("apart: 30.00% against 0.00%")
 
@@ -118,9 +148,7 @@ def test_answers_that_differ_too_often_roll_back_at_zero_percent() -> None:
 def test_what_is_only_shown_is_no_evidence() -> None:
     rollout = Rollout.begun(SHADOW)
     rollout.until(Phase.STEP, 0)
-    shown = PairedDelta(
-        "test", Delta({"errors": (900.0, 900.0, 0.0, 900.0)}), counts=False
-    )
+    shown = PairedDelta("test", {"errors": (900.0, 0.0, 0.0, 900.0)}, counts=False)
     for _ in range(5):
         rollout.look(beside=(shown,))
     assert rollout.state.phase is Phase.STEP
@@ -129,9 +157,9 @@ def test_what_is_only_shown_is_no_evidence() -> None:
 def test_true_labels_against_it_roll_a_canary_back() -> None:
     rollout = Rollout.begun(SHADOW)
     rollout.until(Phase.STEP, 0)
-    rollout.look(beside=(_beside("accuracy", 6, 12, 0, 0),))
+    rollout.look(beside=(_beside("accuracy", 6, 6, 0, 12),))
     assert rollout.state.phase is Phase.STEP
-    rollout.look(beside=(_beside("accuracy", 38, 40, 0, 0),))
+    rollout.look(beside=(_beside("accuracy", 38, 2, 0, 40),))
     assert rollout.state.reason.startswith(
         "accuracy: where both differ, wrong in 44 of 52"
     )
