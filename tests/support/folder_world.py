@@ -59,7 +59,7 @@ class FolderWorld:
 
     def read(self, revisions: Sequence[str]) -> Scraped:
         """Counters up to this look: the same for the same look, however often."""
-        assert set(revisions) == {CANARY, STABLE}
+        assert STABLE in revisions
         world, key = self._load(), f"{self.now():.0f}"
         if key not in world["seen"]:
             last = list(world["seen"].values())[-1:] or [[0, 0, 0]]

@@ -11,7 +11,7 @@ from scripts.rollout.errors import PolicyError, Unreachable
 from scripts.rollout.evidence import ladder
 from scripts.rollout.evidence.ladder import Traffic
 from scripts.rollout.journal import codec
-from scripts.rollout.metrics import counters
+from scripts.rollout.metrics import counters, edges
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.observation import Delta
 from scripts.rollout.traffic.port import Place
@@ -38,8 +38,13 @@ def given(policy: Policy, rps: float, bad: dict[str, float]) -> Traffic:
     return Traffic(rps, np.array(shares), phis, policy.pairs_rps(rps))
 
 
-def seen(place: Place, policy: Policy, seconds: float) -> Traffic:
-    """Traffic as the stable has it for some seconds. Raises RemoteError."""
+def seen(
+    place: Place, policy: Policy, seconds: float
+) -> tuple[Traffic, tuple[str, ...]]:
+    """Return the stable's traffic of some seconds, and what its histograms cannot tell.
+
+    Raises RemoteError, and PolicyError for an objective that no edge can judge.
+    """
     chosen = wiring.traffic(place, policy)
     view, source = chosen.observe(), wiring.metrics(policy, chosen)
     if not view.rolledout:
@@ -57,8 +62,12 @@ def seen(place: Place, policy: Policy, seconds: float) -> Traffic:
     n = sum(each.row(policy.metrics[0].name)[3] for each in known)
     if not n:
         raise Unreachable(f"no requests in {seconds:g} s; give the traffic with --rps")
+    faults = edges.faults(policy, before.reading, arms)
+    if faults:
+        raise PolicyError("\n".join(faults))
     phi, _ = measurement.phi_of(policy, known)
-    return measurement.traffic(policy, known, phi, n / (time.time() - began))
+    found = measurement.traffic(policy, known, phi, n / (time.time() - began))
+    return found, tuple(edges.judged(policy, before.reading, arms))
 
 
 def forecast(policy: Policy, traffic: Traffic) -> dict[str, Any]:

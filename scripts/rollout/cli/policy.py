@@ -31,11 +31,12 @@ def plan(
 ) -> Exit:
     """Forecast from observed or assumed traffic. Raises PolicyError if impossible."""
     policy = reader.read(file)
+    doubts: tuple[str, ...] = ()
     if rps:
         traffic = forecast.given(policy, rps, bad)
     else:
-        traffic = forecast.seen(common.place, policy, seconds)
-    found = forecast.forecast(policy, traffic)
+        traffic, doubts = forecast.seen(common.place, policy, seconds)
+    found = forecast.forecast(policy, traffic) | {"doubts": list(doubts)}
     emit(common.output, found, "")
     if not common.output:
         _print(found)
@@ -54,6 +55,7 @@ def _print(found: dict[str, Any]) -> None:
         for each in found["metrics"]
     )
     print(f"{found['requestsPerSecond']:.1f} requests/s; {rates}")
+    print("".join(f"{each}\n" for each in found["doubts"]), end="")
     each = f"a look each {found['intervalSeconds']:g} s"
     print(f"steps {text.percents(found['steps'])}, {each}")
     console.table(tables.stays(found))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from scripts.rollout.errors import ApiError, RemoteError, Unreachable
 from scripts.rollout.journal.saved import Saved
 from scripts.rollout.loop.world import World
-from scripts.rollout.metrics import counters, windows
+from scripts.rollout.metrics import counters, edges, windows
 from scripts.rollout.metrics.port import Scraped
 from scripts.rollout.metrics.windows import Bases
 from scripts.rollout.policy.policy import Policy
@@ -42,9 +42,14 @@ def look(
         beside=beside,
         trouble="" if trouble is None else str(trouble),
         status=trouble.status if isinstance(trouble, ApiError) else 0,
-        doubts=() if scraped is None else scraped.doubts,
+        doubts=() if scraped is None else _doubts(policy, scraped, arms),
     )
     return seen, bases, apart
+
+
+def _doubts(policy: Policy, scraped: Scraped, arms: Sequence[str]) -> tuple[str, ...]:
+    """Return what is no data, and what is judged otherwise than the policy says."""
+    return (*scraped.doubts, *edges.judged(policy, scraped.reading, arms))
 
 
 def view(traffic: Traffic) -> View | RemoteError:

@@ -4,6 +4,7 @@ After a kill at any instant, the next run starts from the journal, repeats the a
 that may not have been done (every action is idempotent), and keeps the evidence.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +25,7 @@ from scripts.rollout.journal import codec, entries
 from scripts.rollout.journal.saved import Saved
 from scripts.rollout.loop import act, observe
 from scripts.rollout.loop.world import World
+from scripts.rollout.metrics import edges
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.actions import Action
 from scripts.rollout.state.observation import View
@@ -104,8 +106,19 @@ class Runner:
     def _fresh(self, view: View) -> Saved:
         """Return the state of a new rollout, past the requests for earlier ones."""
         state = machine.begin(self._policy, view, self._world.now())
+        self._refuse_objectives((state.canary, state.stable))
         asked = self._world.journal.requests(0)
         return Saved(state, self._text, requests=len(asked))
+
+    def _refuse_objectives(self, arms: Sequence[str]) -> None:
+        """Raise PolicyError for an objective that no edge of a histogram can judge."""
+        try:
+            scraped = self._world.metrics.read(arms)
+        except RemoteError:
+            return
+        faults = edges.faults(self._policy, scraped.reading, arms)
+        if faults:
+            raise PolicyError("\n".join(faults))
 
     def _go_on(self, saved: Saved) -> None:
         if saved.policy != self._text:

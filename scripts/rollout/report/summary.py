@@ -33,6 +33,7 @@ def summary(policy: Policy, saved: Saved) -> dict[str, Any]:
         "verdict": state.verdict,
         "reason": state.reason,
         "waitingFor": [] if state.is_over else reasons.waiting(rules, state, seen),
+        "doubts": list(state.doubts),
         "etaSeconds": eta_s(rules, state),
         "metrics": codec.encode(rows),
     }

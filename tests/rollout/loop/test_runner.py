@@ -21,11 +21,15 @@ from scripts.rollout.errors import (
     Unreachable,
 )
 from scripts.rollout.journal import file
+from scripts.rollout.loop.runner import Runner
+from scripts.rollout.loop.world import World
+from scripts.rollout.policy.reader import parse
+from scripts.rollout.report.summary import summary
 from scripts.rollout.state.actions import Request, Warmed, WarmUp
 from scripts.rollout.state.observation import View
 from scripts.rollout.state.state import Phase
 from tests.support.folder_world import FolderWorld
-from tests.support.worlds import view
+from tests.support.worlds import POLICY, view
 
 
 def _killed_at(point: int, folder: Path, bad: float) -> bool:
@@ -307,3 +311,41 @@ def test_a_journal_that_may_not_be_begun_ends_it_at_once(
     with pytest.raises(Forbidden, match="POST /configmaps"):
         cluster.runner(slept.append).run()
     assert slept == []
+
+
+def _objective(folder: Path, slo: str) -> tuple[FolderWorld, Runner]:
+    """A promoter of a policy with this objective; every histogram ends at 250 ms."""
+    cluster = FolderWorld(folder)
+    chosen = POLICY.replace("slo: 250ms", f"slo: {slo}")
+    world = World(
+        cluster,
+        cluster,
+        cluster.journal,
+        cluster.now,
+        lambda _: None,
+        cluster.said.append,
+    )
+    return cluster, Runner(parse(chosen, "test"), chosen, world)
+
+
+def test_an_objective_that_no_edge_can_judge_is_refused_before_a_rollout_begins(
+    tmp_path: Path,
+) -> None:
+    cluster, runner = _objective(tmp_path, "100ms")
+    with pytest.raises(PolicyError, match=r"^metrics\[1\].slo: 100ms is below every"):
+        runner.start()
+    assert cluster.journal.load() is None
+    with pytest.raises(PolicyError, match=r"edges: 250ms$"):
+        runner.rehearse()
+
+
+def test_an_objective_between_edges_is_said_once_and_by_explain(tmp_path: Path) -> None:
+    cluster, runner = _objective(tmp_path, "300ms")
+    for _ in range(4):
+        runner.run(once=True)
+    said = "metrics[1].slo: 300ms is judged at 250ms, the nearest edge at or under it"
+    assert sum(each.startswith(said) for each in cluster.said) == 1
+    saved = cluster.journal.load()
+    assert saved is not None
+    (doubt,) = summary(parse(saved.policy, "test"), saved)["doubts"]
+    assert doubt == f"{said}; edges: 250ms"
