@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from scripts.rollout import text
 from scripts.rollout.policy.policy import Policy
 
-
 # Upper edges of latency buckets, in seconds: Envoy's if nobody set others, and those
 # of this repository's predictor.
 USUAL_EDGES_S = {
