@@ -145,12 +145,23 @@ def _hear(draft: Draft, delta: Delta) -> None:
     draft.change(heard=state.now, rps=rps, peak_load=peak)
     if not delta.is_apart:
         draft.change(compared=state.now)
-    if state.phase is Phase.BAKE and state.baked is not None:
-        _, canary, _, stable = delta.row(draft.policy.metrics[0].name)
-        draft.change(baked=state.baked.add(canary, stable, state.now))
+    _bake(draft, delta)
     if state.phase is Phase.PREFLIGHT:
         known = [each for each in (*draft.seen.history, delta) if _has_stable(each)]
         draft.change(known=(*state.known, *known))
+
+
+def _bake(draft: Draft, delta: Delta) -> None:
+    """Add what the bake saw: users, and pairs where these stand for users."""
+    state, policy = draft.state, draft.policy
+    if state.phase is not Phase.BAKE or state.baked is None:
+        return
+    name = policy.metrics[0].name
+    _, canary, _, stable = delta.row(name)
+    if policy.pairs_stand_for_users:
+        pairs = sum(sum(each.row(name)) for each in draft.seen.beside if each.counts)
+        canary, stable = canary + pairs, stable + pairs
+    draft.change(baked=state.baked.add(canary, stable, state.now))
 
 
 def _has_stable(delta: Delta) -> bool:

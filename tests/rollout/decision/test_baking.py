@@ -7,7 +7,7 @@ from scripts.rollout.errors import Exit
 from scripts.rollout.report import summary
 from scripts.rollout.state.baked import Baked
 from scripts.rollout.state.notes import NoteKind
-from scripts.rollout.state.observation import Delta
+from scripts.rollout.state.observation import Delta, PairedDelta
 from scripts.rollout.state.state import Phase
 from tests.support.worlds import Rollout, policy
 
@@ -91,3 +91,21 @@ def test_what_it_needs_shows_the_smallest_budget() -> None:
     assert baking.requests_needed(policy(bake="{duration: 0s}")) == 0
     assert baking.forecast_s(policy(), 10.0) == 30
     assert baking.forecast_s(policy(), 1.0) == pytest.approx(158, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("stands", "phase"), [("true", "Promoting"), ("false", "Bake")]
+)
+def test_pairs_are_a_bake_only_where_they_stand_for_users(
+    stands: str, phase: str
+) -> None:
+    shadow = f"{{share: 20%, standsForUsers: {stands}}}"
+    rollout = Rollout.begun(policy(shadow=shadow))
+    row = (0.0, 0.0, 0.0, 60.0)
+    pairs = PairedDelta("shadow", {"errors": row, "latency": row})
+    while rollout.state.phase is not Phase.BAKE:
+        rollout.look(beside=(pairs,))
+        assert rollout.state.tick < 200
+    for _ in range(3):
+        rollout.look(n=0, beside=(pairs,))
+    assert rollout.state.phase == phase
