@@ -1,16 +1,19 @@
 """The forecast of `plan`, from observed or assumed traffic."""
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from scripts.rollout import text, wiring
-from scripts.rollout.decision import baking, measurement
+from scripts.rollout.decision import baking, learning, measurement
 from scripts.rollout.errors import PolicyError, Unreachable
 from scripts.rollout.evidence import ladder
+from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.evidence.ladder import Traffic
 from scripts.rollout.journal import codec
+from scripts.rollout.loop import observe
 from scripts.rollout.metrics import counters, edges
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.observation import Delta
@@ -18,6 +21,8 @@ from scripts.rollout.traffic.port import Place
 
 # Budgets that are tried where those of the policy take longer than the deadline.
 FACTORS = (2, 4, 8, 16)
+# Simulated pasts of the stable, of which the median counts, and scrapes of each: a day.
+DRAWS, MOST_SCRAPES = 9, 8640
 
 
 def given(policy: Policy, rps: float, bad: dict[str, float]) -> Traffic:
@@ -31,11 +36,47 @@ def given(policy: Policy, rps: float, bad: dict[str, float]) -> Traffic:
             raise PolicyError(
                 f"--bad: no metric {name!r}; known are {', '.join(names)}"
             )
-    size = policy.dependence.cluster_size
-    phi = 1.0 if size == "auto" else float(size)
-    shares = [bad.get(name, 0.01) for name in names]
-    phis = np.full(len(names), phi)
-    return Traffic(rps, np.array(shares), phis, policy.pairs_rps(rps))
+    shares = np.array([bad.get(name, 0.01) for name in names])
+    phi = _phi_expected(policy, rps, shares)
+    return Traffic(rps, shares, phi, policy.pairs_rps(rps))
+
+
+def _phi_expected(policy: Policy, rps: float, bad: Array) -> Array:
+    """Return the cluster sizes that `run` will go by, if outcomes are independent.
+
+    They are its own estimates from as many simulated scrapes as it will have.
+    """
+    waits_s = learning.forecast_s(
+        policy, Traffic(rps, bad, np.ones(len(bad)), policy.pairs_rps(rps))
+    )
+    if policy.source.prometheus is not None:
+        waits_s = policy.dependence.history
+    scrapes = min(max(round(waits_s / policy.interval_s), 1), MOST_SCRAPES)
+    random = np.random.default_rng(1)
+    found = [
+        measurement.phi_of(policy, _drawn(random, policy, rps, bad, scrapes))[0]
+        for _ in range(DRAWS)
+    ]
+    median: Array = np.median(found, axis=0)
+    return median
+
+
+def _drawn(
+    random: np.random.Generator, policy: Policy, rps: float, bad: Array, scrapes: int
+) -> list[Delta]:
+    n = random.poisson(rps * policy.interval_s, scrapes)
+    wrong = random.binomial(n[:, None], bad)
+    names = [metric.name for metric in policy.metrics]
+    return [
+        Delta(
+            {
+                name: (0.0, 0.0, float(bad), float(all_))
+                for name, bad in zip(names, row, strict=True)
+            },
+            {"one": (0.0, float(half)), "another": (0.0, float(all_ - half))},
+        )
+        for row, all_, half in zip(wrong, n, random.binomial(n, 0.5), strict=True)
+    ]
 
 
 def seen(
@@ -65,9 +106,15 @@ def seen(
     faults = edges.faults(policy, before.reading, arms)
     if faults:
         raise PolicyError("\n".join(faults))
-    phi, _ = measurement.phi_of(policy, known)
-    found = measurement.traffic(policy, known, phi, n / (time.time() - began))
-    return found, tuple(edges.judged(policy, before.reading, arms))
+    rps = n / (time.time() - began)
+    found = measurement.traffic(policy, known, np.ones(len(policy.metrics)), rps)
+    known = [*observe.past(policy, source, view.rolledout), *known]
+    if len(known) >= policy.scrapes_needed:
+        phi, _ = measurement.phi_of(policy, known)
+    else:
+        phi = _phi_expected(policy, rps, found.bad)
+    doubts = tuple(edges.judged(policy, before.reading, arms))
+    return replace(found, phi=phi), doubts
 
 
 def forecast(policy: Policy, traffic: Traffic) -> dict[str, Any]:
@@ -76,7 +123,8 @@ def forecast(policy: Policy, traffic: Traffic) -> dict[str, Any]:
     interval, dwell = looks.interval, policy.dwell_s
     design = measurement.design(policy, looks.steps)
     stays = ladder.forecast(design, traffic, interval, dwell, skips=policy.is_auto)
-    total = ladder.total_s(stays)
+    waits_s = learning.forecast_s(policy, traffic)
+    total = waits_s + ladder.total_s(stays)
     alarms = ladder.false_alarms(design, traffic, stays, interval)
     return {
         "requestsPerSecond": traffic.rps,
@@ -89,6 +137,7 @@ def forecast(policy: Policy, traffic: Traffic) -> dict[str, Any]:
         "steps": list(looks.steps),
         "intervalSeconds": interval,
         "stays": codec.encode(stays),
+        "secondsToFirstStep": waits_s,
         "secondsToLastGate": None if total == float("inf") else total,
         "bakeSeconds": baking.forecast_s(policy, traffic.rps),
         "falseAlarms": f"{alarms} of {ladder.REPLAYS}",

@@ -62,5 +62,7 @@ def _print(found: dict[str, Any]) -> None:
     seconds = found["secondsToLastGate"]
     total = "never" if seconds is None else text.duration(seconds)
     bake = text.duration(found["bakeSeconds"])
+    first = text.duration(found["secondsToFirstStep"])
+    print(f"first step after {first} of scrapes of the stable")
     print(f"last gate after {total}, then {bake} of bake")
     print(f"false alarms in simulated A/A rollouts: {found['falseAlarms']}")

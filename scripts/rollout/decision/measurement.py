@@ -169,7 +169,7 @@ def _phi(policy: Policy, metric: Metric, known: Sequence[Delta]) -> tuple[float,
             [[d.labels.get(each, (0.0, 0.0))[1] for each in names] for d in known]
         )
         n = bad.sum(axis=-1)
-    if len(known) < 2 or bad.sum() < ENOUGH_BAD:
+    if len(known) < policy.dependence.scrapes or bad.sum() < ENOUGH_BAD:
         seen = f"{bad.sum():.0f} outcomes in {len(known)} scrapes"
         return float(policy.dependence.assumed), f"assumed, only {seen}"
     return dispersion(bad, n), f"{len(known)} scrapes of the stable"

@@ -6,7 +6,14 @@ from types import MappingProxyType
 from typing import Protocol
 
 from scripts.rollout import text
-from scripts.rollout.decision import baking, measurement, paired, raising, reasons
+from scripts.rollout.decision import (
+    baking,
+    learning,
+    measurement,
+    paired,
+    raising,
+    reasons,
+)
 from scripts.rollout.decision.draft import Draft
 from scripts.rollout.errors import Exit
 from scripts.rollout.state.actions import Consult, Says, Warmed, WarmUp
@@ -19,7 +26,7 @@ from scripts.rollout.state.warming import Warming
 def preflight(draft: Draft) -> None:
     """Wait until enough is known of the stable for a comparison; choose the steps."""
     state, policy = draft.state, draft.policy
-    if not _knows_enough(draft):
+    if learning.missing(policy, state):
         return
     phi, sources = measurement.phi_of(policy, state.known)
     expected = measurement.traffic(policy, state.known, phi, _rps(draft))
@@ -40,16 +47,6 @@ def preflight(draft: Draft) -> None:
     draft.change(steps=looks.steps, interval=looks.interval)
     draft.change(judged=judged, known=())
     warmup(draft)
-
-
-def _knows_enough(draft: Draft) -> bool:
-    """Return whether the stable's scrapes suffice and have requests for every gate."""
-    policy, known = draft.policy, draft.state.known
-    return len(known) >= policy.scrapes_needed and all(
-        any(delta.row(metric.name)[3] for delta in known)
-        for metric in policy.metrics
-        if metric.is_gate
-    )
 
 
 def _rps(draft: Draft) -> float:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from scripts.rollout.decision import baking, explain, raising
+from scripts.rollout.decision import baking, explain, learning, raising
 from scripts.rollout.decision.draft import Draft
 from scripts.rollout.decision.measurement import Rules
 from scripts.rollout.errors import Exit
@@ -126,7 +126,7 @@ def waiting(rules: Rules, state: State, seen: Observation | None) -> list[str]:
     if seen is not None:
         found += _unseen(state, seen)
     if state.phase is Phase.PREFLIGHT:
-        found += _unknown(rules.policy, state)
+        found.append(learning.missing(rules.policy, state))
     if state.phase in JUDGED and not state.is_verified:
         found.append(f"{state.weight} % is not in force yet")
     if state.phase is Phase.STEP:
@@ -136,20 +136,6 @@ def waiting(rules: Rules, state: State, seen: Observation | None) -> list[str]:
         found += baking.missing(rules.policy, state)
     last = Draft(rules, state, seen or Observation(state.now, None, None))
     return list(filter(None, found)) or [_last_things(last)]
-
-
-def _unknown(policy: Policy, state: State) -> list[str]:
-    """Return what is not known of the stable yet."""
-    seen, needed = len(state.known), policy.scrapes_needed
-    if seen < needed:
-        return [f"{seen} of {needed} scrapes of the stable"]
-    without = [
-        metric.name
-        for metric in policy.metrics
-        if metric.is_gate
-        and not any(delta.row(metric.name)[3] for delta in state.known)
-    ]
-    return [f"outcomes of the stable for {', '.join(without)}"] if without else []
 
 
 def _last_things(draft: Draft) -> str:

@@ -8,7 +8,7 @@ from scripts.rollout.errors import ApiError, RemoteError, Unreachable
 from scripts.rollout.journal.saved import Saved
 from scripts.rollout.loop.world import World
 from scripts.rollout.metrics import counters, edges, windows
-from scripts.rollout.metrics.port import Scraped
+from scripts.rollout.metrics.port import Metrics, Scraped
 from scripts.rollout.metrics.windows import Bases
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.shadow import pairs
@@ -99,21 +99,26 @@ def _beside(
 
 def _history(policy: Policy, world: World, saved: Saved) -> tuple[Delta, ...]:
     """Return the stable's earlier scrapes, if the source keeps any."""
-    if policy.dependence.cluster_size != "auto":
-        return ()
-    stable = saved.state.stable
     try:
-        past = world.metrics.history(
-            stable, policy.dependence.history, policy.interval_s
-        )
+        return past(policy, world.metrics, saved.state.stable)
     except Unreachable as error:
         world.say(f"no history: {error}")
         return ()
+
+
+def past(policy: Policy, source: Metrics, stable: str) -> tuple[Delta, ...]:
+    """Return the stable's earlier scrapes that the policy asks for.
+
+    Empty if the source keeps none. Raises Unreachable.
+    """
+    if policy.dependence.cluster_size != "auto":
+        return ()
+    found = source.history(stable, policy.dependence.history, policy.interval_s)
     arms = ("", stable)
     return tuple(
         replace(
             counters.delta(policy, before, now, since=since, arms=arms),
             seconds=time - since,
         )
-        for (since, before), (time, now) in itertools.pairwise(past)
+        for (since, before), (time, now) in itertools.pairwise(found)
     )

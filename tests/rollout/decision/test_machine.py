@@ -406,10 +406,15 @@ def test_automatic_steps_are_chosen_from_the_traffic_and_may_be_skipped() -> Non
 
 def test_dispersion_is_learned_before_the_first_step_or_said_to_be_assumed() -> None:
     rollout = Rollout.begun(policy(dependence="{scrapes: 5}"))
+    some = delta(0, n=1000)
+    stable = {"errors": some.row("errors"), "latency": (0.0, 0.0, 10.0, 1000.0)}
     for _ in range(4):
-        assert rollout.look().state.phase is Phase.PREFLIGHT
-    notes = [note.text for note in rollout.look().notes]
+        rollout.look(delta=replace(some, metrics=stable))
+        assert rollout.state.phase is Phase.PREFLIGHT
+    last = rollout.look(delta=replace(some, metrics=stable))
+    notes = [note.text for note in last.notes]
     assert "errors: outcomes in clusters of 4 (assumed, only 0 outcomes" in notes[0]
+    assert "latency: outcomes in clusters of 1 (5 scrapes" in notes[1]
     assert "labels: outcomes in clusters of 1 (5 scrapes" in notes[2]
 
 

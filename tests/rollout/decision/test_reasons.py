@@ -113,7 +113,10 @@ def test_scrapes_of_the_stable_are_counted_up_to_those_that_are_needed() -> None
     assert _waiting(rollout) == ["outcomes of the stable for latency"]
     cold = Rollout.begun(policy(dependence="{clusterSize: auto}"))
     cold.look()
-    assert _waiting(cold) == ["1 of 30 scrapes of the stable"]
+    at = text.clock(10 + 29 * 10)
+    assert _waiting(cold) == [
+        f"1 of 30 scrapes of the stable, for its rate of requests; until {at}"
+    ]
 
 
 def test_too_few_replicas_are_said() -> None:
