@@ -83,8 +83,8 @@ bench-looks: $(MODELS) ## What the promotion script's looks cost
 
 ##@ Decisions
 .PHONY: bench-decisions
-bench-decisions: $(INSTALLED) ## Compare with Flagger, Argo Rollouts, Kayenta, a z-test
-	$(RUN) -m tests.bench.decisions
+bench-decisions: $(INSTALLED) ## Compare with other tools and tests; TABLE=name for one
+	$(RUN) -m tests.bench.decisions $(addprefix --table=,$(TABLE))
 
 .PHONY: plots
 plots: PAGE := scripts/rollout/report/assets

@@ -15,11 +15,13 @@ from rich.table import Table
 from scripts import console
 from scripts.rollout.decision import measurement
 from scripts.rollout.evidence import processes
-from tests.bench.decisions import BUDGET, CELLS, INTERVAL_S, MINUTES, variants
-from tests.bench.ours import Ours
-from tests.bench.streams import Cell, Stream
+from tests.bench.decisions.ours import Ours
+from tests.bench.decisions.situations.plain import PLAIN
+from tests.bench.decisions.variants import FIRST, path, variant
+from tests.bench.decisions.world.cells import BUDGET, Cell
+from tests.bench.decisions.world.streams import Stream
 
-RPS = 50.0
+RPS, MINUTES = 50.0, 60.0
 NAMES = ("identical", BUDGET, "+2 % errors")
 FEW, MANY = np.array([0.01, 0.08, 0.64]), np.geomspace(0.0025, 0.95, 30)
 Value = tuple[ModuleType, str, Any]
@@ -44,7 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.constants")
     parser.add_argument("--rollouts", type=int, default=1000)
     rollouts = parser.parse_args().rollouts
-    for cell in (each for each in CELLS if each.name in NAMES):
+    for cell in (each for each in PLAIN if each.name in NAMES):
         table = Table(title=f"{cell.name}, {rollouts} rollouts", box=None)
         for name in ("constant", "rolled back", "promoted", "min to gate", "to back"):
             table.add_column(name)
@@ -55,17 +57,20 @@ def main() -> None:
 
 def decided(cell: Cell, rollouts: int) -> list[Ours]:
     """The default policy under each value, on the same requests."""
-    stream = Stream(cell, rollouts, RPS, INTERVAL_S, [*range(1, 51), 95, 100], seed=1)
+    policy = variant(FIRST)
+    _, interval_s = path(policy, RPS)
+    stream = Stream(cell, rollouts, RPS, interval_s, [*range(1, 51), 95], seed=1)
+    known = stream.history(cell.scrapes)
     found = []
     for value in VALUES:
         with patch.object(*value):
-            found.append(Ours(variants(RPS)[0], stream, rollouts, RPS))
-    for number in range(1, round(MINUTES[RPS] * 60 / INTERVAL_S) + 1):
-        scrape = stream.scrape()
+            found.append(Ours(policy, known, stream, RPS))
+    for number in range(1, round(MINUTES * 60 / interval_s) + 1):
+        tick = stream.tick()
         for value, ours in zip(VALUES, found, strict=True):
             if ours.is_on.any():
                 with patch.object(*value):
-                    ours.see(scrape.at(ours.weight), number * INTERVAL_S)
+                    ours.see(tick.at(ours.weight), number * interval_s)
     return found
 
 

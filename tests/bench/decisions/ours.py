@@ -1,7 +1,7 @@
 """This project's decisions for many rollouts at once, on the product's own evidence.
 
-Only the walk along the steps is written anew, as arrays; `test_decisions.py` holds it
-against `Machine`, scrape by scrape.
+The one place that calls the product. Only the walk along the steps is written anew, as
+arrays; `test_decisions.py` holds it against `Machine`, scrape by scrape.
 """
 
 import dataclasses
@@ -11,57 +11,66 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scripts.rollout.decision import measurement
+from scripts.rollout.decision import baking, measurement
 from scripts.rollout.evidence.dispersion import dispersion
 from scripts.rollout.evidence.evidence import Evidence
-from scripts.rollout.evidence.ladder import Traffic
+from scripts.rollout.evidence.ladder import Looks, Traffic
 from scripts.rollout.evidence.paired import PairCounts
 from scripts.rollout.evidence.two_sample import Counts
 from scripts.rollout.policy.policy import Policy
-from tests.bench.streams import ERRORS, OVER_250, Array, Seen, Stream
+from scripts.rollout.state.baked import MINUTE_S
+from tests.bench.decisions.world.rates import BASE, Array
+from tests.bench.decisions.world.streams import Seen, Stream
 
-HISTORY_SCRAPES = 2160
 MOVED = 0.7
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A policy, where phi comes from, and whether a rollback is possible at all."""
+    """A policy, and whether a rollback is possible at all."""
 
     name: str
     policy: Policy
-    scrapes: int = HISTORY_SCRAPES
     rolls_back: bool = True
+
+
+def looks_of(policy: Policy, rps: float) -> Looks:
+    """Steps and interval at this traffic, with outcomes that are independent."""
+    expected = Traffic(rps, BASE, np.ones(2), policy.pairs_rps(rps))
+    return measurement.looks(policy, expected)
 
 
 class Ours:
     """R rollouts under one policy."""
 
-    def __init__(self, variant: Variant, stream: Stream, rollouts: int, rps: float):  # noqa: ANN204
-        """Learn phi from the stable's history, choose steps, begin at the first."""
-        policy = variant.policy
+    def __init__(
+        self, variant: Variant, known: tuple[Array, Array], stream: Stream, rps: float
+    ) -> None:
+        """Learn phi from the stable's past `known`, begin at the first step."""
+        policy, rollouts = variant.policy, stream.rollouts
         self.name, self._variant = variant.name, variant
-        expected = Traffic(rps, np.array([ERRORS, OVER_250]), np.ones(2))
-        steps = self.steps = measurement.looks(policy, expected).steps
+        looks = looks_of(policy, rps)
+        self.interval_s, self.steps = looks.interval, looks.steps
         self.policy = policy
-        self._design = measurement.design(policy, steps)
-        self._weights = np.array([*steps, policy.bake.percent])
-        bad, n = stream.history(variant.scrapes)
+        self._design = measurement.design(policy, self.steps)
+        self._weights = np.array([*self.steps, policy.bake.percent])
+        bad, n = known
         self.known = bad.sum(axis=1), n.sum(axis=-1)
         self.phi = np.array([_phis(policy, b, m) for b, m in zip(bad, n, strict=True)])
         prior = n.sum(axis=-1)[:, None] + 50.0
         rate = (bad.sum(axis=1) + 0.5) / prior
-        known = np.minimum(prior, measurement.LARGEST_PRIOR) * np.ones(2)
+        prior = np.minimum(prior, measurement.LARGEST_PRIOR) * np.ones(2)
         self._evidence = Evidence.begin(
-            self._design, rate * known, known, has_pairs=policy.has_pairs
+            self._design, rate * prior, prior, has_pairs=policy.has_pairs
         )
+        self._baked = Baked(rollouts)
         self._rows = np.arange(rollouts)
         self._step = np.zeros(rollouts, dtype=np.int64)
         self._entered = np.zeros(rollouts)
+        self._held = (stream.cell.held_min * 60, stream.cell.at)
         self.promoted = np.full(rollouts, np.nan)
         self.passed = np.full(rollouts, np.nan)
         self.rolled_back = np.full(rollouts, np.nan)
-        self._scrapes = 0
 
     @property
     def is_on(self) -> npt.NDArray[np.bool_]:
@@ -80,20 +89,7 @@ class Ours:
         rows, weight = self._rows, self.weight[self._rows]
         if not len(rows):
             return
-        columns = (seen.canary_bad, seen.canary_n, seen.stable_bad, seen.stable_n)
-        counts = Counts(*(each[None, rows] for each in columns))
-        self._scrapes += 1
-        epoch = self._evidence.worse.mixture.epoch
-        at, phi = weight.astype(float), self.phi[rows]
-        new_epochs = [now_s >= (epoch + 1) * measurement.EPOCH_S]
-        (found,) = self._evidence.update(self._design, counts, phi, at, new_epochs)
-        if self.policy.shadow is not None:
-            both = seen.pairs[self.policy.shadow.share]
-            asked = (both.only_canary, both.only_stable, both.both, both.n)
-            pairs = PairCounts(*(each[rows] for each in asked))
-            limit = self._design.limit
-            found = found.with_pairs(self._design, pairs, limit, phi, at)
-        self._evidence = found
+        self._measure(seen, rows, weight, now_s)
         on = self.is_on[rows]
         if self._variant.rolls_back:
             worse = on & self._evidence.must_roll_back(self._design)
@@ -101,12 +97,32 @@ class Ours:
             on &= ~worse
         self._rise(rows, on, now_s)
 
+    def _measure(
+        self,
+        seen: Seen,
+        rows: npt.NDArray[np.int64],
+        weight: npt.NDArray[np.int64],
+        now_s: float,
+    ) -> None:
+        counts = Counts(*(each[None, rows] for each in seen.counts()))
+        epoch = self._evidence.worse.mixture.epoch
+        new_epochs = [now_s >= (epoch + 1) * measurement.EPOCH_S]
+        at, phi, design = weight.astype(float), self.phi[rows], self._design
+        (found,) = self._evidence.update(design, counts, phi, at, new_epochs)
+        if self.policy.shadow is not None:
+            asked = paired(seen.pairs[self.policy.shadow.share])
+            pairs = PairCounts(*(each[rows] for each in asked))
+            found = found.with_pairs(design, pairs, design.limit, phi, at)
+        self._evidence = found
+        self._baked.add(self._step > len(self.steps) - 1, seen, now_s)
+
     def _rise(
         self, rows: npt.NDArray[np.int64], on: npt.NDArray[np.bool_], now_s: float
     ) -> None:
         last = len(self.steps) - 1
         step, waited = self._step[rows], now_s - self._entered[rows]
         baked = on & (step > last) & (waited >= self.policy.bake.duration)
+        baked &= self._baked.is_enough(self.policy)[rows]
         self.promoted[rows[baked]] = now_s
         opens = self._evidence.opens(self._design)
         at = np.arange(len(rows))
@@ -117,10 +133,14 @@ class Ours:
             here = np.minimum(following, last)
             more = ready & (step < last) & (following < last) & opens[at, here]
             following = np.where(more, following + 1, following)
+        held_s, least = self._held
+        if now_s < held_s:
+            following = np.where(self._weights[following] >= least, step, following)
         moved = following > step
         self._step[rows] = following
         self._entered[rows[moved]] = now_s
-        self.passed[rows[through]] = now_s
+        self._baked.since[rows[moved]] = now_s
+        self.passed[rows[through & moved]] = now_s
 
     def _drop_decided(self) -> None:
         keep = self.is_on[self._rows]
@@ -129,8 +149,40 @@ class Ours:
             self._rows = self._rows[keep]
 
 
+class Baked:
+    """The product's `Baked`, as arrays over rollouts."""
+
+    def __init__(self, rollouts: int) -> None:
+        """Nothing yet."""
+        self.since = np.zeros(rollouts)
+        self._seconds, self._canary = np.zeros(rollouts), np.zeros(rollouts)
+        self._fresh = np.zeros((2, rollouts))
+
+    def add(self, on: npt.NDArray[np.bool_], seen: Seen, now_s: float) -> None:
+        """One scrape of those that bake."""
+        both = np.where(on, seen.users[[2, 5]], 0.0)
+        self._fresh += both
+        self._canary += both[0]
+        is_full = on & (self._fresh > 0).all(axis=0)
+        passed = np.minimum(now_s - self.since, MINUTE_S)
+        self._seconds += np.where(is_full, passed, 0.0)
+        self.since = np.where(is_full, now_s, self.since)
+        self._fresh = np.where(is_full, 0.0, self._fresh)
+
+    def is_enough(self, policy: Policy) -> npt.NDArray[np.bool_]:
+        """Seconds with traffic of both arms, and requests of the canary."""
+        needed = baking.requests_needed(policy)
+        enough = (self._seconds >= policy.bake.duration) & (self._canary >= needed)
+        return np.asarray(enough)
+
+
+def paired(pairs: Array) -> tuple[Array, Array, Array, Array]:
+    """(R, 2) each: only the canary's answer bad, only the stable's, both, and n."""
+    return pairs[[1, 4]].T, pairs[[2, 5]].T, pairs[[3, 6]].T, pairs[[0, 0]].T
+
+
 def _phis(policy: Policy, bad: Array, n: Array) -> list[float]:
-    """As `measure.phi_of`, for counts instead of deltas."""
+    """As `measurement.phi_of`, for counts instead of deltas."""
     size = policy.dependence.cluster_size
     if size != "auto":
         return [float(size)] * 2

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tests.bench.streams import Array, Seen
+from tests.bench.decisions.world.rates import Array
+from tests.bench.decisions.world.streams import Seen
 
 Ints = npt.NDArray[np.int64]
 Z95_ONE_SIDED = 1.6448536
@@ -17,6 +18,7 @@ Z98_TWO_SIDED = 2.3263479
 STEPS = (5, 10, 25, 50)
 STEP_S = 120.0
 MINUTE_S = 60.0
+INTERVAL_S = 10.0  # a look of theirs
 
 
 class Peer:
@@ -61,10 +63,9 @@ class Peer:
 
         No requests are not healthy: no value, or NaN, fails a check in both tools.
         """
-        n = sum(seen.canary_n[:, 0] for seen in self.minute)
-        bad = sum(seen.canary_bad[:, 0] for seen in self.minute)
-        name = f"canary_over_{limit_ms}"
-        slow = sum(getattr(seen, name) for seen in self.minute)
+        n = sum(seen.canary_n for seen in self.minute)
+        bad = sum(seen.users[0] for seen in self.minute)
+        slow = sum(seen.over(limit_ms) for seen in self.minute)
         healthy: npt.NDArray[np.bool_] = (
             (n > 0) & (bad <= 0.01 * n) & (slow <= 0.01 * n)
         )
@@ -145,10 +146,7 @@ class ZTest(Timed):
 
     def see(self, seen: Seen, now_s: float) -> None:
         """Add up, and test."""
-        self._sums += (
-            *(seen.canary_bad, seen.canary_n),
-            *(seen.stable_bad, seen.stable_n),
-        )
+        self._sums += seen.counts()
         if now_s % self._every_s == 0:
             canary_bad, canary_n, stable_bad, stable_n = self._sums
             pooled = (canary_bad + stable_bad) / np.maximum(canary_n + stable_n, 1)
@@ -179,10 +177,8 @@ class Kayenta(Timed):
     def see(self, seen: Seen, now_s: float) -> None:
         """Keep both arms' bad shares; judge at the end of a step."""
         with np.errstate(invalid="ignore", divide="ignore"):
-            canary, stable = (
-                seen.canary_bad / seen.canary_n,
-                seen.stable_bad / seen.stable_n,
-            )
+            canary_bad, canary_n, stable_bad, stable_n = seen.counts()
+            canary, stable = canary_bad / canary_n, stable_bad / stable_n
         if self.is_on.any():
             self._points.append((canary, stable))
             if now_s % STEP_S == 0:

@@ -1,0 +1,1 @@
+"""Decisions compared: each situation of a rollout, good and bad, under every rule."""

@@ -1,0 +1,1 @@
+"""How others decide, on the same requests."""

@@ -1,0 +1,1 @@
+"""Every situation that is compared, and what must hold in it."""

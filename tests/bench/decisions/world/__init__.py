@@ -1,0 +1,1 @@
+"""The traffic that every policy meets alike."""
