@@ -17,7 +17,12 @@ from scripts.rollout.text import share
 def counted(
     policy: Policy, design: Design, judged: Judged, beside: PairedDelta, weight: int
 ) -> Judged:
-    """Return the evidence after pairs were counted, at one weight."""
+    """Return the evidence after pairs were counted, at one weight.
+
+    A policy without pairs decides without them, as where it replays another's journal.
+    """
+    if judged.evidence.pairs is None:
+        return judged
     rows = np.array([beside.row(metric.name) for metric in policy.metrics])
     limits = np.array([_limit(metric, beside.percent) for metric in policy.metrics])
     evidence = judged.evidence.with_pairs(

@@ -154,6 +154,13 @@ def test_what_is_only_shown_is_no_evidence() -> None:
     assert rollout.state.phase is Phase.STEP
 
 
+def test_a_policy_without_pairs_decides_another_ones_looks_without_them() -> None:
+    rollout = Rollout.begun()
+    rollout.until(Phase.STEP, 5)
+    rollout.look(beside=(_beside("errors", 900, 0, 0, 900),))
+    assert rollout.state.phase is Phase.STEP
+
+
 def test_true_labels_against_it_roll_a_canary_back() -> None:
     rollout = Rollout.begun(SHADOW)
     rollout.until(Phase.STEP, 0)
