@@ -13,8 +13,10 @@ from tests.bench.decisions.peers.tools import INTERVAL_S, Argo, Flagger, Kayenta
 from tests.bench.decisions.situations.tables import Table
 from tests.bench.decisions.world.cells import Cell
 from tests.bench.decisions.world.rates import Array
-from tests.bench.decisions.world.reading import Readings
+from tests.bench.decisions.world.reading import AT_ONCE, Readings
 from tests.bench.decisions.world.streams import Seen, Stream
+
+SKEWED_S = 1.0  # a tick where arms are read at different seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ class Player:
         self.decider = decider
         self.bad = np.zeros(stream.rollouts)
         self._every = round(decider.interval_s / tick_s)
-        self._readings = Readings(stream.cell.read, stream.rollouts, tick_s)
+        policy = decider.policy if isinstance(decider, Ours) else None
+        self._readings = Readings(stream.cell.read, stream.rollouts, tick_s, policy)
         self._ticks = 0
 
     @property
@@ -65,9 +68,7 @@ class Player:
         if self._ticks % self._every:
             return
         now_s = self._ticks * tick_s
-        decider.see(
-            self._readings.take(now_s, compares=isinstance(decider, Ours)), now_s
-        )
+        decider.see(self._readings.take(now_s, on), now_s)
         ended = on & ~decider.is_on & ~np.isnan(decider.promoted)
         self.bad += np.where(ended, harm_rps * rest_s, 0.0)
 
@@ -76,7 +77,8 @@ def run(table: Table, cell: Cell, rollouts: int, seed: int = 1) -> list[Ends]:
     """All policies of a table on the requests of one cell."""
     mine = [variants.variant(name) for name in table.variants]
     paths = [variants.path(each, table.rps) for each in mine]
-    tick_s = min(INTERVAL_S, *(interval for _, interval in paths))
+    is_skewed = cell.read != AT_ONCE
+    tick_s = SKEWED_S if is_skewed else min(INTERVAL_S, *(s for _, s in paths))
     weights = {5, 10, 20, 25, 30, 40, 50, 95}.union(*(steps for steps, _ in paths))
     stream = Stream(cell, rollouts, table.rps, tick_s, sorted(weights), seed)
     known = stream.history(cell.scrapes)

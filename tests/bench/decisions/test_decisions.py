@@ -19,6 +19,11 @@ from tests.bench.decisions import bound, report
 from tests.bench.decisions.ours import Ours, paired
 from tests.bench.decisions.peers.sequential import always_valid, boundary
 from tests.bench.decisions.run import Ends, run
+from tests.bench.decisions.situations.counted import (
+    BROKEN_OFF,
+    PROMETHEUS,
+    READ_APART,
+)
 from tests.bench.decisions.situations.tables import TABLES
 from tests.bench.decisions.variants import DISARMED, FIRST, FIXED, PAIRED, path, variant
 from tests.bench.decisions.world.cells import Cell, Must
@@ -35,8 +40,10 @@ GUARDED = 200
 def _guarded() -> list[tuple[str, Cell]]:
     quick = ("identical", "+0.5 % errors, the budget", "answers 500 always")
     found = [("plain", cell) for cell in TABLES["plain"].cells if cell.name in quick]
+    read = [("read", cell) for cell in READ_APART[2:] + PROMETHEUS[:2] + BROKEN_OFF]
     whole = ("over", "held", "pairs")
-    return found + [(name, cell) for name in whole for cell in TABLES[name].cells]
+    found += [(name, cell) for name in whole for cell in TABLES[name].cells]
+    return found + read
 
 
 @pytest.mark.parametrize(
@@ -45,6 +52,8 @@ def _guarded() -> list[tuple[str, Cell]]:
 def test_what_must_hold_holds_in_a_small_run(name: str, cell: Cell) -> None:
     assert cell.must
     table = replace(TABLES[name], variants=tuple(cell.must), with_peers=False)
+    if name == "read":
+        table = replace(table, minutes=12)
     must = {of: replace(each, minutes=None) for of, each in cell.must.items()}
     cell = replace(cell, must=must)
     ends = run(table, cell, GUARDED, seed=3)

@@ -53,3 +53,4 @@ BROKEN_OFF = (
         must=same(Must(found=0.99)),
     ),
 )
+READ = READ_APART + PROMETHEUS + BROKEN_OFF
