@@ -53,6 +53,11 @@ def _options(argv: Sequence[str], environ: Mapping[str, str]) -> argparse.Namesp
         help="digest that the pickle must have, besides its metadata's (MODEL_SHA256)",
     )
     parser.add_argument(
+        "--trusted_modules",
+        default=environ.get("TRUSTED_MODULES", ""),
+        help="a,b: modules that a pickle without a pin may name (TRUSTED_MODULES)",
+    )
+    parser.add_argument(
         "--revision",
         default=environ.get("K_REVISION", "local"),
         help="name of this revision in answers and metrics (K_REVISION; local)",
@@ -100,6 +105,7 @@ def _serve(options: argparse.Namespace) -> None:
         options.model_dir,
         revision=options.revision,
         expected_sha256=_digest(options.model_sha256),
+        trusted=[name for name in options.trusted_modules.split(",") if name],
     )
     model.load()
     _check_port(options.http_port, "--http_port")

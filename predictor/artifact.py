@@ -92,12 +92,15 @@ def write(
     return facts
 
 
-def read(directory: Path, expected_sha256: str | None = None) -> Artifact:
+def read(
+    directory: Path, expected_sha256: str | None = None, trusted: Sequence[str] = ()
+) -> Artifact:
     """Verify the artifact in `directory` and return it.
 
     `expected_sha256` is a digest known from elsewhere (a flag, a manifest); it is
     checked besides the one in the metadata, and vouches for the code in a pickle.
-    Without it only what a text pipeline needs is unpickled. Raises ArtifactError.
+    Without it only what a text pipeline needs and what is of the `trusted` modules is
+    unpickled. Raises ArtifactError.
     """
     facts = read_metadata(directory / METADATA_FILE)
     pickled = read_file(directory / MODEL_FILE, MOST_BYTES)
@@ -115,7 +118,7 @@ def read(directory: Path, expected_sha256: str | None = None) -> Artifact:
         )
     for name in facts.modules:
         import_file(directory / name)
-    pipeline = _unpickle(directory, pickled, is_pinned)
+    pipeline = _unpickle(directory, pickled, is_pinned, trusted)
     _check_answers(directory, pipeline, facts)
     return Artifact(pipeline, facts)
 
@@ -161,15 +164,20 @@ def _check_scikit_learn(directory: Path, facts: Metadata) -> None:
         )
 
 
-def _unpickle(directory: Path, pickled: bytes, is_pinned: bool) -> Any:
+def _unpickle(
+    directory: Path, pickled: bytes, is_pinned: bool, trusted: Sequence[str]
+) -> Any:
     """Unpickle; without a digest from outside only what a text pipeline needs."""
     file = directory / MODEL_FILE
     try:
-        return joblib.load(io.BytesIO(pickled)) if is_pinned else load(pickled)
+        if is_pinned:
+            return joblib.load(io.BytesIO(pickled))
+        return load(pickled, trusted)
     except NotAllowed as error:
         raise ArtifactError(
             f"{file}: not unpickled: {error}; if you know whose it is, pin it: "
-            f"--model_sha256 {_digest(pickled)}"
+            f"--model_sha256 {_digest(pickled)}, or trust that module: "
+            "--trusted_modules"
         ) from error
     except Exception as error:
         raise ArtifactError(

@@ -1,7 +1,7 @@
 """The kserve.Model of one artifact: V1 and V2 requests in, predictions out."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,19 +44,20 @@ class IntentModel(kserve.Model):  # type: ignore[misc]  # published without type
         *,
         revision: str,
         expected_sha256: str | None = None,
+        trusted: Sequence[str] = (),
         registry: CollectorRegistry = REGISTRY,
     ) -> None:
         """Name the model; `load` reads the artifact."""
         super().__init__(name)
         self._directory = directory
         self._revision = revision
-        self._expected_sha256 = expected_sha256
+        self._expected_sha256, self._trusted = expected_sha256, trusted
         self._registry = registry
         self.recorder: Recorder | None = None
 
     def load(self) -> bool:
         """Verify and unpickle the artifact. Raises ArtifactError."""
-        loaded = artifact.read(self._directory, self._expected_sha256)
+        loaded = artifact.read(self._directory, self._expected_sha256, self._trusted)
         facts = loaded.metadata
         probes = [*compiled.probes(loaded.pipeline), facts.probe.text]
         self.scorer = scorer(loaded.pipeline, probes, facts.differs)

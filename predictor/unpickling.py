@@ -66,9 +66,11 @@ class NotAllowed(pickle.UnpicklingError):
 class Unpickler(NumpyUnpickler):  # type: ignore[misc]  # published without types
     """joblib's unpickler, arrays included, that finds allowed names only."""
 
+    trusted: Sequence[str] = ()
+
     def find_class(self, module: str, name: str) -> Any:
         """Return an allowed class or function. Raises NotAllowed."""
-        if f"{module}.{name}" in NAMES:
+        if f"{module}.{name}" in NAMES or _is_in(module, self.trusted):
             return super().find_class(module, name)
         if _is_in(module, (*CLASSES_OF, "numpy")) and "." not in name:
             found = super().find_class(module, name)
@@ -95,13 +97,16 @@ def _is_in(module: str, packages: Sequence[str]) -> bool:
     return any(module == each or module.startswith(f"{each}.") for each in packages)
 
 
-def load(content: bytes) -> Any:
+def load(content: bytes, trusted: Sequence[str] = ()) -> Any:
     """Unpickle joblib's or pickle's bytes, compressed or not, of allowed names.
 
-    Raises NotAllowed, and whatever damaged bytes raise.
+    All names of the `trusted` modules are allowed. Raises NotAllowed, and whatever
+    damaged bytes raise.
     """
     with _validate_fileobject_and_memmap(io.BytesIO(content), "") as (file, _):
         plain = file.read(MOST_BYTES + 1)
     if len(plain) > MOST_BYTES:
         raise pickle.UnpicklingError(f"more than {MOST_BYTES} bytes, decompressed")
-    return Unpickler("", io.BytesIO(plain), ensure_native_byte_order=True).load()
+    unpickler = Unpickler("", io.BytesIO(plain), ensure_native_byte_order=True)
+    unpickler.trusted = trusted
+    return unpickler.load()

@@ -19,6 +19,7 @@ from sklearn.datasets import fetch_openml
 from predictor import artifact
 from predictor.errors import ArtifactError
 from predictor.facts import METADATA_FILE, MODEL_FILE
+from tests.faults.pipelines import Healthy
 from tests.support.predictors import MODELS
 
 
@@ -230,3 +231,12 @@ def test_deep_facts_are_one_line(model: Path) -> None:
     (model / METADATA_FILE).write_text("[" * 200_000)
     with pytest.raises(ArtifactError, match="not the metadata of a model: the file"):
         artifact.read(model)
+
+
+def test_a_module_that_the_operator_names_is_trusted(model: Path) -> None:
+    pipeline = Healthy(artifact.read(model).pipeline)
+    _written(model, pickle.dumps(pipeline))
+    with pytest.raises(ArtifactError, match="or trust that module: --trusted_modules"):
+        artifact.read(model)
+    loaded = artifact.read(model, trusted=["tests.faults.pipelines"])
+    assert isinstance(loaded.pipeline, Healthy)

@@ -27,6 +27,7 @@ DOCKERFILE = """
 FROM {base}
 COPY tests tests
 COPY models models
+ENV TRUSTED_MODULES=tests.faults.pipelines
 """
 
 
