@@ -147,7 +147,7 @@ class Evidence:
         pairs = (
             [None] * len(new_epochs)
             if self.pairs is None
-            else (self.pairs.with_users(against, new_epochs))
+            else self.pairs.aged(new_epochs)
         )
         bad, n = counts.compared_stable
         gate_bad, gate_n = by_gate.compared_stable
@@ -199,7 +199,8 @@ class Evidence:
         The ceiling's hypothesis is "not over it, or no worse than the stable", so that
         an incident of both arms is no evidence; the smaller of two e-values tests it.
         Beside a stable without requests the ceiling counts alone. With pairs, each of
-        the others is the mean of two: of users alone, and of users and pairs.
+        the others is the mean of two, of users' requests and of pairs, which holds
+        however a request and its pair depend on each other.
         """
         worse = self.worse.value
         if self.pairs is not None:
@@ -221,14 +222,22 @@ class Evidence:
     def for_gates(self, design: Design) -> Array:
         """Return the e-values (..., M, G): of users, and of pairs where they count.
 
-        The last gate opens by users' requests alone, unless pairs stand for them.
+        Below the last gate it is the mean of both, which holds however a request and
+        its pair depend on each other, and at weight 0, where no user meets the canary,
+        that of pairs. The last gate opens by users' requests alone, unless pairs stand
+        for them: then it is the product.
         """
+        users = self.gates.value
         if self.pairs is None:
-            return self.gates.value
-        is_paired = np.ones(design.steps.shape[-1])
-        is_paired[-1] = design.stands
-        logs = self.gates.logs + self.pairs.gate_logs * is_paired[:, None]
-        return mixed(logs)
+            return users
+        pairs = mixed(self.pairs.gate_logs)
+        has_users = (design.steps > 0)[..., None, :]
+        found = np.where(has_users, (users + pairs) / 2, pairs)
+        last = self.gates.logs[..., -1, :]
+        if design.stands:
+            last = last + self.pairs.gate_logs[..., -1, :]
+        found[..., -1] = mixed(last)
+        return found
 
     def opens(self, design: Design) -> npt.NDArray[np.bool_]:
         """Return which gates (..., G) are open: each gated metric has what it needs."""

@@ -27,13 +27,13 @@ PRIOR_PAIRS = 200.0
 
 @dataclass(frozen=True, slots=True)
 class PairedEvidence:
-    """Evidence from pairs: for a rollback with the users', for gates by itself.
+    """Evidence from pairs alone; `Evidence` adds it to the users'.
 
-    `joint` is over EXCESSES, of users and pairs. `gate_logs` (..., M, G, 2) are as in
-    `GateEvidence`, of pairs alone. `seen` are the pairs so far (..., M).
+    `worse` is over EXCESSES, for a rollback. `gate_logs` (..., M, G, 2) are as in
+    `GateEvidence`. `seen` are the pairs so far (..., M).
     """
 
-    joint: Mixture
+    worse: Mixture
     gate_logs: Array
     seen: PairCounts
 
@@ -48,15 +48,14 @@ class PairedEvidence:
 
     @property
     def value(self) -> Array:
-        """Return the e-value (..., M) for a rollback, of users and pairs."""
-        return self.joint.value(EXCESS_WEIGHTS)
+        """Return the e-value (..., M) for a rollback."""
+        return self.worse.value(EXCESS_WEIGHTS)
 
-    def with_users(
-        self, log_factors: Array, new_epochs: Sequence[bool]
-    ) -> "list[PairedEvidence]":
-        """Return the evidence after each of T scrapes of users' requests."""
-        mixtures = self.joint.over(log_factors, new_epochs)
-        return [replace(self, joint=each) for each in mixtures]
+    def aged(self, new_epochs: Sequence[bool]) -> "list[PairedEvidence]":
+        """Return the evidence after each of T scrapes without pairs."""
+        nothing = np.zeros((len(new_epochs), *self.worse.whole.shape))
+        mixtures = self.worse.over(nothing, new_epochs)
+        return [replace(self, worse=each) for each in mixtures]
 
     def against(
         self, pairs: PairCounts, limit: Array, tolerance: Array, known: Array
@@ -89,7 +88,7 @@ class PairedEvidence:
         self, pairs: PairCounts, against: Array, for_gates: Array, needed: Array
     ) -> "PairedEvidence":
         """Return the evidence with one scrape's logarithms added."""
-        (joint,) = self.joint.over(against[None], [False])
+        (worse,) = self.worse.over(against[None], [False])
         seen = PairCounts(
             self.seen.only_canary + pairs.only_canary,
             self.seen.only_stable + pairs.only_stable,
@@ -97,7 +96,7 @@ class PairedEvidence:
             self.seen.n + pairs.n,
         )
         cap = np.log(ENOUGH * needed)[:, None]
-        return PairedEvidence(joint, np.minimum(self.gate_logs + for_gates, cap), seen)
+        return PairedEvidence(worse, np.minimum(self.gate_logs + for_gates, cap), seen)
 
     def _apart(self, known: Array) -> Array:
         """Return the chance (..., M) that the answer of one given arm alone is bad.

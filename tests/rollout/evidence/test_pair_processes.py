@@ -9,6 +9,7 @@ import pytest
 from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.evidence.evidence import Design, Evidence
 from scripts.rollout.evidence.paired import PairCounts
+from scripts.rollout.evidence.processes import GATE_BETS
 from scripts.rollout.evidence.two_sample import Counts
 from tests.support.worlds import design
 
@@ -54,16 +55,34 @@ def test_the_last_gate_opens_by_users_alone_unless_pairs_stand_for_them(
 
 
 def test_good_pairs_never_hide_what_users_meet() -> None:
-    """The rollback takes the mean of the evidence without pairs and with them."""
+    """The rollback takes the mean of the users' evidence and the pairs'."""
     chosen = design()
     alone = pairs = _begun(chosen)
     for _ in range(10):
         alone = _with_users(alone, chosen, 20, 500, 2, 500)
         pairs = _with_pairs(pairs, chosen, 1, 1, 0, 5000)
         pairs = _with_users(pairs, chosen, 20, 500, 2, 500)
-    by_users = alone.against()[0]
+    by_users = alone.worse.value[0]
     assert by_users > 1e6
     assert pairs.against()[0] == pytest.approx(by_users / 2, rel=1e-6)
+
+
+def test_a_request_and_its_pair_are_never_multiplied() -> None:
+    """They may share their fate: only a mean holds under any dependence."""
+    chosen = design(steps=(25, 50))
+    both = _with_users(_begun(chosen), chosen, 20, 500, 2, 500)
+    both = _with_pairs(both, chosen, 18, 0, 0, 500)
+    assert both.pairs is not None
+    users, pairs = both.worse.value[0], both.pairs.value[0]
+    assert min(users, pairs) > 10
+    assert both.against()[0] == pytest.approx((users + pairs) / 2)
+    good = _with_users(_begun(chosen), chosen, 2, 400, 2, 400, weight=25.0)
+    users = good.gates.value[0, 0]
+    good = _with_pairs(good, chosen, 2, 2, 0, 400, weight=25.0)
+    assert good.pairs is not None
+    pairs = np.exp(good.pairs.gate_logs[0, 0]) @ GATE_BETS
+    assert min(users, pairs) > 1
+    assert good.for_gates(chosen)[0, 0] == pytest.approx((users + pairs) / 2)
 
 
 def test_pairs_alone_roll_back_what_no_user_has_met() -> None:
