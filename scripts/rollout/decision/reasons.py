@@ -216,6 +216,8 @@ def _gates(rules: Rules, state: State) -> list[str]:
         if row.gate is None or row.gate >= row.gate_needed:
             continue
         e_value = f"gate e {number(row.gate)} of {number(row.gate_needed)}"
+        if row.pairs is not None and not row.pairs.counted:
+            e_value += " by users' requests alone"
         need = explain.still_needed(rules, state, row)
         if math.isfinite(need):
             rest = f"about {need:,.0f} more requests"

@@ -44,7 +44,20 @@ def arms(found: dict[str, Any]) -> Table:
     for row in found["metrics"]:
         cells = arm(row["canary"]), arm(row["stable"]), difference(row)
         table.add_row(row["metric"], *cells)
+        pairs = row["pairs"]
+        if pairs is not None and not _is_of_pairs(row):
+            cells = arm(pairs["canary"]), arm(pairs["stable"]), _apart(pairs)
+            table.add_row("  in pairs", *cells)
     return table
+
+
+def _is_of_pairs(row: dict[str, Any]) -> bool:
+    """Return whether the metric is about pairs alone."""
+    return row["pairs"] is not None and row["canary"] == row["pairs"]["canary"]
+
+
+def _apart(arms: dict[str, Any]) -> str:
+    return f"{(arms['canary']['share'] - arms['stable']['share']) * 100:+.2f}"
 
 
 def evidence(found: dict[str, Any]) -> Table:
@@ -74,8 +87,10 @@ def difference(row: dict[str, Any]) -> str:
     canary, stable = row["canary"], row["stable"]
     if not canary["n"] or not stable["n"]:
         return "-"
+    if _is_of_pairs(row):
+        return _apart(row)
     ends = f"[{row['low'] * 100:+.3g}, {row['high'] * 100:+.3g}]"
-    return f"{(canary['share'] - stable['share']) * 100:+.2f} {ends}"
+    return f"{_apart(row)} {ends}"
 
 
 def bar(e_value: float, needed: float) -> str:

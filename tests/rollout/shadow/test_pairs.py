@@ -1,16 +1,23 @@
 """Pairs of answers: what they count, and what true labels say of them."""
 
+import io
 import json
 from math import comb
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
+from rich.table import Table
 
 from scripts.rollout.decision import reasons
+from scripts.rollout.decision.machine import Machine
 from scripts.rollout.errors import Exit
 from scripts.rollout.evidence import one_sample
 from scripts.rollout.evidence.processes import EXCESSES
+from scripts.rollout.journal.saved import Saved
+from scripts.rollout.report import tables
+from scripts.rollout.report.summary import summary
 from scripts.rollout.shadow import pairs
 from scripts.rollout.shadow.pairs import Disagreements, Outcome, Pair
 from scripts.rollout.state.actions import Request
@@ -136,6 +143,28 @@ def test_evidence_without_users_comes_before_the_first_weight() -> None:
     assert rollout.state.weight > 0
 
 
+def test_pairs_are_shown_beside_users_and_the_last_gate_says_whom_it_counts() -> None:
+    rollout, policy = Rollout.begun(SHADOW), Machine(SHADOW).rules.policy
+    rollout.until(Phase.STEP, 0)
+    rows = {"errors": (2.0, 1.0, 3.0, 2000.0), "latency": (0.0, 0.0, 0.0, 2000.0)}
+    beside = (PairedDelta("shadow", {**rows, "apart": (20.0, 0.0, 0.0, 2000.0)}),)
+    while rollout.state.step < len(rollout.state.steps) - 1:
+        rollout.look(beside=beside, n=200)
+    found = summary(policy, Saved(rollout.state, ""))
+    said = [line.split() for line in _printed(tables.arms(found)).splitlines()]
+    pairs = next(line for line in said if line[:2] == ["in", "pairs"])
+    assert pairs[2:] == ["0.25%", *pairs[3:4], "0.20%", *pairs[5:6], "+0.05"]
+    assert next(line for line in said if line[0] == "apart")[-1] == "+1.00"
+    waits = [each for each in found["waitingFor"] if each.startswith("errors: ")]
+    assert "by users' requests alone, about" in waits[0]
+
+
+def _printed(table: Table) -> str:
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(table)
+    return console.export_text()
+
+
 def test_answers_that_differ_too_often_roll_back_at_zero_percent() -> None:
     rollout = Rollout.begun(SHADOW)
     rollout.until(Phase.STEP, 0)
@@ -179,10 +208,10 @@ def test_an_alarm_of_drift_names_the_labels_that_moved() -> None:
     for _ in range(8):
         rollout.look(delta=Delta({}, labels))
     assert rollout.state.judged is not None
-    assert "hello 49.88% -> 86.11%, bye 49.88% -> 13.89%" in reasons.moved(
+    assert "hello 49.66% -> 85.96%, bye 49.66% -> 14.04%" in reasons.moved(
         rollout.state.judged
     )
-    assert "apart from the stable's: hello 49.88% -> 86.11%" in rollout.state.reason
+    assert "apart from the stable's: hello 49.66% -> 85.96%" in rollout.state.reason
 
 
 @pytest.mark.parametrize(
