@@ -22,7 +22,7 @@ MOST_BAD_ANSWERS = 25.0
 INTERVALS = (10.0, 5.0, 2.0, 1.0, 0.5, 0.2)
 # A forecast that is longer by less than this (seconds, share) is as good: then rather a
 # longer interval, which reads all pages less often, and fewer steps.
-AS_GOOD_S, AS_GOOD = 10.0, 1.05
+AS_GOOD_S, AS_GOOD = 3.0, 1.05
 # The first step is at most this: with little traffic the line above allows any weight.
 LARGEST_FIRST_STEP = 25
 # Evidence grows with weight * (1 - weight), which is largest here.
@@ -92,14 +92,15 @@ def choose(
 ) -> Looks:
     """Return steps and interval with about the shortest forecast for a good canary.
 
-    `intervals` are what the source can serve, the longest first.
+    `intervals` are what the source can serve, the longest first. With pairs a weight of
+    0 comes before the steps.
     """
     found: list[tuple[float, Looks]] = []
-    enough = 0.0
+    enough, before = 0.0, (0,) if traffic.pairs else ()
     for interval in affordable(traffic.rps, intervals, 1):
         first = first_step(traffic.rps, interval)
         for steps in sorted(ladders(first), key=len):
-            tests = with_steps(design, steps)
+            tests = with_steps(design, (*before, *steps))
             stays = forecast(tests, traffic, interval, dwell_s, skips=True)
             found.append((total_s(stays), Looks(steps, interval)))
         shortest = min(seconds for seconds, _ in found)
