@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scripts.rollout import text, wiring
-from scripts.rollout.decision import baking, learning, measurement
+from scripts.rollout.decision import baking, conditions, learning, measurement
 from scripts.rollout.errors import PolicyError, Unreachable
 from scripts.rollout.evidence import ladder
 from scripts.rollout.evidence.arrays import Array
@@ -139,6 +139,7 @@ def forecast(policy: Policy, traffic: Traffic) -> dict[str, Any]:
         "stays": codec.encode(stays),
         "secondsToFirstStep": waits_s,
         "secondsToLastGate": None if total == float("inf") else total,
+        "unit": conditions.unit(policy),
         "bakeSeconds": baking.forecast_s(policy, traffic.rps),
         "falseAlarms": f"{alarms} of {ladder.REPLAYS}",
     }

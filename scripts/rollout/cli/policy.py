@@ -59,6 +59,7 @@ def _print(found: dict[str, Any]) -> None:
     each = f"a look each {found['intervalSeconds']:g} s"
     print(f"steps {text.percents(found['steps'])}, {each}")
     console.table(tables.stays(found))
+    print(found["unit"])
     seconds = found["secondsToLastGate"]
     total = "never" if seconds is None else text.duration(seconds)
     bake = text.duration(found["bakeSeconds"])

@@ -51,6 +51,9 @@ def explain(named: Named, common: Common) -> Exit:
             size, source = row["phi"], row["phi_source"]
             print(f"{row['metric']}: outcomes in clusters of {size:.0f} ({source})")
         print("".join(f"{each}\n" for each in found["doubts"]), end="")
+        for each in found["conditions"]:
+            if each["name"] != "clusters":
+                print(each["said"])
         waits = [f"waits for: {each}" for each in found["waitingFor"]]
         print("\n".join(waits or [found["reason"]]))
     return Exit.PROMOTED

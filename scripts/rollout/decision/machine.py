@@ -6,6 +6,7 @@ people, then revisions, guards and evidence, and only then a raise.
 
 from scripts.rollout.decision import (
     commands,
+    conditions,
     guards,
     measurement,
     paired,
@@ -14,7 +15,7 @@ from scripts.rollout.decision import (
 )
 from scripts.rollout.decision.draft import Draft
 from scripts.rollout.decision.measurement import Rules
-from scripts.rollout.errors import RolloutError
+from scripts.rollout.errors import Exit, RolloutError
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.actions import SetPercent
 from scripts.rollout.state.notes import NoteKind
@@ -30,6 +31,9 @@ from scripts.rollout.state.state import (
 
 # Tunable: what is kept of them in the state, so that each is said once. By hand.
 MOST_DOUBTS = 100
+
+# The verdicts that evidence had a part in.
+JUDGING = (Exit.PROMOTED, Exit.ROLLED_BACK, Exit.GUARD, Exit.HELD)
 
 
 def begin(policy: Policy, view: View, now: float) -> State:
@@ -97,6 +101,7 @@ class Machine:
             guards.refusals(draft)
             guards.deadlines(draft)
             _steer(draft)
+        _conclude(draft, state)
         return Decision(draft.state, tuple(draft.actions), tuple(draft.notes))
 
 
@@ -108,6 +113,18 @@ def _doubt(draft: Draft) -> None:
         draft.say(NoteKind.NO_DATA, each)
     if new:
         draft.change(doubts=(*known, *new)[-MOST_DOUBTS:])
+
+
+def _conclude(draft: Draft, before: State) -> None:
+    """Say what a verdict on evidence rests on, once."""
+    after = draft.state
+    is_held = after.phase is Phase.HELD and before.phase is not Phase.HELD
+    is_by_hand = any(note.kind is NoteKind.PROMOTED_BY_HAND for note in draft.notes)
+    if not (after.is_over or is_held) or is_by_hand or after.verdict not in JUDGING:
+        return
+    found = conditions.of(draft.policy, draft.state)
+    if found:
+        draft.say(NoteKind.CONDITIONS, conditions.told(found))
 
 
 def _measure(draft: Draft, foreseen: Precomputed | None) -> None:

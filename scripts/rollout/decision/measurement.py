@@ -101,6 +101,8 @@ def begin(
         interval=Interval.begin(bad / n),
         label_names=(),
         labels=Labels.begin((0,)),
+        pods=np.zeros(len(policy.metrics)),
+        allowed=np.zeros(len(policy.metrics)),
     )
 
 
@@ -112,6 +114,8 @@ def update(
     weight: int,
 ) -> list[Judged]:
     """Return the evidence after each of some scrapes (time, counts) at one weight."""
+    if judged.allowed.any():
+        design = replace(design, tolerance=design.tolerance + judged.allowed)
     deltas = [delta for _, delta in scrapes]
     judged = _with_labels(judged, deltas)
     counts, stable_rate, labels = _counts(policy, judged, deltas)
@@ -125,14 +129,11 @@ def update(
     )
     intervals = judged.interval.over(counts, judged.phi)
     return [
-        Judged(
-            judged.began,
-            judged.phi,
-            judged.phi_source,
-            evidence[t],
-            intervals[t],
-            judged.label_names,
-            Labels(labels.canary[t], labels.stable[t]),
+        replace(
+            judged,
+            evidence=evidence[t],
+            interval=intervals[t],
+            labels=Labels(labels.canary[t], labels.stable[t]),
         )
         for t in range(len(scrapes))
     ]

@@ -8,6 +8,7 @@ from typing import Protocol
 from scripts.rollout import text
 from scripts.rollout.decision import (
     baking,
+    conditions,
     learning,
     measurement,
     paired,
@@ -43,6 +44,9 @@ def preflight(draft: Draft) -> None:
     design = draft.rules.design(looks.steps)
     known = state.known
     judged = measurement.begin(policy, design, known, (phi, sources), state.now)
+    ready = draft.replicas.ready
+    pods, allowed = conditions.between_pods(policy, known, phi, ready)
+    judged = replace(judged, pods=pods, allowed=allowed)
     draft.change(phase=Phase.WARMUP, entered=state.now)
     draft.change(steps=looks.steps, interval=looks.interval)
     draft.change(judged=judged, known=())

@@ -14,7 +14,13 @@ from scripts.rollout.policy.policy import Policy
 from scripts.rollout.shadow import pairs
 from scripts.rollout.shadow.pairs import Disagreements
 from scripts.rollout.state.actions import Request
-from scripts.rollout.state.observation import Delta, Observation, PairedDelta, View
+from scripts.rollout.state.observation import (
+    Delta,
+    Observation,
+    PairedDelta,
+    View,
+    pods_of,
+)
 from scripts.rollout.traffic.port import Traffic
 
 
@@ -115,10 +121,19 @@ def past(policy: Policy, source: Metrics, stable: str) -> tuple[Delta, ...]:
         return ()
     found = source.history(stable, policy.dependence.history, policy.interval_s)
     arms = ("", stable)
-    return tuple(
+    deltas = [
         replace(
             counters.delta(policy, before, now, since=since, arms=arms),
             seconds=time - since,
         )
         for (since, before), (time, now) in itertools.pairwise(found)
-    )
+    ]
+    return _pooled(deltas)
+
+
+def _pooled(deltas: Sequence[Delta]) -> tuple[Delta, ...]:
+    """Keep the sums by pod in the last scrape alone: thousands are in one entry."""
+    if not deltas:
+        return ()
+    *rest, last = [replace(each, pods={}) for each in deltas]
+    return (*rest, replace(last, pods=pods_of(deltas)))

@@ -38,7 +38,8 @@ def delta(
     started after `since`; the increase of any other new instance is unknown. A timeout
     has no duration and counts as slow.
     """
-    by_arm = [list(gained(before, now, arm, since).values()) for arm in arms]
+    by_instance = [gained(before, now, arm, since) for arm in arms]
+    by_arm = [list(each.values()) for each in by_instance]
     upto = edges.shared(sample for samples in by_arm for sample in samples)
     metrics = {}
     for metric in policy.metrics:
@@ -46,7 +47,27 @@ def delta(
             counts = [_bad_and_n(metric, samples, upto) for samples in by_arm]
             metrics[metric.name] = (*counts[0], *counts[1])
     labels = _by_arm(*(_labels(samples) for samples in by_arm))
-    return Delta(metrics, labels, _by_arm(*map(_durations, by_arm)))
+    durations = _by_arm(*map(_durations, by_arm))
+    has_canary = any(row[1] for row in metrics.values())
+    pods = {} if has_canary else _by_pod(policy, by_instance[1], upto)
+    return Delta(metrics, labels, durations, pods=pods)
+
+
+def _by_pod(
+    policy: Policy, gained: Mapping[str, dict[str, float]], upto: Mapping[float, str]
+) -> dict[str, dict[str, tuple[float, float]]]:
+    """Return what each pod gained, by metric, where an instance is one."""
+    found = {}
+    for metric in policy.metrics:
+        is_apart = metric.least_confidence is not None
+        is_apart = is_apart or policy.counted_by != "gateway"
+        if not is_apart or metric.drift or metric.promql:
+            continue
+        rows = {name: _bad_and_n(metric, [each], upto) for name, each in gained.items()}
+        rows = {name: row for name, row in rows.items() if row[1]}
+        if rows:
+            found[metric.name] = rows
+    return found
 
 
 def _by_arm(

@@ -140,7 +140,8 @@ def compared(policy: Policy, bases: Bases, look: Look) -> tuple[Delta, Bases]:
     rows = {
         name: _sum([each.metrics[name] for each in found]) for name in traffic.metrics
     }
-    return replace(traffic, metrics=rows, labels=answers.labels), after
+    pods = {**traffic.pods, **answers.pods}
+    return replace(traffic, metrics=rows, labels=answers.labels, pods=pods), after
 
 
 def from_one(reading: Reading, at: float) -> Bases:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from scripts.rollout.decision import baking, explain, reasons
+from scripts.rollout.decision import baking, conditions, explain, reasons
 from scripts.rollout.decision.measurement import Rules
 from scripts.rollout.evidence import ladder
 from scripts.rollout.evidence.ladder import Traffic
@@ -34,6 +34,7 @@ def summary(policy: Policy, saved: Saved) -> dict[str, Any]:
         "reason": state.reason,
         "waitingFor": [] if state.is_over else reasons.waiting(rules, state, seen),
         "doubts": list(state.doubts),
+        "conditions": codec.encode(conditions.of(policy, state)),
         "etaSeconds": eta_s(rules, state),
         "metrics": codec.encode(rows),
     }

@@ -30,6 +30,7 @@ class NoteKind(StrEnum):
     GONE = "gone"
     DEADLINE = "deadline"
     BAKED = "baked"
+    CONDITIONS = "conditions"
     PROMOTING = "promoting"
     PROMOTED = "promoted"
     PROMOTED_BY_HAND = "promotedByHand"

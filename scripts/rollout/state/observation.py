@@ -1,6 +1,6 @@
 """One observation of traffic and counters, as plain values."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from scripts.rollout.state.actions import Answer, Request, Warmed
@@ -8,6 +8,7 @@ from scripts.rollout.state.actions import Answer, Request, Warmed
 Row = tuple[float, float, float, float]
 PairRow = tuple[float, float, float, float]
 """Pairs: only the canary's answer bad, only the stable's, both, and how many."""
+Outcomes = tuple[float, float]  # bad ones, and all
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,8 @@ class Delta:
     `seconds`: the time in which all of it was counted, 0 where that is not known.
     `apart_s`: by how much later one arm was read. `is_carried`: nothing is compared
     yet, because one arm did not move, or in other seconds than the other.
+    `pods`: metric to each of the stable's pods to (bad, n), while the canary has no
+    traffic and where pods are told apart.
     """
 
     metrics: Mapping[str, Row]
@@ -76,6 +79,7 @@ class Delta:
     seconds: float = 0.0
     apart_s: float = 0.0
     is_carried: bool = False
+    pods: Mapping[str, Mapping[str, Outcomes]] = field(default_factory=dict)
 
     @property
     def is_apart(self) -> bool:
@@ -85,6 +89,18 @@ class Delta:
     def row(self, metric: str) -> Row:
         """Return one metric's counts, zeros where none were read."""
         return self.metrics.get(metric, (0.0, 0.0, 0.0, 0.0))
+
+
+def pods_of(deltas: Iterable[Delta]) -> dict[str, dict[str, Outcomes]]:
+    """Add up what each of the stable's pods gained, by metric."""
+    found: dict[str, dict[str, Outcomes]] = {}
+    for delta in deltas:
+        for metric, rows in delta.pods.items():
+            total = found.setdefault(metric, {})
+            for pod, (bad, n) in rows.items():
+                before = total.get(pod, (0.0, 0.0))
+                total[pod] = (before[0] + bad, before[1] + n)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,10 @@
 """The state of a rollout, and the decision of one look: plain values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+import numpy as np
 
 from scripts.rollout.errors import Exit
 from scripts.rollout.evidence.arrays import Array
@@ -59,7 +61,11 @@ class Pause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The evidence, and the estimates it is computed with."""
+    """The evidence, and the estimates it is computed with.
+
+    `pods` (M): the stable's pods that were compared with each other; `allowed` (M): the
+    excess that one of them might have by chance, which is none of the canary's code.
+    """
 
     began: float
     phi: Array
@@ -68,6 +74,8 @@ class Judged:
     interval: Interval
     label_names: tuple[str, ...]
     labels: Labels
+    pods: Array = field(default_factory=lambda: np.zeros(0))
+    allowed: Array = field(default_factory=lambda: np.zeros(0))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,103 @@
+"""What the two probabilities rest on: which of it was checked, and what came out. Pure.
+
+docs/proofs.md, "Conditions", has all of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from scripts.rollout.evidence.arrays import Array
+from scripts.rollout.evidence.dispersion import allowance
+from scripts.rollout.policy.policy import Policy
+from scripts.rollout.state.observation import Delta, pods_of
+from scripts.rollout.state.state import Judged, State
+from scripts.rollout.text import share
+
+# Guarantee, nearly: the part of alpha that pods have for themselves. With all of it
+# 1.3 % of good canaries are rolled back where pods' shares differ by half.
+PODS_PART = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition and what came out; `holds` is None where it was not checked."""
+
+    name: str
+    said: str
+    holds: bool | None
+
+
+def of(policy: Policy, state: State) -> list[Condition]:
+    """Return the conditions of a rollout so far, none before there is evidence."""
+    judged = state.judged
+    if judged is None:
+        return []
+    return [pods(policy, judged), _clusters(policy, judged), _warm(state)]
+
+
+def told(found: Sequence[Condition]) -> str:
+    """Describe all conditions in one line."""
+    return "conditions: " + "; ".join(each.said for each in found)
+
+
+def unit(policy: Policy) -> str:
+    """Say what is judged with the canary, as far as the policy tells."""
+    if policy.counted_by == "gateway":
+        said = "pods are not told apart: the canary's are judged with its code"
+    else:
+        said = "what the stable's own pods differ by is allowed, from two on"
+    return f"judged by request; {said}; users who stay with one arm are judged with it"
+
+
+def pods(policy: Policy, judged: Judged) -> Condition:
+    """Say whether the canary's pods were judged apart from its code."""
+    most = int(judged.pods.max(initial=0.0))
+    if most < 2:
+        why = "the stable has one pod" if most else "pods are not told apart"
+        return Condition(
+            "pods", f"{why}, so the canary's is judged with its code", None
+        )
+    rows = zip(policy.metrics, judged.allowed, strict=True)
+    more = [f"{metric.name} +{share(each)}" for metric, each in rows if each]
+    said = f"the stable's {most} pods differ by chance only"
+    if more:
+        said = (
+            f"the stable's {most} pods differ, so a canary's may by {', '.join(more)}"
+        )
+    return Condition("pods", said, holds=True)
+
+
+def _clusters(policy: Policy, judged: Judged) -> Condition:
+    rows = zip(policy.metrics, judged.phi, judged.phi_source, strict=True)
+    found = [f"{metric.name} {phi:.0f} ({source})" for metric, phi, source in rows]
+    is_assumed = any(each.startswith("assumed") for each in judged.phi_source)
+    said = f"outcomes in clusters of {', '.join(found)}"
+    return Condition("clusters", said, None if is_assumed else True)
+
+
+def _warm(state: State) -> Condition:
+    if state.warming is None or not state.warming.sent:
+        said = "no warm-up, so a cold start is judged with the code"
+        return Condition("cold start", said, None)
+    if state.warming.quiet_since is None:
+        return Condition("cold start", "still cold when users came", holds=False)
+    return Condition("cold start", "warm when users came", holds=True)
+
+
+def between_pods(
+    policy: Policy, known: Sequence[Delta], phi: Array, canaries: int
+) -> tuple[Array, Array]:
+    """Return by metric how many pods the stable has, and what their spread allows.
+
+    The second is the excess bad share that a canary of as many pods may have by chance.
+    """
+    counted, allowed, by_pod = [], [], pods_of(known)
+    for metric, clusters in zip(policy.metrics, phi, strict=True):
+        counts = np.array(list(by_pod.get(metric.name, {}).values()), dtype=float)
+        bad, n = counts.reshape(-1, 2).T
+        alpha = policy.risk.false_rollback * PODS_PART
+        counted.append(float(len(n)))
+        allowed.append(allowance(bad, n, float(clusters), canaries, alpha))
+    return np.array(counted), np.array(allowed)
