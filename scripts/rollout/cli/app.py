@@ -31,6 +31,7 @@ CANARY = CommandLine(
 )
 Shares = dict[str, float]
 SHARES = "errors=0.5%,latency=1%"
+PAST = "the stable's counters as CSV, instead of its history; - is stdin"
 Reason = Annotated[str, Option(help="for the journal")]
 
 
@@ -66,6 +67,19 @@ def plan(
     from scripts.rollout.cli import policy
 
     return policy.plan(file, seconds, rps, bad or {}, common)
+
+
+@CANARY.verb
+def check(
+    file: PolicyFile,
+    common: Common,
+    from_file: Annotated[str | None, Option(help=PAST)] = None,
+    looks: Annotated[int, Option(help="to read, where no history is kept")] = 60,
+) -> Exit:
+    """Check the promises' conditions on the stable's own traffic."""
+    from scripts.rollout.cli import check as verb
+
+    return verb.check(file, from_file, looks, common)
 
 
 @CANARY.verb

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.rollout import text
-from scripts.rollout.cli.options import Format, emit, text_of
+from scripts.rollout.cli.options import Format, emit, naming, text_of
 from scripts.rollout.errors import Exit, JournalError, RolloutError
 from scripts.rollout.journal import chain
 from scripts.rollout.journal import replay as replaying
@@ -25,7 +25,8 @@ def replay(file: str, policy_file: Path | None, output: Format | None) -> Exit:
     elif policy is None:
         raise RolloutError("counters as CSV need --policy FILE")
     else:
-        found = replaying.counts(lines, policy)
+        with naming(file):
+            found = replaying.counts(lines, policy)
     for at, note in found.notes:
         emit(output, {"time": at, "note": note}, f"{_when(at)} {note}")
     code = Exit.PROMOTED if found.code is None else found.code

@@ -3,6 +3,8 @@
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -174,3 +176,12 @@ def text_of(file: str | Path) -> str:
         raise RolloutError(f"{file}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise RolloutError(f"{file}: not UTF-8 text") from error
+
+
+@contextmanager
+def naming(file: str) -> Iterator[None]:
+    """Name the file in an error about its content."""
+    try:
+        yield
+    except RolloutError as error:
+        raise RolloutError(f"{file}: {error}") from error

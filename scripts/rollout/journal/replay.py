@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from scripts.rollout.decision import measurement
 from scripts.rollout.decision.machine import Machine
+from scripts.rollout.decision.rehearsal import at_first_step
 from scripts.rollout.errors import Exit, JournalError
 from scripts.rollout.journal import chain, codec
 from scripts.rollout.journal.batch import Batch
@@ -130,7 +130,7 @@ def counts(lines: Iterable[str], policy: Policy) -> Replay:
     known = tuple(delta for _, delta in deltas[:first])
     began = read[first][0] if read else 0.0
     machine = Machine(policy)
-    state = _at_first_step(machine, known, deltas[first:], began)
+    state = at_first_step(machine, known, _rps(deltas[first:], began), began)
     seen = [Observation(time, None, delta) for time, delta in deltas[first:]]
     return _ended(_follow(machine, state, seen), state, (0, 0))
 
@@ -150,36 +150,9 @@ def _deltas(
         yield time, delta
 
 
-def _at_first_step(
-    machine: Machine,
-    known: tuple[Delta, ...],
-    rest: list[tuple[float, Delta]],
-    now: float,
-) -> State:
-    """Return the state in which the canary has just got the first step's weight."""
-    policy = machine.rules.policy
-    phi = measurement.phi_of(policy, known)
+def _rps(rest: list[tuple[float, Delta]], began: float) -> float:
     seen = sum(sum(delta.metrics["errors"][1::2]) for _, delta in rest)
-    rps = seen / max(rest[-1][0] - now, 1.0) if rest else 0.0
-    expected = measurement.traffic(policy, known, phi[0], rps)
-    looks = measurement.looks(policy, expected)
-    design = machine.rules.design(looks.steps)
-    return State(
-        canary=CANARY,
-        stable=STABLE,
-        began=now,
-        now=now,
-        entered=now,
-        heard=now,
-        was_ready=now,
-        phase=Phase.STEP,
-        steps=looks.steps,
-        weight=looks.steps[0],
-        interval=looks.interval,
-        is_verified=True,
-        is_warm=True,
-        judged=measurement.begin(policy, design, known, phi, now),
-    )
+    return seen / max(rest[-1][0] - began, 1.0) if rest else 0.0
 
 
 def _follow(

@@ -1,11 +1,14 @@
 """Cumulative counters of both arms as CSV: `time_s,arm,requests,errors,slow`. Pure.
 
-The rows of one arm may come at other times than the other's.
+The rows of one arm may come at other times than the other's, and later in the file. A
+counter that falls was reset and counts from zero, as everywhere.
 """
 
 import csv
+import math
 from collections.abc import Iterable, Iterator
 from itertools import groupby
+from operator import itemgetter
 
 from scripts.rollout.errors import RolloutError
 from scripts.rollout.metrics.port import (
@@ -19,48 +22,58 @@ from scripts.rollout.metrics.port import (
 
 COLUMNS = ["time_s", "arm", "requests", "errors", "slow"]
 CANARY, STABLE = "canary", "stable"
+Row = tuple[float, str, dict[str, float]]
 
 
 def readings(lines: Iterable[str]) -> Iterator[tuple[float, Reading]]:
-    """Cumulative counters of both arms, time by time; they start at zero."""
+    """Yield cumulative counters of both arms, time by time; they start at zero.
+
+    Raises RolloutError with line and column.
+    """
     rows = csv.reader(lines)
     header = next(rows, [])
     if [each.strip() for each in header] != COLUMNS:
         raise RolloutError(
             f"line 1: expected {','.join(COLUMNS)}, got {','.join(header)}"
         )
-    parsed = (_row(number, row) for number, row in enumerate(rows, 2) if row)
     reading: dict[str, dict[str, dict[str, float]]] = {
         CANARY: {"csv": {}},
         STABLE: {"csv": {}},
     }
-    last = None
-    for time, group in groupby(parsed, key=lambda row: row[0]):
-        if last is None:
+    ordered = sorted(_parsed(rows), key=itemgetter(0))
+    for number, (time, group) in enumerate(groupby(ordered, key=itemgetter(0))):
+        if not number:
             yield time, reading
-        elif time < last:
-            raise RolloutError(f"time_s goes back from {last:g} to {time:g}")
-        last = time
         reading = reading | {arm: {"csv": sample} for _, arm, sample in group}
         yield time, reading
 
 
-def _row(number: int, row: list[str]) -> tuple[float, str, dict[str, float]]:
-    try:
-        time, requests, errors, slow = (float(row[i]) for i in (0, 2, 3, 4))
-    except (ValueError, IndexError) as error:
-        raise RolloutError(
-            f"line {number}: expected five fields, got {','.join(row)}"
-        ) from error
+def _parsed(rows: Iterable[list[str]]) -> Iterator[Row]:
+    last: dict[str, float] = {}
+    for number, row in enumerate(rows, 2):
+        if not row:
+            continue
+        time, arm, sample = _row(number, row)
+        if time <= last.get(arm, -math.inf):
+            raise RolloutError(
+                f"line {number}, column time_s: expected more than {last[arm]:g}, the "
+                f"{arm}'s time before, got {time:g}"
+            )
+        last[arm] = time
+        yield time, arm, sample
+
+
+def _row(number: int, row: list[str]) -> Row:
+    if len(row) != len(COLUMNS):
+        raise RolloutError(f"line {number}: expected five fields, got {','.join(row)}")
     arm = row[1].strip()
     if arm not in (CANARY, STABLE):
         raise RolloutError(
-            f"line {number}: arm: expected canary or stable, got {arm!r}"
+            f"line {number}, column arm: expected canary or stable, got {arm!r}"
         )
-    if not 0 <= errors <= requests < float("inf") or not 0 <= slow <= requests:
-        raise RolloutError(
-            f"line {number}: errors and slow: expected 0 to requests, {requests:g}"
-        )
+    time = _number(number, row, 0, math.inf)
+    requests = _number(number, row, 2, math.inf)
+    errors, slow = (_number(number, row, i, requests) for i in (3, 4))
     sample = {
         REQUESTS: requests,
         ERRORS: errors,
@@ -69,3 +82,18 @@ def _row(number: int, row: list[str]) -> tuple[float, str, dict[str, float]]:
         READ_AT: time,
     }
     return time, arm, sample
+
+
+def _number(line: int, row: list[str], column: int, most: float) -> float:
+    """Return a field that is a number from 0 to `most`."""
+    try:
+        found = float(row[column])
+    except ValueError:
+        found = math.nan
+    if not 0 <= found <= most or math.isinf(found):
+        to = "" if math.isinf(most) else f" to {most:g}, the requests"
+        raise RolloutError(
+            f"line {line}, column {COLUMNS[column]}: expected a number from 0{to}, "
+            f"got {row[column].strip()!r}"
+        )
+    return found

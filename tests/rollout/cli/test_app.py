@@ -19,7 +19,17 @@ from tests.support.worlds import ERRORS, LATENCY, POLICY
 
 SHIPPED = ROOT / "manifests" / "rollout.yaml"
 VERBS = (
-    *("lint", "plan", "run", "status", "pause", "resume", "approve", "promote"),
+    *(
+        "lint",
+        "plan",
+        "check",
+        "run",
+        "status",
+        "pause",
+        "resume",
+        "approve",
+        "promote",
+    ),
     *("abort", "undo", "explain", "replay"),
 )
 

@@ -144,6 +144,13 @@ def test_arms_whose_rows_come_at_other_times_are_decided(offset: float) -> None:
     assert replay.counts(_askew(offset, 4, resets=True), TWO).code is Exit.PROMOTED
 
 
+def test_rows_of_one_arm_may_come_after_all_of_the_others() -> None:
+    header, *rows = _askew(8.0, 79)
+    later = sorted(rows, key=lambda row: "stable" not in row)
+    assert rows != later
+    assert replay.counts([header, *later], TWO) == replay.counts(_askew(8.0, 79), TWO)
+
+
 def test_a_gap_in_the_rows_decides_nothing_by_itself() -> None:
     lines = _askew(8.0, 4)
     assert replay.counts(lines[:30] + lines[50:], TWO).code is Exit.PROMOTED
@@ -160,14 +167,24 @@ def test_too_few_rows_decide_nothing() -> None:
         ([], "line 1: expected time_s,arm"),
         (["a,b"], "line 1: expected time_s,arm,requests,errors,slow, got a,b"),
         ([HEADER, "0,canary,1"], "line 2: expected five fields"),
-        ([HEADER, "0,canary,x,0,0"], "line 2: expected five fields"),
+        (
+            [HEADER, "0,canary,x,0,0"],
+            "line 2, column requests: expected a number from 0, got 'x'",
+        ),
         (
             [HEADER, "0,blue,1,0,0"],
-            "line 2: arm: expected canary or stable, got 'blue'",
+            "line 2, column arm: expected canary or stable, got 'blue'",
         ),
-        ([HEADER, "0,canary,1,2,0"], "line 2: errors and slow: expected 0 to requests"),
-        ([HEADER, "0,canary,nan,0,0"], "line 2: errors and slow"),
-        ([HEADER, "5,canary,1,0,0", "4,canary,1,0,0"], "time_s goes back from 5 to 4"),
+        (
+            [HEADER, "0,canary,1,2,0"],
+            "line 2, column errors: expected a number from 0 to 1, the requests",
+        ),
+        ([HEADER, "0,canary,nan,0,0"], "line 2, column requests: expected a number"),
+        ([HEADER, "inf,canary,1,0,0"], "line 2, column time_s: expected a number"),
+        (
+            [HEADER, "5,canary,1,0,0", "5,stable,1,0,0", "4,canary,1,0,0"],
+            "line 4, column time_s: expected more than 5, the canary's time before",
+        ),
     ],
 )
 def test_faults_in_csv_are_named_by_line(lines: list[str], said: str) -> None:

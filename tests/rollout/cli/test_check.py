@@ -1,0 +1,101 @@
+"""`check` on the stable's own past: what holds, what does not, and where to look."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scripts.canary import main
+from scripts.rollout.cli import check
+from scripts.rollout.metrics.port import Reading
+from scripts.rollout.policy.reader import parse
+
+Captured = pytest.CaptureFixture[str]
+HEADER = "time_s,arm,requests,errors,slow"
+TEXT = """
+target: {inferenceservice: intent}
+steps: auto
+metrics: [{name: errors, budget: 2%}]
+"""
+
+
+@pytest.fixture(autouse=True)
+def _few_rollouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "ROLLOUTS", 40)
+
+
+def _checked(
+    folder: Path, capsys: Captured, rates: list[float], more: str = ""
+) -> tuple[int, dict[str, dict[str, object]]]:
+    """Exit code, and the conditions by name."""
+    random, rows, total, bad = np.random.default_rng(1), [HEADER], 0, 0
+    for number, rate in enumerate(rates):
+        total, bad = total + 500, bad + int(random.binomial(500, rate))
+        rows.append(f"{10 * number},stable,{total},{bad},0")
+    (folder / "p.yaml").write_text(TEXT + more)
+    (folder / "past.csv").write_text("\n".join(rows))
+    args = ["check", "-f", str(folder / "p.yaml"), "-o", "json"]
+    code = main([*args, "--from-file", str(folder / "past.csv")])
+    found = json.loads(capsys.readouterr().out)
+    assert found["holds"] is (code == 0)
+    return code, {each["condition"]: each for each in found["conditions"]}
+
+
+def test_all_holds_on_a_calm_stable(tmp_path: Path, capsys: Captured) -> None:
+    code, found = _checked(tmp_path, capsys, [0.005] * 360)
+    assert code == 0
+    assert found["errors: clusters"]["found"] == "1 in 10s, 1 in 1m00s, 1 in 5m00s"
+    assert found["false rollbacks, own trouble"]["holds"] is True
+    assert found["pods are read"]["holds"] is None
+
+
+def test_trouble_of_minutes_is_found_on_its_time_scale(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    rates = ([0.005] * 60 + [0.1] * 20) * 5
+    iid = "dependence: {clusterSize: 1}"
+    code, found = _checked(tmp_path, capsys, rates, iid)
+    assert code == 20
+    assert found["errors: clusters"]["holds"] is False
+    assert found["false rollbacks, own trouble"]["holds"] is False
+    assert found["false rollbacks, shared trouble"]["holds"] is True
+
+
+def test_pods_that_differ_by_more_than_chance_are_named() -> None:
+    policy = parse(TEXT, "test")
+    first = {"le:0": 0.0, "requests": 0.0, "errors": 0.0}
+    last = [{**first, "requests": 9000.0, "errors": errors} for errors in (45.0, 180.0)]
+    readings: list[tuple[float, Reading]] = [
+        (0.0, {"stable": {"a": first, "b": first}}),
+        (10.0, {"stable": {"a": last[0], "b": last[1]}}),
+    ]
+    past = check._past(policy, readings, "stable")
+    line = check._between_pods(policy, past, "errors")
+    assert (line.found, line.holds) == ("2, 0.50% to 2.00%", False)
+
+
+def test_pods_that_are_read_at_other_seconds_are_told() -> None:
+    policy = parse(TEXT, "test")
+    assert check._read_skew(policy, (0.0, 0.4)).holds
+    late = check._read_skew(policy, (0.0, 12.0))
+    assert (late.found, late.holds) == ("12.0 s apart", False)
+
+
+def test_a_fault_of_the_file_names_it_with_line_and_column(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    (tmp_path / "p.yaml").write_text(TEXT)
+    (tmp_path / "past.csv").write_text(f"{HEADER}\n10,stable,5,x,0\n")
+    args = ["check", "-f", str(tmp_path / "p.yaml")]
+    assert main([*args, "--from-file", str(tmp_path / "past.csv")]) == 2
+    said = capsys.readouterr().err
+    assert f"{tmp_path / 'past.csv'}: line 2, column errors: expected a number" in said
+
+
+def test_a_past_of_one_scrape_says_so(tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "p.yaml").write_text(TEXT)
+    (tmp_path / "past.csv").write_text(f"{HEADER}\n10,stable,5,0,0\n")
+    args = ["check", "-f", str(tmp_path / "p.yaml")]
+    assert main([*args, "--from-file", str(tmp_path / "past.csv")]) == 2
+    assert "scrapes of the stable: nothing to check" in capsys.readouterr().err
