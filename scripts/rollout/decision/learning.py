@@ -21,11 +21,11 @@ def missing(policy: Policy, state: State) -> str:
     known = state.known
     seen, needed = len(known), policy.scrapes_needed
     without = [m.name for m in _gating(policy) if not _n(m, known)]
-    if seen < needed:
-        what = _of_use(policy, known)
-        if what:
-            at = text.clock(state.now + (needed - seen) * policy.interval_s)
-            return f"{seen} of {needed} scrapes of the stable, {what}; until {at}"
+    what = purpose(policy, known)
+    if what:
+        at = text.clock(state.now + (needed - seen) * policy.interval_s)
+        latest = f"until {at} at the latest"
+        return f"{seen} of {needed} scrapes of the stable, {what}; {latest}"
     return f"outcomes of the stable for {', '.join(without)}" if without else ""
 
 
@@ -50,17 +50,18 @@ def forecast_s(policy: Policy, traffic: Traffic) -> float:
     return needed * interval
 
 
-def _of_use(policy: Policy, known: Sequence[Delta]) -> str:
-    """Say what more scrapes can tell, "" where they cannot."""
+def purpose(policy: Policy, known: Sequence[Delta]) -> str:
+    """Say what more scrapes are for, "" where they can tell no more."""
+    seen, needed = len(known), policy.scrapes_needed
+    if seen >= needed:
+        return ""
     if policy.dependence.cluster_size != "auto":
         return "for its rate of requests" if policy.is_auto else "for its outcomes"
-    seen, needed = len(known), policy.scrapes_needed
-    if seen < SCRAPES_FOR_STEPS:
-        return "for its rate of requests"
     names = [
         metric.name
         for metric in _gating(policy)
-        if not _is_hopeless(_bad(metric, known), seen, needed)
+        if seen < SCRAPES_FOR_STEPS
+        or not _is_hopeless(_bad(metric, known), seen, needed)
     ]
     return f"for the dispersion of {', '.join(names)}" if names else ""
 

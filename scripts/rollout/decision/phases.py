@@ -27,7 +27,9 @@ from scripts.rollout.state.warming import Warming
 def preflight(draft: Draft) -> None:
     """Wait until enough is known of the stable for a comparison; choose the steps."""
     state, policy = draft.state, draft.policy
-    if learning.missing(policy, state):
+    missing = learning.missing(policy, state)
+    if missing:
+        _say_what_is_learned(draft, missing)
         return
     phi, sources = measurement.phi_of(policy, state.known)
     expected = measurement.traffic(policy, state.known, phi, _rps(draft))
@@ -51,6 +53,14 @@ def preflight(draft: Draft) -> None:
     draft.change(steps=looks.steps, interval=looks.interval)
     draft.change(judged=judged, known=())
     warmup(draft)
+
+
+def _say_what_is_learned(draft: Draft, missing: str) -> None:
+    """Say what the first step waits for, anew where its purpose has changed."""
+    what = learning.purpose(draft.policy, draft.state.known)
+    if what and what != draft.state.learns:
+        draft.change(learns=what)
+        draft.say(NoteKind.LEARNING, f"before the first step: {missing}")
 
 
 def _rps(draft: Draft) -> float:

@@ -11,6 +11,7 @@ from enum import StrEnum
 class NoteKind(StrEnum):
     """The subject of a note. Journals hold these words: add to them, rename none."""
 
+    LEARNING = "learning"
     STEPS_CHOSEN = "stepsChosen"
     CLUSTER_SIZE = "clusterSize"
     ASSUMED = "assumed"

@@ -84,8 +84,8 @@ class State:
 
     `weight` was requested last; `is_verified` says whether it was observed in force.
     `interval`: seconds between looks. `known` are scrapes of the stable before the
-    canary got traffic. `peak_load` is the most requests per second that one replica has
-    carried. `ending` and `code` are the outcome of a rollback; `verdict` is set when a
+    canary got traffic, `learns` is what they are for. `peak_load` is the most requests
+    per second that one replica has carried. `ending` and `code` are the outcome of a rollback; `verdict` is set when a
     run has nothing more to wait for. `last_seen` describes the traffic as last read.
     `trouble` says why it cannot be read now; `refused_since` is the time at which an
     API began to refuse. `over`:
@@ -119,6 +119,7 @@ class State:
     rps: float = 0.0
     peak_load: float = 0.0
     known: tuple[Delta, ...] = ()
+    learns: str = ""
     judged: Judged | None = None
     baked: Baked | None = None
     ending: Phase = Phase.ROLLED_BACK

@@ -7,6 +7,7 @@ from scripts.rollout import text
 from scripts.rollout.cli import forecast
 from scripts.rollout.decision import learning, reasons
 from scripts.rollout.policy.policy import Policy
+from scripts.rollout.state.notes import NoteKind
 from scripts.rollout.state.observation import Delta
 from scripts.rollout.state.state import Phase
 from tests.support.worlds import ERRORS, LATENCY, Rollout, policy
@@ -32,7 +33,23 @@ def test_what_it_waits_for_and_until_when_is_said() -> None:
         rollout.look(delta=_stable(0, 5))
     at = text.clock(rollout.state.now + 18 * 10)
     assert reasons.waiting(rollout.machine.rules, rollout.state, None) == [
-        f"12 of 30 scrapes of the stable, for the dispersion of latency; until {at}"
+        "12 of 30 scrapes of the stable, for the dispersion of latency; until "
+        f"{at} at the latest"
+    ]
+
+
+def test_run_says_it_once_and_again_when_less_can_be_learned() -> None:
+    rollout, said = Rollout.begun(COLD), []
+    while rollout.state.phase is Phase.PREFLIGHT:
+        notes = rollout.look(delta=_stable(0, 5)).notes
+        said += [note.text for note in notes if note.kind is NoteKind.LEARNING]
+    at = text.clock(10 + 29 * 10)
+    start = "before the first step: "
+    assert said == [
+        f"{start}1 of 30 scrapes of the stable, for the dispersion of errors, latency; "
+        f"until {at} at the latest",
+        f"{start}10 of 30 scrapes of the stable, for the dispersion of latency; "
+        f"until {at} at the latest",
     ]
 
 

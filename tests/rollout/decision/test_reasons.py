@@ -115,7 +115,8 @@ def test_scrapes_of_the_stable_are_counted_up_to_those_that_are_needed() -> None
     cold.look()
     at = text.clock(10 + 29 * 10)
     assert _waiting(cold) == [
-        f"1 of 30 scrapes of the stable, for its rate of requests; until {at}"
+        "1 of 30 scrapes of the stable, for the dispersion of errors, latency; until "
+        f"{at} at the latest"
     ]
 
 
