@@ -112,8 +112,13 @@ def update(
     judged: Judged,
     scrapes: Sequence[tuple[float, Delta]],
     weight: int,
+    *,
+    is_shown: bool = True,
 ) -> list[Judged]:
-    """Return the evidence after each of some scrapes (time, counts) at one weight."""
+    """Return the evidence after each of some scrapes (time, counts) at one weight.
+
+    `is_shown`: whether the interval, which decides nothing, is kept up to date too.
+    """
     if judged.allowed.any():
         design = replace(design, tolerance=design.tolerance + judged.allowed)
     deltas = [delta for _, delta in scrapes]
@@ -127,7 +132,7 @@ def update(
         _new_epochs(judged, [time for time, _ in scrapes]),
         stable_rate,
     )
-    intervals = judged.interval.over(counts, judged.phi)
+    intervals = judged.interval.over(counts, judged.phi, is_shown=is_shown)
     return [
         replace(
             judged,

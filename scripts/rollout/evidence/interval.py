@@ -52,16 +52,21 @@ class Interval:
         logs = np.zeros((2, metrics, len(MARGINS)))
         return cls(logs, np.zeros((4, metrics)), np.zeros((3, metrics)), rate)
 
-    def over(self, counts: Counts, phi: Array) -> "list[Interval]":
+    def over(
+        self, counts: Counts, phi: Array, *, is_shown: bool = True
+    ) -> "list[Interval]":
         """Return the interval after each of T scrapes; `counts` (T, M), `phi` (M).
 
         Each scrape is a bet of its own, so nothing is added up over changing weights.
+        One that is not shown, as in a replay, counts without a bet.
         """
         columns = [counts.canary_bad, counts.canary_n, counts.stable_bad]
         rows = np.stack([*columns, counts.stable_n], axis=1)
         seen = self.seen + np.cumsum(rows, axis=0)
-        gains = _log_e(seen - rows, rows, self.rate) / phi[:, None]
-        logs = self.logs + np.cumsum(gains, axis=0)
+        logs = np.broadcast_to(self.logs, (len(rows), *self.logs.shape))
+        if is_shown:
+            gains = _log_e(seen - rows, rows, self.rate) / phi[:, None]
+            logs = self.logs + np.cumsum(gains, axis=0)
         shares = self.shares + np.cumsum(_shares(rows), axis=0)
         return [
             Interval(logs[t], seen[t], shares[t], self.rate) for t in range(len(rows))

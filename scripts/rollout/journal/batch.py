@@ -48,7 +48,9 @@ class Batch:
         if judged is None or not scrapes:
             return []
         policy, design = self._rules.policy, self._rules.design(state.steps)
-        found = measurement.update(policy, design, judged, scrapes, state.weight)
+        found = measurement.update(
+            policy, design, judged, scrapes, state.weight, is_shown=False
+        )
         befores = [judged, *found]
         return [
             Precomputed(after, before, state.weight)

@@ -85,10 +85,10 @@ class State:
     `weight` was requested last; `is_verified` says whether it was observed in force.
     `interval`: seconds between looks. `known` are scrapes of the stable before the
     canary got traffic, `learns` is what they are for. `peak_load` is the most requests
-    per second that one replica has carried. `ending` and `code` are the outcome of a rollback; `verdict` is set when a
-    run has nothing more to wait for. `last_seen` describes the traffic as last read.
-    `trouble` says why it cannot be read now; `refused_since` is the time at which an
-    API began to refuse. `over`:
+    per second that one replica has carried. `ending` and `code` are the outcome of a
+    rollback; `verdict` is set when a run has nothing more to wait for. `last_seen`
+    describes the traffic as last read. `trouble` says why it cannot be read now;
+    `refused_since` is the time at which an API began to refuse. `over`:
     canary and stable beside `guards.maxErrorRate`; `incident_since`: since when both
     are over it. `warming` is the warm-up, of `pods` pods. Times are in seconds.
     `doubts` about the metrics were said.

@@ -130,6 +130,16 @@ def test_many_scrapes_at_once_are_the_same_as_one_by_one() -> None:
         assert np.allclose(alone.shares, expected.shares, rtol=1e-12)
 
 
+def test_one_that_is_not_shown_counts_and_bets_nothing() -> None:
+    begun, counts = Interval.begin(PERCENT), _counts((1, 9, 1, 20), (2, 9, 0, 20))
+    shown, silent = (begun.over(counts, ONE, is_shown=each) for each in (True, False))
+    for one, other in zip(shown, silent, strict=True):
+        assert np.array_equal(one.seen, other.seen)
+        assert np.array_equal(one.shares, other.shares)
+    assert not silent[-1].logs.any()
+    assert shown[-1].logs.any()
+
+
 def test_shares_are_of_the_same_scrapes_in_both_arms() -> None:
     """At 5 % half of all are bad, at 95 % none: the totals are 50 against 95 %."""
     rows = [(25, 50, 475, 950), (0, 950, 0, 50)]
