@@ -9,9 +9,11 @@ import numpy as np
 from scripts.rollout import text, wiring
 from scripts.rollout.decision import baking, conditions, learning, measurement
 from scripts.rollout.errors import PolicyError, Unreachable
-from scripts.rollout.evidence import ladder
+from scripts.rollout.evidence import episodes, ladder
 from scripts.rollout.evidence.arrays import Array
-from scripts.rollout.evidence.ladder import Traffic
+from scripts.rollout.evidence.episodes import Stays
+from scripts.rollout.evidence.evidence import Design
+from scripts.rollout.evidence.ladder import Looks, Traffic
 from scripts.rollout.journal import codec
 from scripts.rollout.loop import observe
 from scripts.rollout.metrics import counters, edges
@@ -21,6 +23,8 @@ from scripts.rollout.traffic.port import Place
 
 # Budgets that are tried where those of the policy take longer than the deadline.
 FACTORS = (2, 4, 8, 16)
+# Periods of harm that comes now and then: a burst of 10 s in each.
+PERIODS_S = (60.0, 300.0, 1200.0)
 # Simulated pasts of the stable, of which the median counts, and scrapes of each: a day.
 DRAWS, MOST_SCRAPES = 9, 8640
 
@@ -141,8 +145,39 @@ def forecast(policy: Policy, traffic: Traffic) -> dict[str, Any]:
         "secondsToLastGate": None if total == float("inf") else total,
         "unit": conditions.unit(policy),
         "bakeSeconds": baking.forecast_s(policy, traffic.rps),
+        "episodes": _episodes(policy, design, traffic, looks, stays[-1].seconds),
         "falseAlarms": f"{alarms} of {ladder.REPLAYS}",
     }
+
+
+def _episodes(
+    policy: Policy, design: Design, traffic: Traffic, looks: Looks, gate_s: float | None
+) -> list[dict[str, Any]]:
+    """Forecast how often harm that comes now and then is promoted.
+
+    Beside the policy's bake a longer one at the last step, where a burst is seen best.
+    """
+    if gate_s is None:
+        return []
+    last, found = looks.steps[-1], []
+    for period_s in PERIODS_S:
+        longer_s = max(policy.bake.duration, period_s + looks.interval)
+        bakes = ((policy.bake.percent, policy.bake.duration), (last, longer_s))
+        shares = [
+            episodes.promoted(
+                design, traffic, looks.interval, Stays(last, gate_s, *bake), period_s
+            )
+            for bake in bakes
+        ]
+        found.append(
+            {
+                "periodSeconds": period_s,
+                "promoted": shares[0],
+                "instead": {"percent": last, "duration": longer_s},
+                "promotedInstead": shares[1],
+            }
+        )
+    return found
 
 
 def wider(policy: Policy, traffic: Traffic) -> str:

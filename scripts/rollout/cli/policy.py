@@ -49,6 +49,16 @@ def plan(
     return Exit.PROMOTED
 
 
+def _episode(found: dict[str, Any]) -> str:
+    """Say how often harm that comes for 10 s in each period is promoted."""
+    period, instead = text.duration(found["periodSeconds"]), found["instead"]
+    longer = f"{{percent: {instead['percent']}, duration: {instead['duration']:.0f}s}}"
+    return (
+        f"twice the budget in bursts of 10 s each {period}: {found['promoted']:.0%} "
+        f"promoted, {found['promotedInstead']:.0%} with bake: {longer}"
+    )
+
+
 def _print(found: dict[str, Any]) -> None:
     rates = ", ".join(
         f"{each['name']} {text.share(each['bad'])} (clusters of {each['phi']:.0f})"
@@ -66,4 +76,6 @@ def _print(found: dict[str, Any]) -> None:
     first = text.duration(found["secondsToFirstStep"])
     print(f"first step after {first} of scrapes of the stable")
     print(f"last gate after {total}, then {bake} of bake")
+    for each in found["episodes"]:
+        print(_episode(each))
     print(f"false alarms in simulated A/A rollouts: {found['falseAlarms']}")

@@ -13,7 +13,7 @@ from scripts.rollout.evidence.dispersion import allowance
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.observation import Delta, pods_of
 from scripts.rollout.state.state import Judged, State
-from scripts.rollout.text import share
+from scripts.rollout.text import duration, share
 
 # Guarantee, nearly: the part of alpha that pods have for themselves. With all of it
 # 1.3 % of good canaries are rolled back where pods' shares differ by half.
@@ -34,7 +34,8 @@ def of(policy: Policy, state: State) -> list[Condition]:
     judged = state.judged
     if judged is None:
         return []
-    return [pods(policy, judged), _clusters(policy, judged), _warm(state)]
+    found = [pods(policy, judged), _clusters(policy, judged), _warm(state)]
+    return [*found, *_episodes(state)]
 
 
 def told(found: Sequence[Condition]) -> str:
@@ -84,6 +85,15 @@ def _warm(state: State) -> Condition:
     if state.warming.quiet_since is None:
         return Condition("cold start", "still cold when users came", holds=False)
     return Condition("cold start", "warm when users came", holds=True)
+
+
+def _episodes(state: State) -> list[Condition]:
+    """Say what a bake may not have met; `plan` says how often that is promoted."""
+    if state.baked is None:
+        return []
+    seen = duration(state.baked.seconds)
+    said = f"the bake saw {seen}, so harm that comes less often may not have been met"
+    return [Condition("episodes", said, None)]
 
 
 def between_pods(
