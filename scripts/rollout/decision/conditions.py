@@ -35,6 +35,7 @@ def of(policy: Policy, state: State) -> list[Condition]:
     if judged is None:
         return []
     found = [pods(policy, judged), _clusters(policy, judged), _warm(state)]
+    found.append(_apart(state))
     return [*found, *_episodes(state)]
 
 
@@ -85,6 +86,12 @@ def _warm(state: State) -> Condition:
     if state.warming.quiet_since is None:
         return Condition("cold start", "still cold when users came", holds=False)
     return Condition("cold start", "warm when users came", holds=True)
+
+
+def _apart(state: State) -> Condition:
+    """Say how far apart the arms were read, of what was compared."""
+    most = f"at most {state.apart_s:.1f} s apart" if state.apart_s else "together"
+    return Condition("read skew", f"both arms were read {most}", holds=True)
 
 
 def _episodes(state: State) -> list[Condition]:

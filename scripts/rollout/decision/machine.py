@@ -162,6 +162,8 @@ def _hear(draft: Draft, delta: Delta) -> None:
     draft.change(heard=state.now, rps=rps, peak_load=peak)
     if not delta.is_apart:
         draft.change(compared=state.now)
+    if state.phase in JUDGED and not delta.is_carried:
+        draft.change(apart_s=max(state.apart_s, delta.apart_s))
     _bake(draft, delta)
     if state.phase is Phase.PREFLIGHT:
         known = [each for each in (*draft.seen.history, delta) if _has_stable(each)]

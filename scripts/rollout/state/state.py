@@ -93,6 +93,7 @@ class State:
     are over it. `warming` is the warm-up, of `pods` pods. Times are in seconds.
     `doubts` about the metrics were said.
     `compared`: when the arms' counts were of the same seconds last, or none was needed.
+    `apart_s`: by how much later one arm was read, the most in what was compared.
     """
 
     canary: str
@@ -135,6 +136,7 @@ class State:
     incident_since: float | None = None
     doubts: tuple[str, ...] = ()
     compared: float = 0.0
+    apart_s: float = 0.0
     schema: int = SCHEMA
 
     @property

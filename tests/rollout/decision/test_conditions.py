@@ -80,7 +80,17 @@ def test_what_was_not_checked_is_no_condition_that_holds() -> None:
     rollout = _begun(_stable((100,)), policy(metrics=f"[{METRIC}]", warmup="0"))
     found = conditions.of(rollout.policy, rollout.state)
     holds = {each.name: each.holds for each in found}
-    assert holds == {"pods": None, "clusters": True, "cold start": None}
+    names = ("pods", "clusters", "cold start", "read skew")
+    assert holds == dict(zip(names, (None, True, None, True), strict=True))
+
+
+def test_the_verdict_says_how_far_apart_the_arms_were_read() -> None:
+    rollout = _begun(_stable((100,)))
+    rollout.look(delta=replace(_users(0.01, 0.01, 5), apart_s=0.4))
+    carried = replace(_users(0, 0, 5, 0), apart_s=20.0, is_carried=True)
+    rollout.look(delta=carried)
+    told = conditions.told(conditions.of(rollout.policy, rollout.state))
+    assert "both arms were read at most 0.4 s apart" in told
 
 
 def test_a_rollout_that_is_held_says_it_once() -> None:
