@@ -40,6 +40,7 @@ NAMES = frozenset(
         "builtins.frozenset",
         "builtins.slice",
         "builtins.range",
+        "builtins.iter",
         "builtins.complex",
         "builtins.bytearray",
         "builtins.int",

@@ -46,7 +46,8 @@ def roll_back(gateway: str) -> int:
         )
         predictor = document["spec"]["predictor"]
         predictor["canaryTrafficPercent"] = 0
-        predictor["containers"][0]["args"][1] = f"--model_dir={model}"
+        trusted = "--trusted_modules=tests.faults.pipelines"
+        predictor["containers"][0]["args"][1:2] = [f"--model_dir={model}", trusted]
         path = Path(folder) / "isvc.yaml"
         path.write_text(yaml.safe_dump(document))
         return local(["apply", "-f", str(path)]) or _run(gateway, wanted=10)
