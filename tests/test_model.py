@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from sklearn.tree import DecisionTreeClassifier
 from predictor import artifact, compiled
 from predictor.model import IntentModel
 from predictor.scorer import Scorer, scorer
+from tests.faults.pipelines import PROBE, Failing
 from tests.support.predictors import MODELS
 
 
@@ -84,3 +86,12 @@ def test_a_pipeline_that_raises_while_it_is_compiled_answers_itself() -> None:
     found = scorer(pipeline, ["hello"])
     assert found.reason.startswith("cannot be compiled: AttributeError: ")
     assert found.rows(["hello"]) == [[0.5, 0.5]]
+
+
+def test_a_pipeline_that_raises_on_other_texts_still_starts() -> None:
+    pipeline = Failing(SimpleNamespace(classes_=[]), every=1)
+    pipeline.classes_ = ["a", "b"]
+    setattr(pipeline, "answer", lambda texts: np.full((len(texts), 2), 0.5))  # noqa: B010
+    found = scorer(pipeline, ["whatever", PROBE])
+    assert found.reason == "Failing is not compiled"
+    assert found.letter_s > 0
