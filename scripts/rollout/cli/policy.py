@@ -61,7 +61,7 @@ def _episode(found: dict[str, Any]) -> str:
 
 def _print(found: dict[str, Any]) -> None:
     rates = ", ".join(
-        f"{each['name']} {text.share(each['bad'])} (clusters of {each['phi']:.0f})"
+        f"{each['name']} {text.share(each['bad'])} (clusters of {each['phi']:.3g})"
         for each in found["metrics"]
     )
     print(f"{found['requestsPerSecond']:.1f} requests/s; {rates}")

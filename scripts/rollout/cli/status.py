@@ -49,7 +49,7 @@ def explain(named: Named, common: Common) -> Exit:
             console.table(tables.evidence(found))
         for row in found["metrics"]:
             size, source = row["phi"], row["phi_source"]
-            print(f"{row['metric']}: outcomes in clusters of {size:.0f} ({source})")
+            print(f"{row['metric']}: outcomes in clusters of {size:.3g} ({source})")
         print("".join(f"{each}\n" for each in found["doubts"]), end="")
         for each in found["conditions"]:
             if each["name"] != "clusters":

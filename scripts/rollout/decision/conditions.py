@@ -73,7 +73,7 @@ def pods(policy: Policy, judged: Judged) -> Condition:
 
 def _clusters(policy: Policy, judged: Judged) -> Condition:
     rows = zip(policy.metrics, judged.phi, judged.phi_source, strict=True)
-    found = [f"{metric.name} {phi:.0f} ({source})" for metric, phi, source in rows]
+    found = [f"{metric.name} {phi:.3g} ({source})" for metric, phi, source in rows]
     is_assumed = any(each.startswith("assumed") for each in judged.phi_source)
     said = f"outcomes in clusters of {', '.join(found)}"
     return Condition("clusters", said, None if is_assumed else True)

@@ -31,7 +31,7 @@ def traffic(view: View) -> str:
 def dispersions(policy: Policy, phi: Array, sources: Sequence[str]) -> list[str]:
     """Describe each metric's cluster size (over-dispersion) and where it comes from."""
     return [
-        f"{metric.name}: outcomes in clusters of {value:.0f} ({source})"
+        f"{metric.name}: outcomes in clusters of {value:.3g} ({source})"
         for metric, value, source in zip(policy.metrics, phi, sources, strict=True)
     ]
 

@@ -1,9 +1,12 @@
 """Estimates over-dispersion: outcomes that move together, as retries or sessions do.
 
-docs/proofs.md, "Clusters".
+It is estimated on several scales of time, from differences of blocks of scrapes: a
+noisy machine makes minutes differ that no single scrape shows. docs/proofs.md,
+"Clusters", says what is left out of the estimate and why.
 """
 
 import math
+from collections.abc import Iterator
 from statistics import NormalDist
 
 import numpy as np
@@ -11,24 +14,85 @@ import numpy as np
 from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.evidence.two_sample import TINY
 
-# Tunable, and part of the guarantee: independent outcomes exceed it in 7 % of estimates
-# from 30 scrapes, in none of 4,000 from 360; outcomes in pairs exceed it in 89 % and in
-# all. Lower makes good canaries slower, higher calls mild clusters independent.
-INDEPENDENT_BELOW = 1.35
+# All tunable, and part of the guarantee; chosen by simulation (DECISIONS.md).
+# Scrapes of a block: one, a minute and five minutes at the default interval.
+BLOCKS = (1, 6, 30)
+# Blocks between the two of a difference: a wave of hours is nearly the same in both,
+# trouble of five minutes is not, as it may be in neighbours.
+LAG = 2
+# Differences at least for an estimate.
+FEWEST = 8
+# The largest differences are left out, and the estimate corrected for it: one past
+# incident makes about so many of five minutes. With fewer than ten times as many
+# differences nothing is left out.
+LEFT_OUT = 6
+# Standard errors over 1 from which on outcomes are taken to be dependent, and from
+# fewer scrapes than SHORT: 8 % of independent outcomes exceed that.
+CLEARLY, CLEARLY_SHORT, SHORT = 2.5, 1.5, 100
+# Standard errors that are added to an estimate over 1.
+UPPER = 2.0
 
 
 def dispersion(bad: Array, n: Array) -> float:
     """Return phi, in outcomes (at least 1), estimated from one arm's past scrapes.
 
-    `bad` (scrapes, kinds of outcome) and `n` (scrapes) are counts. Phi is Pearson's
-    chi-square over its degrees of freedom, rounded up to an integer; 1 where the
-    ratio is compatible with independence.
+    `bad` (scrapes, kinds of outcome) and `n` (scrapes) are counts. Phi is the largest
+    upper end of the variances' ratios that are clearly over 1: observed over that of
+    independent outcomes.
     """
-    expected = n[:, None] * bad.sum(axis=0) / max(float(n.sum()), 1.0)
-    good = 1 - expected / np.maximum(n[:, None], 1.0)
-    spread = max(float((expected * good).sum()), TINY)
-    ratio = float(((bad - expected) ** 2).sum()) / spread
-    return 1.0 if ratio < INDEPENDENT_BELOW else float(np.ceil(ratio))
+    seen = n > 0
+    bad, n = bad[seen], n[seen]
+    clearly = CLEARLY if len(n) >= SHORT else CLEARLY_SHORT
+    upper_ends = [
+        ratio + UPPER * error
+        for ratio, chance, error in _ratios(bad, n)
+        if ratio > 1 + clearly * chance
+    ]
+    return max([1.0, *upper_ends])
+
+
+def _ratios(bad: Array, n: Array) -> Iterator[tuple[float, float, float]]:
+    """Yield `_ratio` on every scale."""
+    for size in BLOCKS:
+        blocks = len(n) // size
+        if blocks - LAG < FEWEST:
+            return
+        kept = slice(len(n) - blocks * size, None)
+        n_blocks = n[kept].reshape(blocks, size, 1).sum(axis=1)
+        yield _ratio(bad[kept].reshape(blocks, size, -1).sum(axis=1), n_blocks)
+
+
+def _ratio(bad: Array, n: Array) -> tuple[float, float, float]:
+    """Return the ratio of variances from blocks; `n` is (blocks, 1).
+
+    Then its standard error where outcomes are independent, and as it is.
+    """
+    first, then = n[:-LAG], n[LAG:]
+    share = (bad[:-LAG] + bad[LAG:]) / (first + then)
+    expected = share * (1 - share)
+    weight = first * then / (first + then)
+    squares = (bad[LAG:] / then - bad[:-LAG] / first) ** 2 * weight
+    out = LEFT_OUT if len(squares) >= 10 * LEFT_OUT else 0
+    order = np.argsort(squares, axis=0)[: len(squares) - out]
+    squares, expected = (
+        np.take_along_axis(each, order, axis=0) for each in (squares, expected)
+    )
+    scale = max(float(expected.sum()), TINY)
+    ratio = float(squares.sum()) / scale / _kept(out / len(first))
+    parts = expected.sum(axis=0) / scale
+    # 3 instead of 2: neighbouring differences have a block in common.
+    chance = math.sqrt(3 / len(squares) * float((parts**2).sum()))
+    spread = float(squares.sum(axis=1).std()) * len(squares) / scale
+    return ratio, chance, max(ratio * chance, spread * math.sqrt(1.5 / len(squares)))
+
+
+def _kept(left_out: float) -> float:
+    """Return the mean of squared normals below their upper `left_out`, over 1."""
+    if not left_out:
+        return 1.0
+    z = NormalDist().inv_cdf(1 - left_out / 2)
+    density = math.sqrt(2 / math.pi) * math.exp(-z * z / 2)
+    return (math.erf(z / math.sqrt(2)) - z * density) / (1 - left_out)
 
 
 def allowance(bad: Array, n: Array, phi: float, canaries: int, alpha: float) -> float:

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from scripts.local.processes import ROOT
 from scripts.rollout.evidence import mixture, one_sample, processes
 from scripts.rollout.evidence.arrays import Array
-from scripts.rollout.evidence.dispersion import dispersion
 from scripts.rollout.evidence.evidence import Evidence
 from scripts.rollout.evidence.mixture import Mixture
 from scripts.rollout.evidence.two_sample import (
@@ -121,12 +120,6 @@ def test_a_cap_only_takes_away(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     assert all(a <= b * (1 + 1e-12) for a, b in pairs)
     assert any(a < b for a, b in pairs)
-
-
-@pytest.mark.parametrize("case", ORACLE["dispersion"], ids=lambda c: str(c["phi"]))
-def test_dispersion_is_the_oracles(case: dict[str, Any]) -> None:
-    bad, n = np.array(case["pairs"], dtype=float).T
-    assert dispersion(bad[:, None], n) == case["phi"]
 
 
 def _probability(k: int, n: int, rate: float) -> float:
