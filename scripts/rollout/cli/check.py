@@ -14,7 +14,7 @@ from scripts.rollout import text, wiring
 from scripts.rollout.cli.options import Common, emit, naming, text_of
 from scripts.rollout.decision import measurement, rehearsal
 from scripts.rollout.errors import Exit, RolloutError, Unreachable
-from scripts.rollout.evidence.dispersion import dispersion
+from scripts.rollout.evidence.dispersion import differ, dispersion
 from scripts.rollout.metrics import counters, csv_file, windows
 from scripts.rollout.metrics.port import READ_AT, Metrics, Reading
 from scripts.rollout.policy import reader
@@ -148,7 +148,7 @@ def _between_pods(policy: Policy, past: Past, metric: str) -> Line:
         return Line(name, f"{len(pods)} with requests", needed, None)
     shares = bad / n
     said = f"{len(pods)}, {text.share(shares.min())} to {text.share(shares.max())}"
-    return Line(name, said, needed, dispersion(bad[:, None], n) == 1)
+    return Line(name, said, needed, not differ(bad, n))
 
 
 def _pods(policy: Policy, past: Past, metric: str) -> Mapping[str, tuple[float, float]]:

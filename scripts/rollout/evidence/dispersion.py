@@ -29,6 +29,8 @@ LEFT_OUT = 6
 # Standard errors over 1 from which on outcomes are taken to be dependent, and from
 # fewer scrapes than SHORT: 8 % of independent outcomes exceed that.
 CLEARLY, CLEARLY_SHORT, SHORT = 2.5, 1.5, 100
+# Ratio of variances from which on pods differ; it is shown and decides nothing.
+APART = 1.35
 # Standard errors that are added to an estimate over 1.
 UPPER = 2.0
 
@@ -93,6 +95,13 @@ def _kept(left_out: float) -> float:
     z = NormalDist().inv_cdf(1 - left_out / 2)
     density = math.sqrt(2 / math.pi) * math.exp(-z * z / 2)
     return (math.erf(z / math.sqrt(2)) - z * density) / (1 - left_out)
+
+
+def differ(bad: Array, n: Array) -> bool:
+    """Return whether shares of several pods differ by more than chance (Pearson)."""
+    share = bad.sum() / max(float(n.sum()), 1.0)
+    spread = max(float((n * share * (1 - share)).sum()), TINY)
+    return float(((bad - n * share) ** 2).sum()) / spread >= APART
 
 
 def allowance(bad: Array, n: Array, phi: float, canaries: int, alpha: float) -> float:
