@@ -15,6 +15,7 @@ import re
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -24,7 +25,10 @@ from predictor import app, connection, log, rpc
 from predictor.errors import PredictorError, StartError
 from predictor.hotpath import HotPath
 from predictor.model import IntentModel
-from predictor.observer import Observed
+from predictor.observer import Observed, Observer
+from predictor.overload.guard import Guard
+from predictor.overload.limits import LAST_S
+from predictor.rpc import EVERYWHERE
 
 
 def main() -> int:
@@ -56,6 +60,11 @@ def _options(argv: Sequence[str], environ: Mapping[str, str]) -> argparse.Namesp
         "--trusted_modules",
         default=environ.get("TRUSTED_MODULES", ""),
         help="a,b: modules that a pickle without a pin may name (TRUSTED_MODULES)",
+    )
+    parser.add_argument(
+        "--host",
+        default=EVERYWHERE,
+        help="address to listen on; by default every one of this machine",
     )
     parser.add_argument(
         "--revision",
@@ -108,17 +117,19 @@ def _serve(options: argparse.Namespace) -> None:
         trusted=[name for name in options.trusted_modules.split(",") if name],
     )
     model.load()
-    _check_port(options.http_port, "--http_port")
+    _check_port(options.host, options.http_port, "--http_port")
     if options.enable_grpc:
-        _check_port(options.grpc_port, "--grpc_port")
+        _check_port(options.host, options.grpc_port, "--grpc_port")
     server = ModelServer(
         http_port=options.http_port,
         grpc_port=options.grpc_port,
         enable_grpc=options.enable_grpc,
         enable_latency_logging=False,
+        grace_period=LAST_S,
     )
     server.model_repository_extension = rpc.ClosedRepository(server.registered_models)
     observed = Observed(model, log_requests=options.log_requests)
+    guard = Guard(partial(Observer, observed=observed))
     app.install(
         model_server.app,
         server.dataplane,
@@ -127,10 +138,10 @@ def _serve(options: argparse.Namespace) -> None:
         options.recording_token,
         options.grpc_port if options.enable_grpc else None,
     )
-    if model.scorer.is_compiled:
-        model_server.RESTServer = connection.server_class(HotPath(model, observed))
-    model_server.GRPCServer = rpc.server_class(model)
-    log.summarise(model.metrics)
+    path = HotPath(model, observed)
+    model_server.RESTServer = connection.server_class(path, guard, options.host)
+    model_server.GRPCServer = rpc.server_class(model, options.host)
+    log.summarise(model.metrics, guard.faults)
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     asyncio.set_event_loop(asyncio.new_event_loop())
     gc.collect()
@@ -138,11 +149,11 @@ def _serve(options: argparse.Namespace) -> None:
     server.start([model])
 
 
-def _check_port(port: int, flag: str) -> None:
+def _check_port(host: str, port: int, flag: str) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("", port))
+            probe.bind((host, port))
         except OSError as error:
             raise StartError(
                 f"{flag} {port}: {error.strerror}; stop what listens there or choose "

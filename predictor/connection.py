@@ -3,53 +3,67 @@
 A request on the hot path is answered as soon as its body is complete: no task, no
 scope, no middleware, no router. Every other request is replayed to uvicorn unchanged.
 Writes are batched per turn of the event loop, because waking the peer once per answer
-cost more than answering.
+cost more than answering; what a turn has no time for is answered in a later one.
 
 HttpToolsProtocol's callbacks and attributes are not uvicorn's public interface, so
 `server_class` tests its own connection first, and keeps uvicorn's if the test fails.
 """
 
-import asyncio
 import time
 from collections import deque
 from typing import Any
 
-import uvicorn
 from kserve.protocol.rest.server import RESTServer
-from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.server import ServerState
 
 from predictor.hotpath import Asked, HotPath
 from predictor.log import logger
-from predictor.observer import MARK
+from predictor.overload.connection import GuardedConnection
+from predictor.overload.cutting import BODY, HEAD, IDLE
+from predictor.overload.guard import TURN_S, Guard
+from predictor.overload.limits import MAX_HEADERS, QUEUED_S, SHORT_BODY
+from predictor.overload.server import GuardedServer
+from predictor.rpc import EVERYWHERE
+from predictor.wire import is_answered
 
-SHORT_BODY = 64 * 1024
-PROBE = (
-    b"POST /predict HTTP/1.1\r\nhost: probe\r\ncontent-length: 13\r\n"
-    + MARK
-    + b': probe\r\n\r\n{"text":"hi"}'
-)
-OTHER = b"GET /other HTTP/1.1\r\nhost: probe\r\n\r\n"
+BUSY = f"busy: requests wait more than {QUEUED_S:.0f} s; ask again later"
 
 
-def server_class(path: HotPath) -> type[RESTServer]:
-    """Return the SDK's REST server, with the hot path if this uvicorn supports it."""
-    protocol = connection_class(path)
+class Usual:
+    """What the parser says of each request that the hot path takes."""
+
+    get_method = staticmethod(lambda: b"POST")
+    get_http_version = staticmethod(lambda: "1.1")
+    should_keep_alive = staticmethod(lambda: True)
+    should_upgrade = staticmethod(lambda: False)
+
+
+USUAL: Any = Usual()
+
+
+def server_class(
+    path: HotPath, guard: Guard, host: str = EVERYWHERE
+) -> type[RESTServer]:
+    """Return the SDK's REST server, guarded and with the hot path, if that works."""
+    protocol = connection_class(path, guard)
     is_known = is_answered(protocol)
 
     class HotServer(RESTServer):  # type: ignore[misc]
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options)
+            self.config.host = host
             if is_known:
                 self.config.http = protocol
+                self._server = GuardedServer(self.config, guard)
 
     return HotServer
 
 
-def connection_class(path: HotPath) -> type[HttpToolsProtocol]:
+def connection_class(path: HotPath, guard: Guard) -> type[GuardedConnection]:
     """Return uvicorn's connection class, which tries `path` first."""
     waiting: deque[tuple[HttpToolsProtocol, bytes]] = deque()
+    turns, late = guard.turns, guard.turns.late
+    turn = 0.0
 
     def flush() -> None:
         """Send together the answers of this turn of the event loop."""
@@ -59,17 +73,22 @@ def connection_class(path: HotPath) -> type[HttpToolsProtocol]:
                 protocol.transport.write(found)
             protocol.on_response_complete()
 
-    class HotConnection(HttpToolsProtocol):
+    class HotConnection(GuardedConnection):
         asked: Asked | None = None
+        late: Asked | None = None
 
         def on_message_begin(self) -> None:
+            if self.late is not None:
+                self._catch_up()
             self.url, self.headers = b"", []
             self.expect_100_continue = False
             self.asked, self.body = None, b""
+            self.phase, self.head = HEAD, 0
 
         def on_headers_complete(self) -> None:
             route = path.routes.get(self.url)
             if route is not None and self._is_idle() and self._is_usual():
+                self.phase = BODY
                 self.asked = Asked(route, self.headers, time.perf_counter())
             else:
                 self._begin()
@@ -83,26 +102,67 @@ def connection_class(path: HotPath) -> type[HttpToolsProtocol]:
                 self._replay()
 
         def on_message_complete(self) -> None:
+            nonlocal turn
             asked, self.asked = self.asked, None
-            if asked is not None:
-                found = self._found(asked)
-                if found is not None:
-                    if not waiting:
-                        self.loop.call_soon(flush)
-                    waiting.append((self, found))
-                    return
-                self._replay()
-            super().on_message_complete()
+            if asked is None:
+                super().on_message_complete()
+                return
+            self.phase = IDLE
+            if self.held_short:
+                self._give_short()
+            if not waiting:
+                turn = asked.began
+            if late or asked.began - turn > TURN_S:
+                self.late = asked
+                turns.later(self.loop, self._catch_up)
+            else:
+                self._answer(asked)
 
         def eof_received(self) -> None:
+            self._catch_up()
             flush()
             super().eof_received()
 
         def shutdown(self) -> None:
+            self._catch_up()
             flush()
             if self.asked is not None:
                 self._replay()
             super().shutdown()
+
+        def _answer(self, asked: Asked) -> None:
+            found = self._found(asked)
+            if found is None:
+                self._complete()
+                return
+            if not waiting:
+                self.loop.call_soon(flush)
+            waiting.append((self, found))
+
+        def _complete(self) -> None:
+            """Pass a whole request to uvicorn, though the parser may be further."""
+            parser, self.parser = self.parser, USUAL
+            try:
+                self._replay()
+                super().on_message_complete()
+            finally:
+                self.parser = parser
+
+        def _catch_up(self) -> None:
+            """Answer the request that an earlier turn had no time for."""
+            asked, self.late = self.late, None
+            if asked is None or self.transport.is_closing():
+                return
+            if time.perf_counter() - asked.began < QUEUED_S:
+                self._answer(asked)
+            else:
+                self.refused_because = BUSY
+                self._complete()
+            if self.unread:
+                self.loop.call_soon(self._parse_parts)
+
+        def _is_behind(self) -> bool:
+            return self.late is not None or super()._is_behind()
 
         def _found(self, asked: Asked) -> bytes | None:
             try:
@@ -117,8 +177,7 @@ def connection_class(path: HotPath) -> type[HttpToolsProtocol]:
 
         def _is_idle(self) -> bool:
             """Return whether no earlier request waits to be answered or sent."""
-            is_answered = self.cycle is None or self.cycle.response_complete
-            return is_answered and not self.flow.write_paused
+            return self._is_answered() and not self.flow.write_paused
 
         def _is_usual(self) -> bool:
             parser = self.parser
@@ -128,6 +187,8 @@ def connection_class(path: HotPath) -> type[HttpToolsProtocol]:
                 and parser.should_keep_alive()
                 and not parser.should_upgrade()
                 and not self.expect_100_continue
+                and len(self.headers) <= MAX_HEADERS
+                and not guard.is_ending
             )
 
         def _begin(self) -> None:
@@ -144,52 +205,5 @@ def connection_class(path: HotPath) -> type[HttpToolsProtocol]:
             self._begin()
             super().on_body(body)
 
+    HotConnection.guard = guard
     return HotConnection
-
-
-def is_answered(kind: type[HttpToolsProtocol]) -> bool:
-    """Return whether both paths work through this connection, without a network."""
-    transport, state, asked = Wire(), ServerState(), []
-
-    async def application(scope: Scope, receive: Receive, send: Send) -> None:
-        del receive
-        asked.append(scope["path"])
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
-
-    async def ask() -> None:
-        protocol = kind(uvicorn.Config(application, log_config=None), state, {})
-        protocol.connection_made(transport)
-        for request in (PROBE, OTHER, PROBE):
-            protocol.data_received(request)
-            await asyncio.sleep(0)
-        protocol.connection_lost(None)
-
-    try:
-        asyncio.run(ask())
-    except Exception:  # noqa: BLE001
-        # Another uvicorn may raise anything here; the application still serves.
-        logger.exception("the hot path does not work with this uvicorn")
-    answers = transport.sent.count(b"HTTP/1.1 200 OK\r\n")
-    is_known = (answers, state.total_requests, asked) == (3, 3, ["/other"])
-    if not is_known:
-        logger.warning("this uvicorn is not known: no request takes the hot path")
-    return is_known
-
-
-class Wire(asyncio.Transport):
-    """A transport that keeps the data sent."""
-
-    sent, is_closed = b"", False
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Keep the data."""
-        self.sent += bytes(data)
-
-    def close(self) -> None:
-        """Mark the transport closed."""
-        self.is_closed = True
-
-    def is_closing(self) -> bool:
-        """Return whether the transport is closed."""
-        return self.is_closed

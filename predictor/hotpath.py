@@ -3,7 +3,7 @@
 It serves what most callers send, a POST of plain JSON to one of the three prediction
 paths. All other requests (options, CloudEvents, binary tensors, long batches, faults)
 go to the SDK's application. Both read, classify and write by the same functions, and
-`protocol.check_texts` limits both to 1,024 texts. It knows nothing of sockets.
+`protocol.check_texts` limits the texts of both. It knows nothing of sockets.
 """
 
 import time
@@ -15,6 +15,7 @@ from kserve.errors import InvalidInput
 
 from predictor.model import IntentModel
 from predictor.observer import MARK, Observed
+from predictor.overload.limits import RETRY_S
 from predictor.protocol import (
     Predictions,
     plain_answer,
@@ -28,7 +29,9 @@ from predictor.recorder import Origin, Protocol
 
 JSON, REQUEST_ID = b"application/json", b"x-request-id"
 CONTENT_TYPE = b"content-type"
-OPTIONS = frozenset((b"ce-specversion", b"inference-header-content-length"))
+OPTIONS = frozenset(
+    (b"ce-specversion", b"content-encoding", b"inference-header-content-length")
+)
 IS_JSON = frozenset((JSON, b"application/json; charset=utf-8"))
 READ = OPTIONS | {CONTENT_TYPE, REQUEST_ID, MARK}
 Headers = Sequence[tuple[bytes, bytes]]
@@ -72,6 +75,9 @@ class HotPath:
         own = [(CONTENT_TYPE, JSON), *observed.headers]
         self._end = b"\r\n" + b"".join(map(_line, own))
         source = model.source
+        self.routes: dict[bytes, Route] = {}
+        if not model.scorer.is_compiled:
+            return
         self.routes = {
             b"/v1/models/%s:predict" % model.name.encode(): Route(
                 "v1", texts_from_v1, lambda found, _: v1_answer(found)
@@ -98,9 +104,11 @@ class HotPath:
             texts = route.texts(payload)
         except (orjson.JSONDecodeError, InvalidInput):
             return None
-        if texts is None or not self._model.scorer.is_short(texts):
+        if texts is None:
             return None
         ids, is_of_users = heads
+        if not self._model.scorer.is_short(texts):
+            return self._refused(asked, texts, payload, heads)
         name = _name(route, payload, ids)
         found = self._model.classify_now(texts, is_of_users)
         # A request that fails here is met again by the application, which records it.
@@ -115,6 +123,23 @@ class HotPath:
             self._observed.count(route.protocol, 200, seconds)
         length, more = b"%d" % len(content), map(_line, ids)
         return b"".join([self._start, length, self._end, *more, b"\r\n", content])
+
+    def _refused(
+        self, asked: Asked, texts: list[str], payload: Any, heads: Heads
+    ) -> bytes | None:
+        """Return 503 for long work that could not even wait, else None."""
+        why = self._model.work.refusal(texts)
+        if why is None:
+            return None
+        name = _name(asked.route, payload, heads.request_ids)
+        self._model.record(texts, Origin(name, asked.route.protocol), heads.is_of_users)
+        if heads.is_of_users:
+            seconds = time.perf_counter() - asked.began
+            self._observed.count(asked.route.protocol, 503, seconds)
+        content = orjson.dumps({"error": str(why)})
+        start = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: %d\r\n" % RETRY_S
+        length, more = b"content-length: %d" % len(content), map(_line, heads[0])
+        return b"".join([start, length, self._end, *more, b"\r\n", content])
 
 
 def _line(header: tuple[bytes, bytes]) -> bytes:

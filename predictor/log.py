@@ -9,10 +9,11 @@ import logging.config
 import threading
 import time
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi.exceptions import FastAPIDeprecationWarning
-from grpc_interceptor.exceptions import PermissionDenied
+from grpc_interceptor.exceptions import GrpcException
 from kserve.errors import InvalidInput, ModelNotFound
 
 from predictor.metrics import Metrics
@@ -22,7 +23,7 @@ CALLERS_FAULTS = (
     InvalidInput,
     ModelNotFound,
     NotImplementedError,
-    PermissionDenied,
+    GrpcException,
 )
 
 logger = logging.getLogger("predictor")
@@ -82,29 +83,34 @@ def configure() -> None:
 
 
 class Summary:
-    """Requests by code since the previous summary."""
+    """Requests by code, and connections cut by reason, since the previous summary."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, cut: Mapping[str, int]) -> None:
         """Begin counting now."""
-        self._metrics = metrics
-        self._before = metrics.requests_by_code()
+        self._metrics, self._cut = metrics, cut
+        self._before = self._now()
 
-    def take(self) -> dict[str, int]:
-        """Return the counts since the previous summary, for every known code."""
-        now = self._metrics.requests_by_code()
-        counts = {code: n - self._before.get(code, 0) for code, n in now.items()}
+    def take(self) -> dict[str, dict[str, int]]:
+        """Return the counts since the previous summary, for every known key."""
+        now, before = self._now(), self._before
         self._before = now
-        return counts
+        return {
+            field: {key: n - before[field].get(key, 0) for key, n in counts.items()}
+            for field, counts in now.items()
+        }
+
+    def _now(self) -> dict[str, dict[str, int]]:
+        codes = self._metrics.requests_by_code()
+        return {"requests_by_code": codes, "connections_cut": dict(self._cut)}
 
 
-def summarise(metrics: Metrics) -> None:
+def summarise(metrics: Metrics, cut: Mapping[str, int]) -> None:
     """Log a summary every minute, from a daemon thread."""
-    summary = Summary(metrics)
+    summary = Summary(metrics, cut)
 
     def run() -> None:
         while True:
             time.sleep(SUMMARY_INTERVAL_S)
-            fields = {"requests_by_code": summary.take()}
-            logger.info("summary", extra={"fields": fields})
+            logger.info("summary", extra={"fields": summary.take()})
 
     threading.Thread(target=run, name="summary", daemon=True).start()

@@ -1,6 +1,5 @@
 """The kserve.Model of one artifact: V1 and V2 requests in, predictions out."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from predictor import artifact, compiled
 from predictor.log import logger
 from predictor.metrics import Metrics
+from predictor.overload.work import Work
 from predictor.protocol import INPUT, Predictions, Source, texts_from_v1, v1_answer
 from predictor.protocol_v2 import requested_outputs, texts_from_v2, v2_answer
 from predictor.recorder import Form, Origin, Protocol, Recorder
@@ -65,6 +65,7 @@ class IntentModel(kserve.Model):  # type: ignore[misc]  # published without type
             cost = {"ms_a_text": self.scorer.text_s * 1000}
             fields = {"reason": self.scorer.reason, **cost}
             logger.warning("the pipeline itself answers", extra={"fields": fields})
+        self.work = Work(self.scorer)
         self.labels = loaded.metadata.labels
         self.source = Source(self.name, loaded.metadata.version, self._revision)
         self.metrics = Metrics(self.source, self.scorer, self.labels, self._registry)
@@ -110,12 +111,14 @@ class IntentModel(kserve.Model):  # type: ignore[misc]  # published without type
     async def classify(
         self, texts: list[str], origin: Origin, is_of_users: bool
     ) -> Predictions:
-        """Classify what is short on the event loop, the rest on a thread."""
+        """Classify what is short on the event loop, the rest on a thread.
+
+        Raises BusyError where too much waits for that thread.
+        """
         self.record(texts, origin, is_of_users)
         if self.scorer.is_short(texts):
             return self.classify_now(texts, is_of_users)
-        rows = await asyncio.to_thread(self.scorer.rows, texts)
-        return self._observed(rows, is_of_users)
+        return self._observed(await self.work.rows(texts), is_of_users)
 
     def classify_now(self, texts: list[str], is_of_users: bool) -> Predictions:
         """Classify on the calling thread, the event loop's; users' are counted."""

@@ -3,6 +3,7 @@
 The promoter's own requests carry a header and are not counted.
 """
 
+import asyncio
 import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -11,6 +12,7 @@ from predictor.log import logger
 from predictor.model import TRAFFIC, IntentModel
 
 MARK = TRAFFIC.encode()
+LEFT = 499  # nobody reads this answer: the caller has left, or was cut
 
 
 class Observed:
@@ -60,6 +62,8 @@ class Observer:
 
         try:
             await self._app(scope, receive, named)
+        except asyncio.CancelledError:
+            status = LEFT
         finally:
             is_ours = any(name == MARK for name, _ in scope["headers"])
             protocol = protocol_of(scope["path"])

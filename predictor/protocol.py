@@ -14,6 +14,8 @@ from kserve.errors import InvalidInput
 INPUT = "text"
 MAX_TEXTS = 1024
 MAX_CHARACTERS = 8192
+MAX_LETTERS = 512 * 1024
+MAX_ID = 256
 SHOWN = 40
 
 V1_FORM = '{"instances": ["text", ...]} or {"instances": [{"text": "..."}, ...]}'
@@ -103,13 +105,19 @@ def check_texts(
         raise InvalidInput(
             f"{field}: expected 1 to {MAX_TEXTS} texts, got {len(texts)}"
         )
-    served = []
+    served, letters = [], 0
     for position, text in enumerate(texts):
         if isinstance(text, str) and len(text) <= MAX_CHARACTERS and text.strip():
+            letters += len(text)
             served.append(text)
         else:
             place = f"{field}[{position}]" if indexed else field
             raise InvalidInput(f"{place}: {_fault(text)}")
+    if letters > MAX_LETTERS:
+        raise InvalidInput(
+            f"{field}: expected at most {MAX_LETTERS} characters in all texts, "
+            f"got {letters}"
+        )
     return served
 
 

@@ -13,6 +13,7 @@ from kserve.errors import InvalidInput
 
 from predictor.protocol import (
     INPUT,
+    MAX_ID,
     Predictions,
     Source,
     check_texts,
@@ -24,6 +25,10 @@ OUTPUTS = ("label", "confidence", "probabilities")
 
 def texts_from_v2(request: InferRequest) -> list[str]:
     """Return a V2 request's texts: JSON, binary extension, gRPC typed or raw."""
+    if len(request.id or "") > MAX_ID:
+        raise InvalidInput(
+            f"id: expected at most {MAX_ID} characters, got {len(request.id)}"
+        )
     if len(request.inputs) != 1:
         raise InvalidInput(
             f"inputs: expected exactly one input named '{INPUT}', "

@@ -14,6 +14,7 @@ from kserve.errors import InvalidInput
 from kserve.protocol.infer_type import RequestedOutput
 
 from predictor.protocol import (
+    MAX_ID,
     Predictions,
     Source,
     check_texts,
@@ -24,6 +25,7 @@ from predictor.protocol import (
 from predictor.protocol_v2 import OUTPUTS, bytes_elements, text_count
 
 ID = {"id"}
+MAX_OUTPUTS = 64
 V2_FORM = (
     '{"inputs": [{"name": "text", "datatype": "BYTES", "shape": [n], "data": [...]}]}'
 )
@@ -47,7 +49,7 @@ def v2_request(body: bytes, json_length: str | None, model: str) -> InferRequest
         model_name=model,
         request_id=identifier,
         infer_inputs=_inputs(payload, body[end:], is_binary=json_length is not None),
-        parameters=parameters,
+        parameters={"binary_data_output": binary},
         request_outputs=_outputs(payload, is_binary=binary),
     )
 
@@ -67,7 +69,11 @@ def texts_from_plain_v2(payload: object) -> list[str] | None:
             ],
             **rest,
         } if count == len(texts) and not (isinstance(count, bool) or others):
-            is_plain = not rest or (rest.keys() == ID and isinstance(rest["id"], str))
+            is_plain = not rest or (
+                rest.keys() == ID
+                and isinstance(rest["id"], str)
+                and len(rest["id"]) <= MAX_ID
+            )
             return check_texts(texts, "inputs[0].data") if is_plain else None
     return None
 
@@ -154,15 +160,19 @@ def _outputs(payload: dict[str, Any], is_binary: bool) -> list[RequestedOutput]:
     outputs = payload.get("outputs") or [{"name": name} for name in OUTPUTS]
     if not isinstance(outputs, list):
         raise InvalidInput(f"outputs: expected a list, got {kind(outputs)}")
+    if len(outputs) > MAX_OUTPUTS:
+        raise InvalidInput(
+            f"outputs: expected at most {MAX_OUTPUTS}, got {len(outputs)}"
+        )
     requested = []
     for position, output in enumerate(outputs):
         field = f"outputs[{position}]"
         if not isinstance(output, dict) or not isinstance(output.get("name"), str):
             raise InvalidInput(f'{field}: expected an object {{"name": "label"}}')
-        parameters = _parameters(output, f"{field}.parameters")
-        parameters.setdefault("binary_data", is_binary)
-        _flag(parameters, "binary_data", f"{field}.parameters")
-        requested.append(RequestedOutput(output["name"], parameters))
+        sent = {"binary_data": is_binary} | _parameters(output, f"{field}.parameters")
+        # Only what is read: the rest must not wait with the texts.
+        flag = {"binary_data": _flag(sent, "binary_data", f"{field}.parameters")}
+        requested.append(RequestedOutput(output["name"], flag))
     return requested
 
 

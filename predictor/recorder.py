@@ -14,6 +14,8 @@ from typing import Literal, NamedTuple
 
 LEASE_S = 60.0
 MOST_REQUESTS, MOST_CHARACTERS = 1000, 1_000_000
+LONGEST_ID = 256
+EACH = 64  # characters that a text counts besides its own and its id's
 
 Protocol = Literal["v1", "v2", "predict", "grpc"]
 Form = Literal["plain", "binary", "event"]
@@ -51,10 +53,11 @@ class Recorder:
             return
         if random.random() >= self._share:
             return
-        self._kept.append(Lent(origin, tuple(texts)))
-        self._characters += sum(map(len, texts))
+        lent = Lent(origin._replace(request=origin.request[:LONGEST_ID]), tuple(texts))
+        self._kept.append(lent)
+        self._characters += _size(lent)
         while self._characters > MOST_CHARACTERS or len(self._kept) > MOST_REQUESTS:
-            self._characters -= sum(map(len, self._kept.popleft().texts))
+            self._characters -= _size(self._kept.popleft())
 
     def take(self, share: float) -> list[Lent]:
         """Return the recorded requests; record `share` from now on."""
@@ -66,6 +69,12 @@ class Recorder:
     def _forget(self) -> None:
         self._kept.clear()
         self._characters = 0
+
+
+def _size(lent: Lent) -> int:
+    """Return the characters that a request counts, as its longest form writes it."""
+    each = EACH + len(lent.origin.request)
+    return sum(map(len, lent.texts)) + each * len(lent.texts)
 
 
 def as_requests(lent: Sequence[Lent]) -> list[dict[str, object]]:

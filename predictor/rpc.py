@@ -11,32 +11,28 @@ from itertools import chain
 from typing import Any, NamedTuple, NoReturn
 
 import grpc
-from grpc_interceptor.exceptions import PermissionDenied
+from grpc_interceptor.exceptions import PermissionDenied, ResourceExhausted
 from kserve.errors import InvalidInput
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import (
     add_GRPCInferenceServiceServicer_to_server,
 )
-from kserve.protocol.grpc.interceptors import ExceptionToStatusInterceptor
 from kserve.protocol.grpc.server import GRPCServer
 from kserve.protocol.grpc.servicer import InferenceServicer
 from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 
-from predictor.app import MAX_BODY
 from predictor.model import TRAFFIC, IntentModel
-from predictor.protocol import INPUT, check_texts
+from predictor.overload.limits import MAX_BODY
+from predictor.overload.work import BusyError
+from predictor.protocol import INPUT, MAX_ID, check_texts
 from predictor.protocol_v2 import new_id
 from predictor.recorder import Origin
+from predictor.sdk_methods import GARBLED, Registered, intercepted, readable
 
 INFER = "/inference.GRPCInferenceService/ModelInfer"
+PENDING = 100_000
+EVERYWHERE = "0.0.0.0"
 STATUS_NAMES = {each.value[0]: str(each.name) for each in grpc.StatusCode}
-
-
-class Details(NamedTuple):
-    """The call details that an interceptor receives."""
-
-    method: str
-    invocation_metadata: tuple[()] = ()
 
 
 class Metadatum(NamedTuple):
@@ -106,6 +102,7 @@ class Plain:
         elements = tensor.contents.bytes_contents
         is_plain = (
             request.model_name == model.name
+            and len(request.id) <= MAX_ID
             and tensor.name == INPUT
             and tensor.datatype == "BYTES"
             and tensor.shape == [len(elements)]
@@ -158,45 +155,19 @@ def _plain_first(model: IntentModel, ordinary: Any) -> Any:
     async def infer(request: Any, context: Any) -> Any:
         sent = context.invocation_metadata()
         is_of_users = all(key != TRAFFIC for key, _ in sent)
-        answer = plain.answer(request, is_of_users)
-        if answer is None:
-            answer = await ordinary.unary_unary(request, context)
-        return answer
+        answer = None
+        if request is not GARBLED:
+            answer = plain.answer(request, is_of_users)
+        if answer is not None:
+            return answer
+        try:
+            return await ordinary.unary_unary(request, context)
+        except BusyError as busy:
+            raise ResourceExhausted(str(busy)) from busy
 
     return grpc.unary_unary_rpc_method_handler(
         infer, ordinary.request_deserializer, ordinary.response_serializer
     )
-
-
-class Registered:
-    """Stands in for a gRPC server while the SDK registers its methods."""
-
-    def __init__(self) -> None:
-        """Begin without handlers."""
-        self.handlers: dict[str, Any] = {}
-
-    def add_generic_rpc_handlers(self, handlers: object) -> None:
-        """Ignore the handlers, which `add_registered_method_handlers` gets too."""
-
-    def add_registered_method_handlers(
-        self, service: str, handlers: Mapping[str, Any]
-    ) -> None:
-        """Keep each handler by its full name."""
-        self.handlers |= {f"/{service}/{name}": each for name, each in handlers.items()}
-
-
-async def _intercepted(handlers: Mapping[str, Any]) -> dict[str, Any]:
-    """Put each handler behind the SDK's interceptor, once rather than at each call."""
-    interceptor = ExceptionToStatusInterceptor()
-
-    async def behind(method: str, handler: Any) -> Any:
-        async def found(details: Any) -> Any:
-            del details
-            return handler
-
-        return await interceptor.intercept_service(found, Details(method))
-
-    return {method: await behind(method, each) for method, each in handlers.items()}
 
 
 def _status_name(code: grpc.StatusCode | int | None) -> str:
@@ -206,23 +177,31 @@ def _status_name(code: grpc.StatusCode | int | None) -> str:
     return STATUS_NAMES[code or 0]
 
 
-def server_class(model: IntentModel) -> type[GRPCServer]:
+def server_class(model: IntentModel, host: str = EVERYWHERE) -> type[GRPCServer]:
     """Return the SDK's gRPC server class, observed on behalf of `model`."""
+    address = "[::]" if host == EVERYWHERE else host
 
     class ObservedServer(GRPCServer):  # type: ignore[misc]
         async def start(self, max_workers: int) -> None:
             del max_workers  # threads of a pool that async handlers never use
-            limit = ("grpc.max_receive_message_length", MAX_BODY)
-            self._server = grpc.aio.server(options=(limit, ("grpc.so_reuseport", 0)))
+            options = (
+                ("grpc.max_receive_message_length", MAX_BODY),
+                ("grpc.so_reuseport", 0),
+                # Beyond these gRPC would cancel calls; ours are refused with a reason.
+                ("grpc.server.max_pending_requests", PENDING),
+                ("grpc.server.max_pending_requests_hard_limit", PENDING),
+            )
+            self._server = grpc.aio.server(options=options)
             registered = Registered()
             add_GRPCInferenceServiceServicer_to_server(
                 InferenceServicer(self._data_plane, self._model_repository_extension),
                 registered,
             )
-            infer = _plain_first(model, registered.handlers[INFER])
-            handlers = await _intercepted(registered.handlers | {INFER: infer})
+            sdks = {name: readable(each) for name, each in registered.handlers.items()}
+            infer = _plain_first(model, sdks[INFER])
+            handlers = await intercepted(sdks | {INFER: infer})
             self._server.add_generic_rpc_handlers((Methods(model, handlers),))
-            self._server.add_insecure_port(f"[::]:{self._port}")
+            self._server.add_insecure_port(f"{address}:{self._port}")
             await self._server.start()
             await self._server.wait_for_termination()
 

@@ -10,14 +10,16 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from predictor import connection
+from predictor import connection, wire
 from predictor.hotpath import HotPath
 from predictor.model import IntentModel
 from predictor.observer import Observed
+from predictor.overload.guard import Guard
+from predictor.overload.limits import SHORT_BODY
 from tests.support.predictors import MODELS
 
 TURNS = 100
-REQUEST = connection.PROBE.replace(b"x-intent-traffic: probe\r\n", b"")
+REQUEST = wire.PROBE.replace(b"x-intent-traffic: probe\r\n", b"")
 
 
 @pytest.fixture
@@ -29,24 +31,28 @@ def path() -> HotPath:
 
 
 def test_this_uvicorn_is_the_known_one(path: HotPath) -> None:
-    assert connection.is_answered(connection.connection_class(path))
+    assert wire.is_answered(connection.connection_class(path, Guard()))
 
 
 def test_another_uvicorn_keeps_its_own_connection(
     path: HotPath, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.delattr(HttpToolsProtocol, "on_response_complete")
-    server = connection.server_class(path)("kserve.model_server:app", None, None, 0)
+    monkeypatch.delattr(HttpToolsProtocol, "on_url")
+    server = connection.server_class(path, Guard())(
+        "kserve.model_server:app", None, None, 0
+    )
     assert server.config.http == "auto"
     assert "this uvicorn is not known" in caplog.text
 
 
 def test_the_known_uvicorn_takes_ours(path: HotPath) -> None:
-    server = connection.server_class(path)("kserve.model_server:app", None, None, 0)
+    server = connection.server_class(path, Guard())(
+        "kserve.model_server:app", None, None, 0
+    )
     assert issubclass(server.config.http, HttpToolsProtocol)
 
 
-class Wire(connection.Wire):
+class Wire(wire.Wire):
     """Also lets a connection wait, as a long body needs."""
 
     def pause_reading(self) -> None:
@@ -66,7 +72,7 @@ async def ordinary(scope: Scope, receive: Receive, send: Send) -> None:
 
 def _connected(path: HotPath, wire: Wire) -> HttpToolsProtocol:
     config = uvicorn.Config(ordinary, log_config=None)
-    protocol = connection.connection_class(path)(config, ServerState(), {})
+    protocol = connection.connection_class(path, Guard())(config, ServerState(), {})
     protocol.connection_made(wire)
     return protocol
 
@@ -146,7 +152,7 @@ def test_a_model_that_is_not_ready_is_left_to_the_application(path: HotPath) -> 
 
 
 def test_a_body_beyond_the_limit_is_left_to_the_application(path: HotPath) -> None:
-    text = b"a " * connection.SHORT_BODY
+    text = b"a " * SHORT_BODY
     head = REQUEST.replace(b"13", b"%d" % (len(text) + 11)).split(b"\r\n\r\n")[0]
     sent = _sent(path, head + b"\r\n\r\n", b'{"text":"', text, b'"}')
     assert b"ordinary" in sent

@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -46,8 +47,12 @@ def test_a_callers_fault_is_not_logged(fault: Exception) -> None:
     assert not CallersFaults().filter(_record(fault))
 
 
-def test_the_summary_counts_the_requests_since_the_last() -> None:
+def test_the_summary_counts_what_was_new_since_the_last() -> None:
     metrics = Metrics(Source("intent", "v1", "r"), SCORER, ("a",), CollectorRegistry())
-    summary = Summary(metrics)
+    cut = Counter({"400": 7})
+    summary = Summary(metrics, cut)
     metrics.observe_request("v1", "200", 0.001)
-    assert [summary.take(), summary.take()] == [{"200": 1}, {"200": 0}]
+    cut["400"] += 2
+    first, second = summary.take(), summary.take()
+    assert first == {"requests_by_code": {"200": 1}, "connections_cut": {"400": 2}}
+    assert second == {"requests_by_code": {"200": 0}, "connections_cut": {"400": 0}}

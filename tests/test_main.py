@@ -6,6 +6,7 @@ import signal
 import socket
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
@@ -77,6 +78,15 @@ def test_the_environment_gives_ports_revision_and_digest(tmp_path: Path) -> None
     with predictor(tmp_path, env=env) as server:
         answer = requests.get(f"{server.url}/v2", timeout=5)
         assert answer.headers["x-revision"] == "rev-3"
+
+
+def test_it_listens_only_where_it_is_told(tmp_path: Path) -> None:
+    with predictor(tmp_path, "--host=127.0.0.1") as server:
+        open_ports = psutil.Process(server.process.pid).connections("inet")
+        listening = {each.laddr for each in open_ports if each.status == "LISTEN"}
+    ips = {address.ip.removeprefix("::ffff:") for address in listening}
+    assert ips == {"127.0.0.1"}
+    assert len(listening) == 2
 
 
 def test_sigterm_ends_it_with_exit_0(tmp_path: Path) -> None:

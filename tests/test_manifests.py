@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 import yaml
 
+from predictor.overload import limits
 from scripts.local import manifest
 from scripts.local.processes import ROOT
 from scripts.rollout.errors import Exit
@@ -150,3 +151,13 @@ def test_the_promoter_may_patch_one_inferenceservice_and_its_own_objects() -> No
 )
 def test_shipped_policies_are_policies(name: str) -> None:
     assert reader.read(ROOT / "manifests" / name)
+
+
+@pytest.mark.parametrize("name", STANDARD)
+def test_a_pod_has_time_to_answer_all_before_it_is_killed(name: str) -> None:
+    predictor = _load(name)["spec"]["predictor"]
+    (container,) = predictor["containers"]
+    sleep = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+    has = predictor.get("terminationGracePeriodSeconds", 30)
+    # HTTP ends first, then gRPC.
+    assert sleep + limits.GRACE_S + 2 * limits.LAST_S < has

@@ -45,7 +45,13 @@ def test_v1_faults_name_the_field(payload: object, message: str) -> None:
 
 
 def test_the_longest_text_and_the_largest_batch_are_served() -> None:
-    assert len(texts_from_v1({"instances": ["a" * 8192] * 1024})) == 1024
+    assert len(texts_from_v1({"instances": ["a" * 512] * 1024})) == 1024
+    assert len(texts_from_v1({"instances": ["a" * 8192] * 64})) == 64
+
+
+def test_a_request_has_no_more_letters_than_a_probe_can_wait_for() -> None:
+    with pytest.raises(InvalidInput, match="at most 524288 characters in all texts"):
+        texts_from_v1({"instances": ["a" * 512] * 1023 + ["a" * 513]})
 
 
 JSON = st.recursive(

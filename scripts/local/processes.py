@@ -124,7 +124,8 @@ def predictor(
         "K_SERVICE": f"{service}-predictor",
         "INFERENCE_SERVICE_NAME": service,
     }
-    args = [expand(arg, env) for arg in container.args]
+    # Behind the gateway, as in a cluster: nobody on the network reaches it directly.
+    args = [*(expand(arg, env) for arg in container.args), "--host=127.0.0.1"]
     return spawn(folder, name, module("predictor", *args), env, log)
 
 

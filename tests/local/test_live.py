@@ -55,6 +55,16 @@ def canary(shared: Local) -> Local:
     return shared
 
 
+def test_nothing_listens_to_the_network_past_the_gateway(shared: Local) -> None:
+    addresses = {
+        each.laddr.ip.removeprefix("::ffff:")
+        for child in processes.find(shared.folder)
+        for each in child.process.connections("inet")
+        if each.status == "LISTEN"
+    }
+    assert addresses == {"127.0.0.1"}
+
+
 def _pid(backend: Local, role: str) -> int:
     return _child(backend, role).process.pid
 

@@ -1,0 +1,1 @@
+"""What the server bounds: bytes, letters, work, time, connections, its own end."""

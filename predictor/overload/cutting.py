@@ -1,0 +1,94 @@
+"""A connection that is cut when it takes too long, or sends what cannot be served.
+
+A sweep each second finds those that take too long: no request needs a timer.
+"""
+
+import asyncio
+from time import monotonic
+from typing import Any
+
+from predictor.overload.guard import Guard, cut_answer
+from predictor.overload.holding import Holding
+from predictor.overload.limits import BODY_S, ENDING_S, FIRST_S, HEAD_S, UNREAD_S
+
+IDLE, FIRST, HEAD, BODY, UNREAD, CUT = range(6)
+LIMIT_S = {FIRST: FIRST_S, HEAD: HEAD_S, BODY: BODY_S, UNREAD: UNREAD_S, CUT: 1.0}
+
+
+class Cutting(Holding):
+    """A connection that knows since when it is in its phase."""
+
+    phase, since = FIRST, 0.0
+    swept: tuple[int, Any] = (FIRST, None)
+    unread = b""
+    is_refused = False
+    task: Any = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin; a connection must ask within FIRST_S."""
+        super().connection_made(transport)
+        self.since = monotonic()
+
+    def sweep(self, now: float, is_ending: bool) -> None:
+        """Cut a connection that takes too long; called each second."""
+        phase = UNREAD if self.flow.write_paused else self.phase
+        if phase != self.swept[0] or self.headers is not self.swept[1]:
+            self.swept, self.since = (phase, self.headers), now
+        if phase == IDLE and (self._is_behind() or not self._is_answered()):
+            return
+        most = LIMIT_S.get(phase, self.timeout_keep_alive)
+        if now - self.since < (ENDING_S if is_ending and phase != IDLE else most):
+            return
+        if phase in (HEAD, BODY):
+            self._cut(408, "the request did not come in time")
+        elif phase == IDLE:
+            self.transport.close()
+        else:
+            self.guard.faults["silent"] += phase != CUT
+            self.transport.abort()
+
+    def _is_answered(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _is_behind(self) -> bool:
+        """Return whether earlier requests of this connection wait for their answers."""
+        return bool(self.pipeline)
+
+    def _cut(self, status: int, message: str) -> None:
+        """Read no more; answer what is complete, or else say why, and close."""
+        if self.phase == CUT:
+            return
+        self.guard.faults[str(status)] += 1
+        is_discarding = self.phase == BODY and self.is_refused
+        self.unread, self.phase = b"", CUT
+        self._give_short()
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.keep_alive = False
+            if not cycle.more_body:
+                return  # an earlier request, whose answer closes the connection
+            cycle.disconnected = True
+            if self.task is not None:
+                self.task.cancel()
+            if cycle.response_started:
+                self.transport.close()
+                return
+        if is_discarding:  # its answer was sent long ago
+            self.transport.close()
+            return
+        self.transport.write(cut_answer(status, message))
+        # A close with bytes unread would take the answer back from the caller.
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
+            self.transport.close()
+
+
+async def sweep(connections: set[Any], guard: Guard) -> None:
+    """Cut what takes too long, each second, for ever."""
+    while True:
+        await asyncio.sleep(1.0)
+        now = monotonic()
+        for each in list(connections):
+            if isinstance(each, Cutting):
+                each.sweep(now, guard.is_ending)

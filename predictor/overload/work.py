@@ -1,0 +1,87 @@
+"""A bounded queue of long work for one thread, a slice of each request in turn.
+
+One thread, since a pipeline's work holds Python's lock: a second would take its time
+from the event loop. A request whose caller leaves is cancelled, and its other slices
+are never run.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from predictor.overload.limits import QUEUED_S
+from predictor.scorer import Scorer
+
+SLICE_S = 0.02
+T = TypeVar("T")
+
+
+class BusyError(Exception):
+    """The queue is full: 503, or RESOURCE_EXHAUSTED."""
+
+    def __init__(self, what: str) -> None:
+        """Say what there is too much of."""
+        super().__init__(f"busy: {what}; ask again later, or add replicas")
+
+
+class Work:
+    """Classifies texts on the thread; refuses what would wait too long."""
+
+    def __init__(self, scorer: Scorer, queued_s: float = QUEUED_S) -> None:
+        """Let at most `queued_s` seconds of work wait, but always one request."""
+        self._scorer, self._most = scorer, queued_s
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="work")
+        self._waiting = 0
+        self._seconds = 0.0
+
+    async def rows(self, texts: Sequence[str]) -> list[list[float]]:
+        """Return the probabilities of each text. Raises BusyError."""
+        refusal = self.refusal(texts)
+        if refusal is not None:
+            raise refusal
+        cost = self._cost(texts)
+        self._waiting += 1
+        self._seconds += cost
+        try:
+            found: list[list[float]] = []
+            for part in self._slices(texts):
+                found += await self.run(self._scorer.rows, part)
+                done = self._cost(part)
+                self._seconds -= done
+                cost -= done
+            return found
+        finally:
+            self._waiting -= 1
+            self._seconds = self._seconds - cost if self._waiting else 0.0
+
+    def refusal(self, texts: Sequence[str]) -> BusyError | None:
+        """Return why these texts could not even wait, None where they may."""
+        if self._waiting and self._seconds + self._cost(texts) > self._most:
+            return BusyError(f"{self._seconds:.1f} s of work wait for the model")
+        return None
+
+    async def run(self, function: Callable[..., T], *arguments: object) -> T:
+        """Run a function on the thread, behind what waits there."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, function, *arguments)
+
+    def _cost(self, texts: Sequence[str]) -> float:
+        scorer = self._scorer
+        return len(texts) * scorer.text_s + sum(map(len, texts)) * scorer.letter_s
+
+    def _slices(self, texts: Sequence[str]) -> Iterator[Sequence[str]]:
+        """Yield the texts in parts; a pipeline may round a part unlike the whole."""
+        if not self._scorer.is_compiled:
+            yield texts
+            return
+        part: list[str] = []
+        cost = 0.0
+        for text in texts:
+            part.append(text)
+            cost += self._scorer.text_s + len(text) * self._scorer.letter_s
+            if cost >= SLICE_S:
+                yield part
+                part, cost = [], 0.0
+        if part:
+            yield part

@@ -1,0 +1,1 @@
+"""What the server bounds, and the attackers who try its bounds."""
