@@ -14,6 +14,7 @@ from predictor.overload.limits import QUEUED_S
 from predictor.scorer import Scorer
 
 SLICE_S = 0.02
+PLACES = 2  # requests that take turns; with more, all would be late together
 T = TypeVar("T")
 
 
@@ -32,6 +33,7 @@ class Work:
         """Let at most `queued_s` seconds of work wait, but always one request."""
         self._scorer, self._most = scorer, queued_s
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="work")
+        self._places = asyncio.Semaphore(PLACES)
         self._waiting = 0
         self._seconds = 0.0
 
@@ -45,11 +47,12 @@ class Work:
         self._seconds += cost
         try:
             found: list[list[float]] = []
-            for part in self._slices(texts):
-                found += await self.run(self._scorer.rows, part)
-                done = self._cost(part)
-                self._seconds -= done
-                cost -= done
+            async with self._places:
+                for part in self._slices(texts):
+                    found += await self.run(self._scorer.rows, part)
+                    done = self._cost(part)
+                    self._seconds -= done
+                    cost -= done
             return found
         finally:
             self._waiting -= 1
