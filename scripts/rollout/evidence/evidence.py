@@ -125,14 +125,14 @@ class Evidence:
         M) replaces the stable's rate so far where it is not NaN, because drift's set
         changes.
         """
-        worse = self.worse.before(counts)
+        worse, worse_after = self.worse.through(counts)
         rate = worse.stable_rate
         if stable_rate is not None:
             rate = np.where(np.isnan(stable_rate), rate, stable_rate)
         is_on = np.where(weight[..., None] >= design.counts_from, 1.0, 0.0)
         is_on = is_on[..., None, :]
         by_gate = counts.each(is_on)
-        gates = self.gates.before(by_gate)
+        gates, gates_after = self.gates.through(by_gate)
         parts = [worse.bets(design.tolerance, rate), gates.bets(design.margins)]
         logs = log_e(counts, Bets.joined(parts, rate.shape)) / phi[..., None]
         excesses = self.worse.mixture.whole.shape[-1]
@@ -149,20 +149,18 @@ class Evidence:
             if self.pairs is None
             else self.pairs.aged(new_epochs)
         )
-        bad, n = counts.compared_stable
-        gate_bad, gate_n = by_gate.compared_stable
         return [
             Evidence(
                 RollbackEvidence(
-                    mixtures[t], worse.stable_bad[t] + bad[t], worse.stable_n[t] + n[t]
+                    mixtures[t], worse_after.stable_bad[t], worse_after.stable_n[t]
                 ),
                 ceilings[t],
                 GateEvidence(
                     gate_logs[t],
-                    gates.canary_bad[t] + by_gate.canary_bad[t],
-                    gates.canary_n[t] + by_gate.canary_n[t],
-                    gates.stable_bad[t] + gate_bad[t],
-                    gates.stable_n[t] + gate_n[t],
+                    gates_after.canary_bad[t],
+                    gates_after.canary_n[t],
+                    gates_after.stable_bad[t],
+                    gates_after.stable_n[t],
                 ),
                 pairs[t],
             )

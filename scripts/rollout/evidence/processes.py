@@ -20,6 +20,9 @@ EXCESSES = np.array([0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 0.
 EXCESS_WEIGHTS = np.array([1, 2, 4, 5, 3, 2, 1, 1, 1, 1]) / 21
 # Tunable: the stable's prior is a bad share of one in a hundred, worth fifty requests.
 PRIOR_BAD, PRIOR_REQUESTS = 0.5, 50.0
+# Tunable: bets are on the rates of so many last requests of an arm: after an incident,
+# and in a daily wave, the rates of long ago are poor ones.
+MEMORY = 2000.0
 # Tunable: the number of the canary's requests at which its own rate and the stable's
 # weigh the same. 5 decides the same, 80 a look sooner (tests/bench/DECISIONS.md,
 # "Constants").
@@ -83,14 +86,11 @@ class RollbackEvidence:
         rates = np.minimum(base + margin + EXCESSES, LARGEST_RATE)
         return Bets(np.ones(1), margin, rates, base)
 
-    def before(self, counts: Counts) -> "RollbackEvidence":
-        """Return the stable's counts before each of some scrapes (first axis)."""
-        bad, n = counts.compared_stable
-        return RollbackEvidence(
-            self.mixture,
-            self.stable_bad + np.cumsum(bad, axis=0) - bad,
-            self.stable_n + np.cumsum(n, axis=0) - n,
-        )
+    def through(self, counts: Counts) -> tuple["RollbackEvidence", "RollbackEvidence"]:
+        """Return the stable's counts before and after each of some scrapes (T, ...)."""
+        stable = remembered(self.stable_bad, self.stable_n, *counts.compared_stable)
+        before, after = (RollbackEvidence(self.mixture, *each) for each in stable)
+        return before, after
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +128,16 @@ class GateEvidence:
         rates = np.stack([base, own], axis=-1)
         return Bets(-np.ones(1), margin[..., None], rates, base[..., None])
 
-    def before(self, counts: Counts) -> "GateEvidence":
-        """Return the counts before each of some scrapes (first axis); `logs` stay."""
-        columns = (counts.canary_bad, counts.canary_n, *counts.compared_stable)
-        seen = (self.canary_bad, self.canary_n, self.stable_bad, self.stable_n)
-        pairs = zip(seen, columns, strict=True)
-        return GateEvidence(
-            self.logs, *(a + np.cumsum(b, axis=0) - b for a, b in pairs)
+    def through(self, counts: Counts) -> tuple["GateEvidence", "GateEvidence"]:
+        """Return the counts before and after each of some scrapes; `logs` stay."""
+        canary = remembered(
+            self.canary_bad, self.canary_n, counts.canary_bad, counts.canary_n
         )
+        stable = remembered(self.stable_bad, self.stable_n, *counts.compared_stable)
+        before, after = (
+            GateEvidence(self.logs, *a, *b) for a, b in zip(canary, stable, strict=True)
+        )
+        return before, after
 
     def over(self, log_factors: Array, needed: Array) -> Array:
         """Return `logs` after each of T scrapes, up to ENOUGH times `needed` (G)."""
@@ -150,6 +152,18 @@ class GateEvidence:
     def value(self) -> Array:
         """Return the e-value (...)."""
         return mixed(self.logs)
+
+
+def remembered(
+    bad: Array, n: Array, new_bad: Array, new_n: Array
+) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    """Return bad and n of the last MEMORY requests, before and after T scrapes."""
+    rows = [np.stack([bad, n])]
+    for scrape in zip(new_bad, new_n, strict=True):
+        row = rows[-1] + np.stack(scrape)
+        rows.append(row * np.minimum(1.0, MEMORY / np.maximum(row[1], 1.0)))
+    found = np.stack(rows, axis=1)
+    return (found[0, :-1], found[1, :-1]), (found[0, 1:], found[1, 1:])
 
 
 def mixed(logs: Array) -> Array:
