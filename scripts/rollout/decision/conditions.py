@@ -18,6 +18,17 @@ from scripts.rollout.text import duration, share
 # Guarantee, nearly: the part of alpha that pods have for themselves. With all of it
 # 1.3 % of good canaries are rolled back where pods' shares differ by half.
 PODS_PART = 0.5
+# By side: the canary has too many or too few of the counted requests.
+LIKELY = {
+    1: (
+        "a replica of the stable that is not scraped, a second route to the canary, "
+        "probes counted as users, or sticky clients"
+    ),
+    -1: (
+        "a replica of the canary that is not scraped, retries that go to the stable, "
+        "a second route to the stable, or sticky clients"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +46,7 @@ def of(policy: Policy, state: State) -> list[Condition]:
     if judged is None:
         return []
     found = [pods(policy, judged), _clusters(policy, judged), _warm(state)]
-    found.append(_apart(state))
+    found += [_apart(state), _split(policy, state)]
     return [*found, *_episodes(state)]
 
 
@@ -77,6 +88,32 @@ def _clusters(policy: Policy, judged: Judged) -> Condition:
     is_assumed = any(each.startswith("assumed") for each in judged.phi_source)
     said = f"outcomes in clusters of {', '.join(found)}"
     return Condition("clusters", said, None if is_assumed else True)
+
+
+def moved_split(state: State) -> str:
+    """Describe a split that is not the one that is set, and what may be the cause."""
+    found = state.split
+    assert found is not None
+    counted, asked = share(found.canary / max(found.n, 1.0)), share(found.share)
+    return (
+        f"{state.canary} has {counted} of {found.n:.0f} counted requests, {asked} is "
+        f"set; likely {LIKELY[found.side]}"
+    )
+
+
+def _split(policy: Policy, state: State) -> Condition:
+    """Say whether the counted split was the one that was set, as far as is known."""
+    found = state.split
+    if policy.guards.split_tolerance is None or found is None:
+        said = "the counted split was not tested"
+        return Condition("split", said, None)
+    if state.is_split_moved:
+        return Condition("split", moved_split(state), holds=False)
+    if not found.n:
+        return Condition("split", "the counted split is right again", holds=True)
+    counted, asked = share(found.canary / found.n), share(found.share)
+    said = f"{counted} of {found.n:.0f} requests were the canary's, {asked} was set"
+    return Condition("split", said, holds=True)
 
 
 def _warm(state: State) -> Condition:

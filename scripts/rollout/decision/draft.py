@@ -66,7 +66,7 @@ class Draft:
         is_in_time = policy.open_s(state.began, state.now) <= policy.deadlines.rollout
         is_open = window is None or window.is_open(state.now)
         is_free = state.pause is Pause.NONE and state.incident_since is None
-        is_free = is_free and is_in_time and is_open
+        is_free = is_free and not state.is_split_moved and is_in_time and is_open
         return self.can_rise and is_free and self.seen.delta is not None
 
     def change(self, **changes: object) -> None:

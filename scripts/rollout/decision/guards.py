@@ -1,11 +1,13 @@
 """Checks that need no evidence: superseded, changed by hand, guards, deadlines."""
 
+from dataclasses import replace
 from http import HTTPStatus
 
 from scripts.rollout import text
-from scripts.rollout.decision import paired, reasons
+from scripts.rollout.decision import conditions, paired, reasons
 from scripts.rollout.decision.draft import Draft
 from scripts.rollout.errors import Exit
+from scripts.rollout.evidence.split import Split
 from scripts.rollout.state.notes import Note, NoteKind
 from scripts.rollout.state.observation import Delta
 from scripts.rollout.state.state import FULL, JUDGED, Pause, Phase
@@ -107,6 +109,37 @@ def incident(draft: Draft, delta: Delta) -> None:
         draft.say(
             NoteKind.BOTH_RECOVERED,
             f"not both arms fail more than {most} any more, after {lasted}",
+        )
+
+
+def split(draft: Draft, delta: Delta) -> None:
+    """Hold the raise while the counted split is not the one that is set; say it once.
+
+    What was counted before it is right again opens no gate: nobody knows whose
+    requests those were. It stays evidence for a rollback.
+    """
+    tolerance, percent = draft.policy.guards.split_tolerance, delta.percent
+    _, canary, _, stable = delta.row(draft.policy.metrics[0].name)
+    if tolerance is None or not percent or percent == FULL or not canary + stable:
+        return
+    state, counts = draft.state, (canary, stable)
+    before = state.split or Split.begin(state.now)
+    after = before.add(percent / FULL, tolerance, counts, state.now)
+    draft.change(split=after)
+    if after.side and not before.side:
+        moved = conditions.moved_split(draft.state)
+        held = f"{moved}: nothing is raised until that is over"
+        draft.say(NoteKind.SPLIT_MOVED, held)
+    elif before.side and not after.side:
+        assert state.judged is not None
+        gates = state.judged.evidence.gates.anew()
+        evidence = replace(state.judged.evidence, gates=gates)
+        draft.change(judged=replace(state.judged, evidence=evidence))
+        lasted = text.duration(state.now - before.since)
+        draft.say(
+            NoteKind.SPLIT_RIGHT,
+            f"the counted split is the one that is set again, after {lasted}; gates "
+            "count from here",
         )
 
 

@@ -150,6 +150,8 @@ def _measure(draft: Draft, foreseen: Precomputed | None) -> None:
     for each in beside:
         judged = paired.counted(policy, design, judged, each, weight)
     draft.change(judged=judged)
+    if delta is not None:
+        guards.split(draft, delta)
     if judged.evidence.must_roll_back(design):
         reason, code = reasons.why_rolled_back(draft.rules, draft.state)
         draft.roll_back(Phase.ROLLED_BACK, reason, code)

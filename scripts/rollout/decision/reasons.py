@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from scripts.rollout.decision import baking, explain, learning, raising
+from scripts.rollout.decision import baking, conditions, explain, learning, raising
 from scripts.rollout.decision.draft import Draft
 from scripts.rollout.decision.measurement import Rules
 from scripts.rollout.errors import Exit
@@ -121,6 +121,8 @@ def waiting(rules: Rules, state: State, seen: Observation | None) -> list[str]:
     if state.incident_since is not None:
         lasts = duration(state.now - state.incident_since)
         found.append(f"{incident(rules.policy, state)}, for {lasts}")
+    if state.is_split_moved:
+        found.append(conditions.moved_split(state))
     window = rules.policy.window
     found += [window.next_opening(state.now)] if window else []
     if seen is not None:

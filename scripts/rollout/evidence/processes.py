@@ -3,7 +3,7 @@
 docs/proofs.md, "Mixture" and "Gates".
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -106,6 +106,10 @@ class GateEvidence:
     canary_n: Array
     stable_bad: Array
     stable_n: Array
+
+    def anew(self) -> "GateEvidence":
+        """Return no evidence; the counts stay, from which the next bets are chosen."""
+        return replace(self, logs=np.zeros_like(self.logs))
 
     @classmethod
     def begin(cls, shape: tuple[int, ...], bad: Array, n: Array) -> "GateEvidence":

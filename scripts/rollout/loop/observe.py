@@ -35,6 +35,9 @@ def look(
         is_split = saved.state.weight > 0
         read = windows.Look(scraped.reading, now, arms, saved.weighed, is_split)
         delta, bases = windows.compared(policy, bases, read)
+        is_in_force = saved.state.is_verified and is_split
+        percent = saved.state.weight if is_in_force else None
+        delta = replace(delta, percent=percent)
     requests = tuple(world.journal.requests(saved.requests))
     apart, beside = _beside(policy, world, saved, requests, found)
     seen = Observation(

@@ -98,6 +98,9 @@ class Guards(Part):
 
     # Chosen by hand. An incident of both arms above it holds the raise.
     max_error_rate: Share = 0.2
+    # By hand, at least `windows.PART`: the arms' seconds may differ by that much. None
+    # is for sticky clients, whose split cannot be right request by request.
+    split_tolerance: Share | None = 0.1
     max_restarts: Annotated[int, Field(ge=0)] = 2  # by hand: a third is a loop
     ready_timeout: SomeSeconds = 600.0  # Flagger's and Argo Rollouts' progressDeadline
     # Chosen by hand: twice the load that a replica was seen to carry, rarely its limit.

@@ -25,6 +25,8 @@ class NoteKind(StrEnum):
     TOO_FEW_REPLICAS = "tooFewReplicas"
     BOTH_FAIL = "bothFail"
     BOTH_RECOVERED = "bothRecovered"
+    SPLIT_MOVED = "splitMoved"
+    SPLIT_RIGHT = "splitRight"
     NO_METRICS = "noMetrics"
     NO_DATA = "noData"
     UNREADABLE = "unreadable"

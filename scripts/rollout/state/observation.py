@@ -71,6 +71,8 @@ class Delta:
     yet, because one arm did not move, or in other seconds than the other.
     `pods`: metric to each of the stable's pods to (bad, n), while the canary has no
     traffic and where pods are told apart.
+    `percent`: the canary's weight that was in force meanwhile, None where it is not
+    known or not the same all the time.
     """
 
     metrics: Mapping[str, Row]
@@ -80,6 +82,7 @@ class Delta:
     apart_s: float = 0.0
     is_carried: bool = False
     pods: Mapping[str, Mapping[str, Outcomes]] = field(default_factory=dict)
+    percent: int | None = None
 
     @property
     def is_apart(self) -> bool:

@@ -11,6 +11,7 @@ from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.evidence.drift import Labels
 from scripts.rollout.evidence.evidence import Evidence
 from scripts.rollout.evidence.interval import Interval
+from scripts.rollout.evidence.split import Split
 from scripts.rollout.state.actions import Action
 from scripts.rollout.state.baked import Baked
 from scripts.rollout.state.notes import Note
@@ -94,6 +95,7 @@ class State:
     `doubts` about the metrics were said.
     `compared`: when the arms' counts were of the same seconds last, or none was needed.
     `apart_s`: by how much later one arm was read, the most in what was compared.
+    `split` is the evidence that the counted split is not the one that is set.
     """
 
     canary: str
@@ -137,7 +139,13 @@ class State:
     doubts: tuple[str, ...] = ()
     compared: float = 0.0
     apart_s: float = 0.0
+    split: Split | None = None
     schema: int = SCHEMA
+
+    @property
+    def is_split_moved(self) -> bool:
+        """Return whether the counted split is not the one that is set."""
+        return self.split is not None and self.split.side != 0
 
     @property
     def other_version(self) -> str:

@@ -80,8 +80,8 @@ def test_what_was_not_checked_is_no_condition_that_holds() -> None:
     rollout = _begun(_stable((100,)), policy(metrics=f"[{METRIC}]", warmup="0"))
     found = conditions.of(rollout.policy, rollout.state)
     holds = {each.name: each.holds for each in found}
-    names = ("pods", "clusters", "cold start", "read skew")
-    assert holds == dict(zip(names, (None, True, None, True), strict=True))
+    names = ("pods", "clusters", "cold start", "read skew", "split")
+    assert holds == dict(zip(names, (None, True, None, True, None), strict=True))
 
 
 def test_the_verdict_says_how_far_apart_the_arms_were_read() -> None:
