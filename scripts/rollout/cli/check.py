@@ -15,8 +15,9 @@ from scripts.rollout.cli.options import Common, emit, naming, text_of
 from scripts.rollout.decision import measurement, rehearsal
 from scripts.rollout.errors import Exit, RolloutError, Unreachable
 from scripts.rollout.evidence.dispersion import differ, dispersion
-from scripts.rollout.metrics import counters, csv_file, windows
+from scripts.rollout.metrics import counters, csv_file
 from scripts.rollout.metrics.port import READ_AT, Metrics, Reading
+from scripts.rollout.metrics.windows import windows
 from scripts.rollout.policy import reader
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.observation import Delta

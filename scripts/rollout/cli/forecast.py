@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 
 from scripts.rollout import text, wiring
-from scripts.rollout.decision import baking, conditions, learning, measurement
+from scripts.rollout.decision import measurement
+from scripts.rollout.decision.explaining import conditions
+from scripts.rollout.decision.phases import baking, learning
 from scripts.rollout.errors import PolicyError, Unreachable
-from scripts.rollout.evidence import episodes, ladder
 from scripts.rollout.evidence.arrays import Array
-from scripts.rollout.evidence.episodes import Stays
 from scripts.rollout.evidence.evidence import Design
-from scripts.rollout.evidence.ladder import Looks, Traffic
+from scripts.rollout.evidence.forecast import episodes, ladder
+from scripts.rollout.evidence.forecast.episodes import Stays
+from scripts.rollout.evidence.forecast.ladder import Looks, Traffic
 from scripts.rollout.journal import codec
 from scripts.rollout.loop import observe
 from scripts.rollout.metrics import counters, edges

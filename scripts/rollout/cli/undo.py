@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from scripts.rollout import wiring
 from scripts.rollout.cli.options import Common, Named, emit, find, policy_of
-from scripts.rollout.decision import reasons
+from scripts.rollout.decision.explaining import reasons
 from scripts.rollout.errors import Exit, RemoteError, RolloutError
 from scripts.rollout.loop import observe
 from scripts.rollout.state.observation import View

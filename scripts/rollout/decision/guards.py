@@ -4,8 +4,9 @@ from dataclasses import replace
 from http import HTTPStatus
 
 from scripts.rollout import text
-from scripts.rollout.decision import conditions, paired, reasons
+from scripts.rollout.decision import paired
 from scripts.rollout.decision.draft import Draft
+from scripts.rollout.decision.explaining import conditions, reasons
 from scripts.rollout.errors import Exit
 from scripts.rollout.evidence.split import Split
 from scripts.rollout.state.notes import Note, NoteKind

@@ -4,17 +4,11 @@ No clock, no files, no network. `step` fixes the order within one look: requests
 people, then revisions, guards and evidence, and only then a raise.
 """
 
-from scripts.rollout.decision import (
-    commands,
-    conditions,
-    guards,
-    measurement,
-    paired,
-    phases,
-    reasons,
-)
+from scripts.rollout.decision import commands, guards, measurement, paired
 from scripts.rollout.decision.draft import Draft
+from scripts.rollout.decision.explaining import conditions, reasons
 from scripts.rollout.decision.measurement import Rules
+from scripts.rollout.decision.phases import phases
 from scripts.rollout.errors import Exit, RolloutError
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.actions import SetPercent

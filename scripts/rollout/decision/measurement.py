@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from scripts.rollout.evidence import ladder
 from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.evidence.dispersion import dispersion
 from scripts.rollout.evidence.drift import Labels
 from scripts.rollout.evidence.evidence import Design, Evidence
+from scripts.rollout.evidence.forecast import ladder
+from scripts.rollout.evidence.forecast.ladder import Looks, Traffic
 from scripts.rollout.evidence.interval import Interval
-from scripts.rollout.evidence.ladder import Looks, Traffic
 from scripts.rollout.evidence.processes import PRIOR_BAD, PRIOR_REQUESTS
 from scripts.rollout.evidence.two_sample import Counts
 from scripts.rollout.policy.metric import Metric

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from scripts.rollout.evidence.evidence import Design
-from scripts.rollout.evidence.paired import PairCounts
+from scripts.rollout.evidence.pairs.paired import PairCounts
 from scripts.rollout.policy.metric import FAIR, Metric
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.observation import PairedDelta

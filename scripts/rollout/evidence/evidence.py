@@ -13,8 +13,8 @@ import numpy.typing as npt
 from scripts.rollout.evidence import one_sample
 from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.evidence.mixture import Mixture
-from scripts.rollout.evidence.pair_processes import PairedEvidence
-from scripts.rollout.evidence.paired import PairCounts
+from scripts.rollout.evidence.pairs.pair_processes import PairedEvidence
+from scripts.rollout.evidence.pairs.paired import PairCounts
 from scripts.rollout.evidence.processes import GateEvidence, RollbackEvidence, mixed
 from scripts.rollout.evidence.two_sample import Bets, Counts, log_e
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from scripts.rollout.decision import explain
+from scripts.rollout.decision.explaining import explain
 from scripts.rollout.decision.measurement import Rules
 from scripts.rollout.errors import Exit
 from scripts.rollout.journal import codec

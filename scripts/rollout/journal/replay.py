@@ -16,9 +16,9 @@ from scripts.rollout.journal.batch import Batch
 from scripts.rollout.journal.entries import encode_action, exit_code_so_far
 from scripts.rollout.journal.notes import read_notes
 from scripts.rollout.journal.saved import readable
-from scripts.rollout.metrics import windows
 from scripts.rollout.metrics.csv_file import CANARY, STABLE, readings
 from scripts.rollout.metrics.port import REQUESTS, Reading
+from scripts.rollout.metrics.windows import windows
 from scripts.rollout.policy import reader
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.actions import Answer, Consult, Says, Warmed, WarmUp

@@ -6,7 +6,7 @@ from typing import Any
 
 from scripts.rollout.errors import JournalError
 from scripts.rollout.journal import chain, codec
-from scripts.rollout.metrics.windows import Bases
+from scripts.rollout.metrics.windows.windows import Bases
 from scripts.rollout.shadow.pairs import Disagreements
 from scripts.rollout.state.actions import Warmed
 from scripts.rollout.state.state import SCHEMA, WRITTEN_BY, State

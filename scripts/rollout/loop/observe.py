@@ -7,9 +7,10 @@ from dataclasses import replace
 from scripts.rollout.errors import ApiError, RemoteError, Unreachable
 from scripts.rollout.journal.saved import Saved
 from scripts.rollout.loop.world import World
-from scripts.rollout.metrics import counters, edges, windows
+from scripts.rollout.metrics import counters, edges
 from scripts.rollout.metrics.port import Metrics, Scraped
-from scripts.rollout.metrics.windows import Bases
+from scripts.rollout.metrics.windows import windows
+from scripts.rollout.metrics.windows.windows import Bases
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.shadow import pairs
 from scripts.rollout.shadow.pairs import Disagreements

@@ -3,10 +3,11 @@
 import json
 from typing import Any
 
-from scripts.rollout.decision import baking, conditions, explain, reasons
+from scripts.rollout.decision.explaining import conditions, explain, reasons
 from scripts.rollout.decision.measurement import Rules
-from scripts.rollout.evidence import ladder
-from scripts.rollout.evidence.ladder import Traffic
+from scripts.rollout.decision.phases import baking
+from scripts.rollout.evidence.forecast import ladder
+from scripts.rollout.evidence.forecast.ladder import Traffic
 from scripts.rollout.journal import codec
 from scripts.rollout.journal.saved import Saved
 from scripts.rollout.policy.policy import Policy

@@ -6,7 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from scripts.rollout import text
-from scripts.rollout.evidence.ladder import Stay
+from scripts.rollout.evidence.forecast.ladder import Stay
 
 WIDTH = 80  # characters of a line; names of revisions may need more
 BAR = 16  # characters

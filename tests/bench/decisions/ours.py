@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scripts.rollout.decision import baking, measurement
+from scripts.rollout.decision import measurement
+from scripts.rollout.decision.phases import baking
 from scripts.rollout.evidence.dispersion import dispersion
 from scripts.rollout.evidence.evidence import Evidence
-from scripts.rollout.evidence.ladder import Looks, Traffic
-from scripts.rollout.evidence.paired import PairCounts
+from scripts.rollout.evidence.forecast.ladder import Looks, Traffic
+from scripts.rollout.evidence.pairs.paired import PairCounts
 from scripts.rollout.evidence.two_sample import Counts
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.baked import MINUTE_S

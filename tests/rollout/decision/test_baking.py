@@ -2,7 +2,8 @@
 
 import pytest
 
-from scripts.rollout.decision import baking, reasons
+from scripts.rollout.decision.explaining import reasons
+from scripts.rollout.decision.phases import baking
 from scripts.rollout.errors import Exit
 from scripts.rollout.report import summary
 from scripts.rollout.state.baked import Baked

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from scripts.rollout.decision import conditions
+from scripts.rollout.decision.explaining import conditions
 from scripts.rollout.errors import Exit
 from scripts.rollout.metrics import counters
 from scripts.rollout.metrics.port import ERRORS, REQUESTS, TIMED

@@ -13,7 +13,7 @@ from unittest.mock import patch
 import pytest
 
 from scripts.local.processes import ROOT
-from scripts.rollout.decision import explain
+from scripts.rollout.decision.explaining import explain
 from scripts.rollout.decision.machine import Machine
 from scripts.rollout.decision.measurement import Rules
 from scripts.rollout.journal import replay

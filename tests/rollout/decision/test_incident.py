@@ -6,7 +6,7 @@ from math import comb
 import numpy as np
 import pytest
 
-from scripts.rollout.decision import reasons
+from scripts.rollout.decision.explaining import reasons
 from scripts.rollout.errors import Exit
 from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.evidence.evidence import Evidence

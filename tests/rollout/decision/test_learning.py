@@ -5,7 +5,8 @@ import pytest
 
 from scripts.rollout import text
 from scripts.rollout.cli import forecast
-from scripts.rollout.decision import learning, reasons
+from scripts.rollout.decision.explaining import reasons
+from scripts.rollout.decision.phases import learning
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.notes import NoteKind
 from scripts.rollout.state.observation import Delta

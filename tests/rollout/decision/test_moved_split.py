@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from scripts.rollout.decision import conditions, reasons
+from scripts.rollout.decision.explaining import conditions, reasons
 from scripts.rollout.errors import Exit
 from scripts.rollout.journal import codec
 from scripts.rollout.state.notes import NoteKind

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from scripts.rollout import text
-from scripts.rollout.decision import reasons
+from scripts.rollout.decision.explaining import reasons
 from scripts.rollout.errors import Exit
 from scripts.rollout.state.actions import Answer, Consult, Says
 from scripts.rollout.state.observation import Observation

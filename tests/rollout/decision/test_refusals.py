@@ -1,6 +1,6 @@
 """An API that says no: said in its own words, waited for, and not for ever."""
 
-from scripts.rollout.decision import reasons
+from scripts.rollout.decision.explaining import reasons
 from scripts.rollout.errors import Exit
 from scripts.rollout.state.notes import Note, NoteKind
 from scripts.rollout.state.observation import Observation

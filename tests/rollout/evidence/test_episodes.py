@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from scripts.rollout.evidence import episodes
-from scripts.rollout.evidence.episodes import BURST_S, Stays
-from scripts.rollout.evidence.ladder import Traffic
+from scripts.rollout.evidence.forecast import episodes
+from scripts.rollout.evidence.forecast.episodes import BURST_S, Stays
+from scripts.rollout.evidence.forecast.ladder import Traffic
 from tests.support.worlds import design
 
 TRAFFIC = Traffic(50.0, np.array([0.005]), np.ones(1))

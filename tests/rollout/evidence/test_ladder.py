@@ -8,9 +8,9 @@ import pytest
 from scripts.rollout.cli import forecast
 from scripts.rollout.decision import measurement
 from scripts.rollout.errors import PolicyError
-from scripts.rollout.evidence import ladder
 from scripts.rollout.evidence.evidence import Evidence
-from scripts.rollout.evidence.ladder import Traffic
+from scripts.rollout.evidence.forecast import ladder
+from scripts.rollout.evidence.forecast.ladder import Traffic
 from tests.support.worlds import policy
 
 TWO = "[{name: errors, budget: 0.5%, weight: 3}, {name: latency, slo: 1s, budget: 1%}]"

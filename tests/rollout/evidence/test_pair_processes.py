@@ -8,7 +8,7 @@ import pytest
 
 from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.evidence.evidence import Design, Evidence
-from scripts.rollout.evidence.paired import PairCounts
+from scripts.rollout.evidence.pairs.paired import PairCounts
 from scripts.rollout.evidence.processes import GATE_BETS
 from scripts.rollout.evidence.two_sample import Counts
 from tests.support.worlds import design

@@ -6,7 +6,7 @@ from math import factorial
 import numpy as np
 import pytest
 
-from scripts.rollout.evidence.paired import PairBets, PairCounts, log_e
+from scripts.rollout.evidence.pairs.paired import PairBets, PairCounts, log_e
 from scripts.rollout.evidence.two_sample import Bets, Counts
 from scripts.rollout.evidence.two_sample import log_e as log_e_of_two
 

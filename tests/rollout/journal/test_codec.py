@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from scripts.rollout.decision import reasons
+from scripts.rollout.decision.explaining import reasons
 from scripts.rollout.decision.measurement import Rules
 from scripts.rollout.errors import Exit, JournalError
 from scripts.rollout.journal import codec, replay

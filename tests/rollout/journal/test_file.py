@@ -10,7 +10,7 @@ from scripts.rollout.errors import JournalError, LockHeld
 from scripts.rollout.journal import chain, codec
 from scripts.rollout.journal.file import FileJournal
 from scripts.rollout.journal.saved import Saved
-from scripts.rollout.metrics.windows import Base
+from scripts.rollout.metrics.windows.windows import Base
 from scripts.rollout.state.actions import Request
 from scripts.rollout.state.state import SCHEMA, Phase, State
 from tests.support.folder_world import FolderWorld

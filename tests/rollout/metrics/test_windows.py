@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 
-from scripts.rollout.metrics import windows
 from scripts.rollout.metrics.port import Reading
-from scripts.rollout.metrics.windows import Bases, Look
+from scripts.rollout.metrics.windows import windows
+from scripts.rollout.metrics.windows.windows import Bases, Look
 from scripts.rollout.state.observation import Delta
 from tests.support.worlds import policy
 

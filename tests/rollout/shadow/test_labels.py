@@ -5,7 +5,7 @@ import pytest
 
 from scripts.rollout.decision import paired
 from scripts.rollout.evidence.evidence import Evidence
-from scripts.rollout.evidence.paired import PairCounts
+from scripts.rollout.evidence.pairs.paired import PairCounts
 from scripts.rollout.state.notes import NoteKind
 from scripts.rollout.state.observation import PairedDelta
 from scripts.rollout.state.state import Phase

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from scripts.rollout.decision import reasons
+from scripts.rollout.decision.explaining import reasons
 from scripts.rollout.decision.machine import Machine
 from scripts.rollout.errors import Exit
 from scripts.rollout.evidence import one_sample

@@ -15,7 +15,7 @@ from werkzeug import Request, Response
 from scripts.local.processes import ROOT, free_ports
 from scripts.rollout.cluster import client
 from scripts.rollout.cluster.client import Cluster
-from scripts.rollout.decision import reasons
+from scripts.rollout.decision.explaining import reasons
 from scripts.rollout.errors import (
     ApiError,
     Conflict,

@@ -8,7 +8,6 @@ weights are the same in all rollouts that took it.
 import numpy as np
 import numpy.typing as npt
 
-from scripts.rollout.metrics import windows
 from scripts.rollout.metrics.port import (
     ERRORS,
     READ_AT,
@@ -18,7 +17,8 @@ from scripts.rollout.metrics.port import (
     UP_TO,
     Reading,
 )
-from scripts.rollout.metrics.windows import TRAFFIC, Bases, Look
+from scripts.rollout.metrics.windows import windows
+from scripts.rollout.metrics.windows.windows import TRAFFIC, Bases, Look
 from scripts.rollout.policy.policy import Policy
 from tests.bench.decisions.world.cells import Read
 from tests.bench.decisions.world.rates import Array

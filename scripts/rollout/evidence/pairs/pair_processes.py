@@ -11,7 +11,7 @@ import numpy as np
 from scripts.rollout.evidence import one_sample
 from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.evidence.mixture import Mixture
-from scripts.rollout.evidence.paired import PairBets, PairCounts, log_e
+from scripts.rollout.evidence.pairs.paired import PairBets, PairCounts, log_e
 from scripts.rollout.evidence.processes import (
     ENOUGH,
     EXCESS_WEIGHTS,

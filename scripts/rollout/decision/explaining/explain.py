@@ -4,10 +4,10 @@ import math
 from dataclasses import dataclass
 
 from scripts.rollout.decision.measurement import Rules
-from scripts.rollout.evidence import ladder
 from scripts.rollout.evidence.evidence import Design, Evidence
+from scripts.rollout.evidence.forecast import ladder
+from scripts.rollout.evidence.forecast.ladder import Traffic
 from scripts.rollout.evidence.interval import Interval
-from scripts.rollout.evidence.ladder import Traffic
 from scripts.rollout.policy.metric import Metric
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.state import FULL, Judged, State

@@ -10,7 +10,7 @@ import numpy as np
 
 from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.evidence.evidence import FULL, Design, Evidence
-from scripts.rollout.evidence.ladder import Traffic
+from scripts.rollout.evidence.forecast.ladder import Traffic
 from scripts.rollout.evidence.two_sample import Counts
 
 # A unit: seconds that a burst lasts.

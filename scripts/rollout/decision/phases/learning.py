@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from scripts.rollout import text
 from scripts.rollout.decision.measurement import ENOUGH_BAD
-from scripts.rollout.evidence.ladder import Traffic
+from scripts.rollout.evidence.forecast.ladder import Traffic
 from scripts.rollout.policy.metric import Metric
 from scripts.rollout.policy.policy import SCRAPES_FOR_STEPS, Policy
 from scripts.rollout.state.observation import Delta

@@ -11,7 +11,7 @@ import numpy as np
 
 from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.evidence.evidence import FULL, Design, Evidence
-from scripts.rollout.evidence.paired import PairCounts
+from scripts.rollout.evidence.pairs.paired import PairCounts
 from scripts.rollout.evidence.two_sample import Counts
 
 # All tunable: steps move the time to a decision, the tests hold on any.

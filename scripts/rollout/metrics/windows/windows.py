@@ -26,7 +26,7 @@ from scripts.rollout.metrics.port import (
     Reading,
     merged,
 )
-from scripts.rollout.metrics.spans import Spans, share_apart
+from scripts.rollout.metrics.windows.spans import Spans, share_apart
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.observation import Delta, Row
 

@@ -6,16 +6,10 @@ from types import MappingProxyType
 from typing import Protocol
 
 from scripts.rollout import text
-from scripts.rollout.decision import (
-    baking,
-    conditions,
-    learning,
-    measurement,
-    paired,
-    raising,
-    reasons,
-)
+from scripts.rollout.decision import measurement, paired
 from scripts.rollout.decision.draft import Draft
+from scripts.rollout.decision.explaining import conditions, reasons
+from scripts.rollout.decision.phases import baking, learning, raising
 from scripts.rollout.errors import Exit
 from scripts.rollout.state.actions import Consult, Says, Warmed, WarmUp
 from scripts.rollout.state.baked import Baked

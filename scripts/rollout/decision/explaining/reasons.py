@@ -3,9 +3,10 @@
 import math
 from collections.abc import Sequence
 
-from scripts.rollout.decision import baking, conditions, explain, learning, raising
 from scripts.rollout.decision.draft import Draft
+from scripts.rollout.decision.explaining import conditions, explain
 from scripts.rollout.decision.measurement import Rules
+from scripts.rollout.decision.phases import baking, learning, raising
 from scripts.rollout.errors import Exit
 from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.policy.policy import Policy

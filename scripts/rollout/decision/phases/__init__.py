@@ -1,0 +1,1 @@
+"""What each phase of a rollout waits for, and what follows."""

@@ -1,0 +1,1 @@
+"""Evidence from requests that both arms were asked."""

@@ -1,0 +1,1 @@
+"""Counts of both arms over the same seconds."""
