@@ -65,11 +65,11 @@ def _binary() -> Path:
     return found
 
 
-def job(url: str) -> dict[str, object]:
+def job(url: str, name: str) -> dict[str, object]:
     """Scrape the page at `url`, its query and all."""
     parts = urlsplit(url)
     found: dict[str, object] = {
-        "job_name": url,
+        "job_name": name,
         "metrics_path": parts.path,
         "static_configs": [{"targets": [parts.netloc]}],
     }
@@ -85,12 +85,16 @@ def _apt(*args: str) -> bool:
 
 @contextmanager
 def scraping(
-    folder: Path, urls: Sequence[str], port: int | None = None
+    folder: Path, urls: Sequence[str], port: int | None = None, every_s: int = 1
 ) -> Iterator[Server]:
-    """Read these pages once a second until the block ends."""
+    """Read these pages every second or more, until the block ends.
+
+    A page that is named twice belongs to two jobs.
+    """
     port = port or free_ports(1)[0]
-    every = {"scrape_interval": "1s", "scrape_timeout": "1s"}
-    config = {"global": every, "scrape_configs": [job(url) for url in urls]}
+    every = {"scrape_interval": f"{every_s}s", "scrape_timeout": "1s"}
+    jobs = [job(url, f"{url} {urls[:i].count(url)}") for i, url in enumerate(urls)]
+    config = {"global": every, "scrape_configs": jobs}
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     command = [
