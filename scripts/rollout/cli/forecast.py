@@ -18,7 +18,8 @@ from scripts.rollout.evidence.forecast.episodes import Stays
 from scripts.rollout.evidence.forecast.ladder import Looks, Traffic
 from scripts.rollout.journal import codec
 from scripts.rollout.loop import observe
-from scripts.rollout.metrics import counters, edges
+from scripts.rollout.metrics import edges
+from scripts.rollout.metrics.windows import windows
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.observation import Delta
 from scripts.rollout.traffic.port import Place
@@ -31,7 +32,7 @@ PERIODS_S = (60.0, 300.0, 1200.0)
 DRAWS, MOST_SCRAPES = 9, 8640
 
 
-def given(policy: Policy, rps: float, bad: dict[str, float]) -> Traffic:
+def assume_traffic(policy: Policy, rps: float, bad: dict[str, float]) -> Traffic:
     """Traffic as told: bad shares by metric, one in a hundred where nothing is said.
 
     Raises PolicyError for a metric that the policy does not have.
@@ -85,7 +86,7 @@ def _drawn(
     ]
 
 
-def seen(
+def observe_traffic(
     place: Place, policy: Policy, seconds: float
 ) -> tuple[Traffic, tuple[str, ...]]:
     """Return the stable's traffic of some seconds, and what its histograms cannot tell.
@@ -98,28 +99,29 @@ def seen(
         raise Unreachable("nothing is rolled out yet")
     arms = ("", view.rolledout)
     known: list[Delta] = []
-    before, began = source.read(arms), time.time()
+    last, began = source.read(arms).reading, time.time()
+    bases = windows.from_one(last, began)
     while time.time() - began < seconds:
         time.sleep(min(policy.interval_s, seconds))
-        now = source.read(arms)
-        known.append(
-            counters.delta(policy, before.reading, now.reading, since=began, arms=arms)
-        )
-        before = now
-    n = sum(each.row(policy.metrics[0].name)[3] for each in known)
-    if not n:
+        last = source.read(arms).reading
+        look = windows.Look(last, time.time(), arms, is_split=False)
+        delta, bases = windows.compared(policy, bases, look)
+        if delta.row(policy.metrics[0].name)[3]:
+            known.append(delta)
+    if not known:
         raise Unreachable(f"no requests in {seconds:g} s; give the traffic with --rps")
-    faults = edges.faults(policy, before.reading, arms)
+    faults = edges.faults(policy, last, arms)
     if faults:
         raise PolicyError("\n".join(faults))
-    rps = n / (time.time() - began)
+    n = sum(each.row(policy.metrics[0].name)[3] for each in known)
+    rps = n / sum(each.seconds for each in known)
     found = measurement.traffic(policy, known, np.ones(len(policy.metrics)), rps)
     known = [*observe.past(policy, source, view.rolledout), *known]
     if len(known) >= policy.scrapes_needed:
         phi, _ = measurement.phi_of(policy, known)
     else:
         phi = _phi_expected(policy, rps, found.bad)
-    doubts = tuple(edges.judged(policy, before.reading, arms))
+    doubts = tuple(edges.judged(policy, last, arms))
     return replace(found, phi=phi), doubts
 
 

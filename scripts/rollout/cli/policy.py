@@ -33,9 +33,9 @@ def plan(
     policy = reader.read(file)
     doubts: tuple[str, ...] = ()
     if rps:
-        traffic = forecast.given(policy, rps, bad)
+        traffic = forecast.assume_traffic(policy, rps, bad)
     else:
-        traffic, doubts = forecast.seen(common.place, policy, seconds)
+        traffic, doubts = forecast.observe_traffic(common.place, policy, seconds)
     found = forecast.forecast(policy, traffic) | {"doubts": list(doubts)}
     emit(common.output, found, "")
     if not common.output:

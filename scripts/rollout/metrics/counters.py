@@ -80,7 +80,7 @@ def _by_arm(
 def gained(
     before: Reading, now: Reading, arm: str, since: float
 ) -> dict[str, dict[str, float]]:
-    """What each counter of an arm's instances gained, by instance."""
+    """Return what each counter of an arm's instances gained, by instance."""
     known, found = before.get(arm, {}), {}
     for instance, sample in now.get(arm, {}).items():
         old = known.get(instance)
@@ -91,7 +91,7 @@ def gained(
 
 
 def size(gained: Mapping[str, float]) -> float:
-    """How many requests, answers, or outcomes of a policy's own, an instance gained."""
+    """Count the requests, answers and outcomes that an instance gained."""
     counted = (gained.get(REQUESTS) or gained.get(TIMED, 0.0),)
     many = (v for k, v in gained.items() if k.startswith((LABEL, TOTAL)))
     return sum((*counted, *many), 0.0)
@@ -117,7 +117,7 @@ def _grown(old: Sample, new: Sample) -> dict[str, float]:
 
 
 def _own(old: Sample, new: Sample) -> dict[str, float]:
-    """What a policy's own queries gained; nothing where it cannot be known.
+    """Return what a policy's own queries gained; nothing where it cannot be known.
 
     That is: after a fall, after a gap, and when the first bad one makes a series.
     """
@@ -134,7 +134,7 @@ def _own(old: Sample, new: Sample) -> dict[str, float]:
 
 
 def is_unknown(old: Sample, new: Sample) -> bool:
-    """Whether it cannot be known what a policy's own queries gained since `old`."""
+    """Return whether the gain of a policy's own queries since `old` is unknown."""
     known = _own(old, new)
     return any(name.startswith(TOTAL) and name not in known for name in new)
 

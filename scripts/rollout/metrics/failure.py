@@ -1,4 +1,4 @@
-"""Why a server did not answer, in the same words every time it is for one reason."""
+"""Words for a server that does not answer, the same for one reason every time."""
 
 import re
 
@@ -12,7 +12,7 @@ PLACE = re.compile(
 
 
 def why(error: HTTPError) -> str:
-    """Such as: Connection refused."""
+    """Return the reason, such as: Connection refused."""
     is_refused = isinstance(error, NewConnectionError)
     if isinstance(error, TimeoutError) and not is_refused:
         return "no answer in time"

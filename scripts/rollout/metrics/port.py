@@ -18,14 +18,14 @@ Reading = Mapping[str, Mapping[str, Sample]]
 
 
 def aged(reading: Reading, at: float) -> Reading:
-    """With the time at which every instance was read."""
+    """Add the time at which every instance was read."""
     return {
         revision: {name: {**sample, READ_AT: at} for name, sample in samples.items()}
         for revision, samples in reading.items()
     }
 
 
-def merged(before: Reading, now: Reading) -> Reading:
+def merge(before: Reading, now: Reading) -> Reading:
     """Merge two readings: the newest sample of every instance, also of silent ones."""
     return {
         revision: {**before.get(revision, {}), **now.get(revision, {})}
@@ -43,7 +43,7 @@ class Scraped:
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Where to read: proxies that count requests, if any do, and predictors.
+    """Pages to read: proxies that count requests, if any do, and predictors.
 
     `with_http`: the predictors count HTTP too, because nobody before them does. `arms`:
     whose a predictor's page is, where it does not say so itself. `doors`: where the

@@ -15,7 +15,7 @@ import urllib3
 from scripts.rollout.errors import Unreachable
 from scripts.rollout.metrics import envoy, exposition, port, predictor, queue_proxy
 from scripts.rollout.metrics.failure import why
-from scripts.rollout.metrics.port import Pages, Reading, Scraped, merged
+from scripts.rollout.metrics.port import Pages, Reading, Scraped, merge
 
 # Pages asked for at once: 300 are read within a second (tests/bench/looks.py).
 WORKERS = 32
@@ -63,7 +63,7 @@ class Scrape:
                 doubts.append(f"no data: {url}: {error}")
         if not found:
             raise Unreachable(doubts[0])
-        return Scraped(_only(reduce(merged, found), revisions), tuple(doubts))
+        return Scraped(_only(reduce(merge, found), revisions), tuple(doubts))
 
     def _reading(self, pages: Pages, url: str, text: str) -> Reading:
         if url in pages.gateways:

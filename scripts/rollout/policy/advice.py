@@ -1,4 +1,4 @@
-"""What a policy without a fault still rests on, for `lint` to say. Pure."""
+"""Advice that `lint` gives for a policy without a fault. Pure."""
 
 from collections.abc import Iterator
 

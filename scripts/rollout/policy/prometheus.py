@@ -17,7 +17,7 @@ SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie")
 
 
 class Secret(Part):
-    """Where a secret is: read before each question, so that it may be renewed."""
+    """The place of a secret: read before each question, so that it may be renewed."""
 
     env: Annotated[str, Field(min_length=1)] | None = None
     file: Annotated[str, Field(min_length=1)] | None = None

@@ -85,7 +85,7 @@ def test_plan_counts_the_minutes_and_the_clusters_that_run_takes(
     if kind == "given":
         changes["dependence"] = "{clusterSize: 2}"
     chosen = policy(**changes)
-    traffic = forecast.given(chosen, 50.0, {"errors": bad, "latency": bad})
+    traffic = forecast.assume_traffic(chosen, 50.0, {"errors": bad, "latency": bad})
     random = np.random.default_rng(7)
     drawn = [
         _stable(float(random.binomial(500, bad)), float(random.binomial(500, bad)))
@@ -101,5 +101,5 @@ def test_plan_counts_the_minutes_and_the_clusters_that_run_takes(
 def test_a_prometheus_has_the_scrapes_already() -> None:
     source = "{prometheus: 'http://127.0.0.1:1'}"
     chosen = policy(dependence="{clusterSize: auto}", source=source)
-    traffic = forecast.given(chosen, 50.0, {})
+    traffic = forecast.assume_traffic(chosen, 50.0, {})
     assert learning.forecast_s(chosen, traffic) == 10

@@ -143,19 +143,19 @@ def test_impossible_budgets_are_answered_by_possible_ones() -> None:
 
 
 def test_what_is_told_is_checked_against_the_policy() -> None:
-    given = forecast.given(FIXED, 50, {"errors": 0.002})
+    given = forecast.assume_traffic(FIXED, 50, {"errors": 0.002})
     assert given.bad.tolist() == [0.002, 0.01]
     with pytest.raises(
         PolicyError, match="no metric 'error'; known are errors, latency"
     ):
-        forecast.given(FIXED, 50, {"error": 0.1})
+        forecast.assume_traffic(FIXED, 50, {"error": 0.1})
 
 
 def test_pairs_make_a_plan_no_slower_and_begin_at_zero() -> None:
     with_pairs = policy(shadow="{share: 20%}", steps="auto")
     without = policy(steps="auto")
     found = [
-        forecast.forecast(each, forecast.given(each, 50.0, {}))
+        forecast.forecast(each, forecast.assume_traffic(each, 50.0, {}))
         for each in (without, with_pairs)
     ]
     assert (found[1]["steps"][0], found[0]["steps"][0] > 0) == (0, True)

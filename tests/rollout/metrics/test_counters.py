@@ -8,7 +8,7 @@ from scripts.rollout.metrics import queue_proxy
 from scripts.rollout.metrics.counters import delta
 from scripts.rollout.metrics.envoy import from_proxy
 from scripts.rollout.metrics.exposition import Series, parse
-from scripts.rollout.metrics.port import Reading, merged
+from scripts.rollout.metrics.port import Reading, merge
 from scripts.rollout.metrics.predictor import PREDICTOR_FAMILIES, from_predictor
 from scripts.rollout.metrics.queue_proxy import from_queue
 from scripts.rollout.state.observation import Delta
@@ -68,7 +68,7 @@ def test_a_vanished_instance_adds_nothing_and_is_not_counted_twice_later() -> No
     second = {"canary": _arm(a=(1, 12))}
     assert _errors(first, second) == (0, 2, 0, 0)
     third = {"canary": _arm(a=(1, 12), b=(1, 15))}
-    assert _errors(merged(first, second), third) == (0, 5, 0, 0)
+    assert _errors(merge(first, second), third) == (0, 5, 0, 0)
 
 
 def test_an_instance_that_is_only_now_seen_is_no_news_unless_it_is_new() -> None:
@@ -118,7 +118,7 @@ def test_one_500_and_one_grpc_internal_count_one_each() -> None:
         "default",
         "gateway",
     )
-    now = {"canary": merged(predictor, proxy)["r-2"]}
+    now = {"canary": merge(predictor, proxy)["r-2"]}
     zero: Reading = {"canary": {name: {} for name in now["canary"]}}
     assert _errors(zero, now) == (2, 30, 0, 0)
 

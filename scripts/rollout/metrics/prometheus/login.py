@@ -1,4 +1,4 @@
-"""What a Prometheus server is shown with a question: headers, and secrets read anew."""
+"""Headers of each question to a Prometheus server; secrets are read anew."""
 
 import base64
 import os

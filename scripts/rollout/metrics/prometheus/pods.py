@@ -1,9 +1,9 @@
-"""Whose a series of a Prometheus is: pods, and who scraped them. Pure."""
+"""Groups series of a Prometheus by pod and by scraper. Pure."""
 
 from collections.abc import Iterable, Mapping
 
 from scripts.rollout.metrics import queue_proxy
-from scripts.rollout.metrics.port import READ_AT, Reading, merged
+from scripts.rollout.metrics.port import READ_AT, Reading, merge
 from scripts.rollout.metrics.prometheus.api import Odd
 
 # Labels that say who scraped, not what: a pod of two jobs, or of a pair of servers.
@@ -15,7 +15,7 @@ Scraper = tuple[tuple[str, str], ...]
 
 
 def kind_of(labels: Mapping[str, str]) -> str:
-    """Who counts it: gateway, queue-proxy or predictor."""
+    """Return who counts it: gateway, queue-proxy or predictor."""
     if "envoy_cluster_name" in labels:
         return "gateway"
     name = labels.get("__name__")
@@ -23,14 +23,14 @@ def kind_of(labels: Mapping[str, str]) -> str:
 
 
 def pod_of(labels: Mapping[str, str]) -> str:
-    """The pod's name, or its address; "" where there is neither."""
+    """Return the pod's name, or its address; "" where there is neither."""
     return labels.get("pod") or labels.get("instance", "")
 
 
 def once(
     kind: str, rows: Iterable[Value], doubts: list[str]
 ) -> tuple[Scraper, list[Value]]:
-    """The series of one pod as one scraper has them, always the same of several.
+    """Return the series of one pod by one scraper, always the same of several.
 
     Its labels are part of the instance's name: where it goes, the next one's counters
     are not taken for those of this one.
@@ -59,12 +59,12 @@ def check(bad: Mapping[str, float], total: Mapping[str, float]) -> None:
 
 
 def name_of(kind: str, pod: str, scraper: Scraper) -> str:
-    """An instance's."""
+    """Return an instance's name."""
     return " ".join((kind, pod, *(value for _, value in scraper)))
 
 
 def newest(kind: str, rows: Iterable[Value]) -> dict[str, float]:
-    """The largest value of each instance, by its name."""
+    """Return the largest value of each instance, by its name."""
     pods: dict[str, list[Value]] = {}
     for labels, value in rows:
         pods.setdefault(pod_of(labels), []).append((labels, value))
@@ -76,10 +76,10 @@ def newest(kind: str, rows: Iterable[Value]) -> dict[str, float]:
 
 
 def with_own(reading: Reading, own: Reading) -> Reading:
-    """With a policy's own counters, as old as the presets of its arm on average."""
+    """Add a policy's own counters, as old as the presets of its arm on average."""
     found = {}
     for arm, samples in own.items():
         ages = [sample[READ_AT] for sample in reading.get(arm, {}).values()]
         at = {READ_AT: sum(ages) / len(ages)} if ages else {}
         found[arm] = {name: {**sample, **at} for name, sample in samples.items()}
-    return merged(reading, found)
+    return merge(reading, found)

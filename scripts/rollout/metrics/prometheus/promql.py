@@ -1,4 +1,4 @@
-"""What a Prometheus is asked: both arms' counters, and when they were scraped. Pure."""
+"""Queries for both arms' counters and for the times of their scrapes. Pure."""
 
 from collections.abc import Iterator, Sequence
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from scripts.rollout.errors import Unreachable
 from scripts.rollout.metrics import envoy, predictor, queue_proxy
 from scripts.rollout.metrics.exposition import Series
-from scripts.rollout.metrics.port import BAD, READ_AT, TOTAL, Reading, Scraped, merged
+from scripts.rollout.metrics.port import BAD, READ_AT, TOTAL, Reading, Scraped, merge
 from scripts.rollout.metrics.prometheus import promql
 from scripts.rollout.metrics.prometheus.api import Api, Odd
 from scripts.rollout.metrics.prometheus.pods import (
@@ -51,7 +51,7 @@ class Prometheus:
         self._counts = counts
 
     def read(self, revisions: Sequence[str]) -> Scraped:
-        """Both arms now. Raises Unreachable, also where the server knows neither."""
+        """Read both arms now. Raises Unreachable, also where neither is known."""
         doubts: list[str] = []
         rows, at = self._now(revisions, doubts)
         own = {each: self._own(each, at, doubts) for each in revisions}
@@ -64,7 +64,7 @@ class Prometheus:
     def history(
         self, revision: str, seconds: float, step: float
     ) -> list[tuple[float, Reading]]:
-        """Readings of one revision over the last `seconds`. Raises Unreachable."""
+        """Read one revision over the last `seconds`. Raises Unreachable."""
         try:
             (now,) = {row.value[0] for row in self._api.vector("vector(1)")}
             past = {
@@ -90,7 +90,7 @@ class Prometheus:
     def _now(
         self, revisions: Sequence[str], doubts: list[str]
     ) -> tuple[list[Value], float | None]:
-        """The presets' series, and the one time at which all of them were asked for."""
+        """Return the presets' series, and the one time at which all were asked for."""
         found: list[Value] = []
         at: float | None = None
         for query in promql.queries(self._namespace, self._counts, revisions):
@@ -106,7 +106,7 @@ class Prometheus:
     def _aged(
         self, reading: Reading, revisions: Sequence[str], at: float | None
     ) -> Reading:
-        """With the time of each instance's last scrape, by our own clock."""
+        """Add the time of each instance's last scrape, by our own clock."""
         ages: dict[str, float] = {}
         for kind, query in promql.times(self._namespace, self._counts, revisions):
             with suppress(Odd):
@@ -125,7 +125,7 @@ class Prometheus:
     def _own(
         self, revision: str, at: float | None, doubts: list[str]
     ) -> dict[str, dict[str, float]]:
-        """The custom metrics' counters of one revision, pod by pod."""
+        """Return the custom metrics' counters of one revision, pod by pod."""
         found: dict[str, dict[str, float]] = {}
         for name, queries in self._custom.items():
             try:
@@ -143,7 +143,7 @@ class Prometheus:
     def _by_pod(
         self, query: str, revision: str, at: float | None, doubts: list[str]
     ) -> dict[str, float]:
-        """Raises Odd, which names the query."""
+        """Ask for one value of each pod. Raises Odd, which names the query."""
         asked = query.replace(REVISION, revision)
         try:
             rows = self._api.vector(asked, at)
@@ -162,7 +162,7 @@ class Prometheus:
         for labels, value in rows:
             key = (kind_of(labels), pod_of(labels), labels.get("revision", ""))
             pages.setdefault(key, []).append((labels, value))
-        return reduce(merged, self._pages(pages, doubts), {})
+        return reduce(merge, self._pages(pages, doubts), {})
 
     def _pages(
         self, pages: Mapping[tuple[str, str, str], list[Value]], doubts: list[str]

@@ -11,7 +11,7 @@ SHORTEST_S = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """When an arm's instances gained how many: arrays of the same length."""
+    """The time and number of an arm's gains by instance: arrays of the same length."""
 
     starts: Array
     ends: Array
@@ -19,11 +19,11 @@ class Spans:
 
     @property
     def has_moved(self) -> bool:
-        """Whether anything was counted."""
+        """Return whether anything was counted."""
         return bool(self.n.sum() > 0)
 
     def until(self, times: Array | float) -> Array:
-        """The share of the requests that came before each of some times."""
+        """Return the share of the requests that came before each of some times."""
         if not self.has_moved:
             return np.zeros(np.shape(times))
         lengths = np.maximum(self.ends - self.starts, SHORTEST_S)
@@ -32,12 +32,12 @@ class Spans:
         return found
 
     def mean(self, times: Array) -> float:
-        """By requests."""
+        """Return the mean of some times over the requests."""
         return float((times * self.n).sum() / self.n.sum())
 
 
 def share_apart(canary: Spans, stable: Spans) -> float:
-    """The share of the requests that came in seconds of one arm alone."""
+    """Return the share of requests that came in seconds of one arm alone."""
     edges = np.unique(
         np.concatenate([canary.starts, canary.ends, stable.starts, stable.ends])
     )

@@ -24,7 +24,7 @@ from scripts.rollout.metrics.port import (
     TOTAL,
     UP_TO,
     Reading,
-    merged,
+    merge,
 )
 from scripts.rollout.metrics.windows.spans import Spans, share_apart
 from scripts.rollout.policy.policy import Policy
@@ -80,23 +80,23 @@ class Ends:
 
     @classmethod
     def of(cls, base: Base, reading: Reading, look: Look) -> "Ends":
-        """Spans from the base to a reading."""
+        """Return the spans from the base to a reading."""
         arms = (_spans(base, reading, arm, look.at) for arm in look.arms)
         return cls(reading, *arms)
 
     @property
     def have_moved(self) -> bool:
-        """Whether both arms have."""
+        """Return whether both arms have moved."""
         return self.canary.has_moved and self.stable.has_moved
 
     @property
     def share_apart(self) -> float:
-        """The share of the requests that came in seconds of one arm alone."""
+        """Return the share of requests that came in seconds of one arm alone."""
         return share_apart(self.canary, self.stable) if self.have_moved else 1.0
 
     @property
     def apart_s(self) -> float:
-        """By how much later one arm's windows end, on average."""
+        """Return by how much later one arm's windows end, on average."""
         if not self.have_moved:
             return 0.0
         return abs(
@@ -105,13 +105,13 @@ class Ends:
 
     @property
     def rank(self) -> tuple[bool, bool, float]:
-        """The smaller, the better: to be compared, else to begin from."""
+        """Return an order: the smallest is compared, or else begun from."""
         is_far = self.share_apart > PART
         return not self.have_moved, is_far, self.apart_s if is_far else 0.0
 
     @property
     def is_better(self) -> bool:
-        """Whether windows that begin here will be much more alike."""
+        """Return whether windows that begin here will be much more alike."""
         if not self.have_moved:
             return False
         starts = [arm.mean(arm.starts) for arm in (self.canary, self.stable)]
@@ -119,19 +119,19 @@ class Ends:
 
     @property
     def seconds(self) -> float:
-        """How long the longer one is."""
+        """Return the length of the longer one."""
         moved = [arm for arm in (self.canary, self.stable) if arm.has_moved]
         return max((arm.mean(arm.ends - arm.starts) for arm in moved), default=0.0)
 
     def delta(self, policy: Policy, base: Base, look: Look) -> Delta:
-        """What was gained."""
+        """Return what was gained."""
         return counters.delta(
             policy, base.reading, self.reading, since=base.at, arms=look.arms
         )
 
 
 def compared(policy: Policy, bases: Bases, look: Look) -> tuple[Delta, Bases]:
-    """What can be compared at a look, and from where on the next one counts."""
+    """Return what can be compared at a look, and where the next windows begin."""
     found, after = [], {}
     for name in GROUPS:
         delta, after[name] = _group(policy, bases.get(name, Base()), name, look)
@@ -145,7 +145,7 @@ def compared(policy: Policy, bases: Bases, look: Look) -> tuple[Delta, Bases]:
 
 
 def from_one(reading: Reading, at: float) -> Bases:
-    """Spans of all groups that begin with one reading."""
+    """Return windows of all groups that begin with one reading."""
     return {name: Base(_only(reading, name), at) for name in GROUPS}
 
 
@@ -156,13 +156,13 @@ def _group(policy: Policy, base: Base, name: str, look: Look) -> tuple[Delta, Ba
     if not look.is_split or not (newest.canary.has_moved or newest.stable.has_moved):
         seconds = newest.seconds or (look.at - base.at)
         delta = replace(newest.delta(policy, base, look), seconds=seconds)
-        return delta, Base(merged(base.reading, now), look.at)
+        return delta, Base(merge(base.reading, now), look.at)
     best = newest if newest.share_apart <= PART else _best(base, now, look)
     late = {} if best is newest else now
     blank = replace(_blank(newest.delta(policy, base, look)), apart_s=best.apart_s)
     if max(best.canary.until(look.weighed), best.stable.until(look.weighed)) > PART:
-        return blank, Base(merged(base.reading, now), look.at)
-    following = Base(merged(base.reading, best.reading), look.at, late)
+        return blank, Base(merge(base.reading, now), look.at)
+    following = Base(merge(base.reading, best.reading), look.at, late)
     if best.share_apart <= PART:
         delta = best.delta(policy, base, look)
         return replace(delta, seconds=best.seconds, apart_s=best.apart_s), following
@@ -170,7 +170,7 @@ def _group(policy: Policy, base: Base, name: str, look: Look) -> tuple[Delta, Ba
 
 
 def _best(base: Base, now: Reading, look: Look) -> "Ends":
-    """The windows that are most alike, if one arm's end at the look before."""
+    """Return the windows most alike, if one arm's end at the look before."""
     canary, stable = look.arms
     before = base.late or now
     mixes = [now, {**now, canary: before.get(canary, {})}]
@@ -194,7 +194,7 @@ def _only(reading: Reading, group: str) -> Reading:
 
 
 def _adopted(base: Base, now: Reading, look: Look) -> Base:
-    """With instances that are seen for the first time and did not start since."""
+    """Add instances that are seen for the first time and did not start since."""
     new = {
         arm: {
             instance: sample
@@ -212,7 +212,7 @@ def _adopted(base: Base, now: Reading, look: Look) -> Base:
         }
         for arm in look.arms
     }
-    reading = merged(merged(new, base.reading), anew)
+    reading = merge(merge(new, base.reading), anew)
     return replace(base, reading=reading, at=base.at or look.at)
 
 

@@ -13,7 +13,7 @@ from werkzeug import Request, Response
 
 from scripts.rollout.errors import Unreachable
 from scripts.rollout.metrics.counters import delta
-from scripts.rollout.metrics.port import Scraped, merged
+from scripts.rollout.metrics.port import Scraped, merge
 from scripts.rollout.metrics.prometheus import promql
 from scripts.rollout.metrics.prometheus.server import Prometheus
 from scripts.rollout.policy.metric import PromQL
@@ -87,7 +87,7 @@ def _gains(server: Answers, *looks: Callable[[], None]) -> list[Row]:
         prepare()
         now = _read(server).reading
         found.append(delta(OWN, before, now, since=float(number), arms=ARMS))
-        before = merged(before, now)
+        before = merge(before, now)
     return [each.metrics["own"] for each in found]
 
 
@@ -188,7 +188,7 @@ def test_where_one_of_two_scrapers_goes_the_other_is_no_restart(
         prepare()
         now = _read(server).reading
         gained = delta(OWN, before, now, since=1.0, arms=ARMS).metrics["errors"]
-        before = merged(before, now)
+        before = merge(before, now)
     assert gained == (0, 0, 0, 0)
 
 
