@@ -174,8 +174,13 @@ def ready(status: Object) -> str:
 
 
 def messages(status: Object) -> list[str]:
-    """What the conditions say."""
-    return [each.get("message", "") for each in status.get("conditions", ())]
+    """What the conditions say, and the container that failed.
+
+    On a busy node Knative's deadline may be the condition before the container's words.
+    """
+    failed = status.get("modelStatus", {}).get("lastFailureInfo", {})
+    every = [*status.get("conditions", ()), failed]
+    return [each.get("message", "") for each in every]
 
 
 def settles(
@@ -186,7 +191,7 @@ def settles(
     is_ready: str = "True",
     says: str = "",
 ) -> Object:
-    """Wait for a split, a newest revision and what a condition says; that status."""
+    """Wait for a split, a newest revision and what the status says; that status."""
 
     def settled() -> Object | None:
         status = backend.status()
