@@ -41,10 +41,13 @@ class Scorer:
         """Return "compiled" or "pipeline"."""
         return "compiled" if self.is_compiled else "pipeline"
 
+    def seconds(self, texts: Sequence[str]) -> float:
+        """Return what texts are expected to cost."""
+        return len(texts) * self.text_s + sum(map(len, texts)) * self.letter_s
+
     def is_short(self, texts: Sequence[str]) -> bool:
         """Return whether texts cost so little that the event loop can answer them."""
-        letters = sum(map(len, texts))
-        return len(texts) * self.text_s + letters * self.letter_s <= INLINE_S
+        return self.seconds(texts) <= INLINE_S
 
 
 def scorer(pipeline: Any, probes: Sequence[str], differs: str = "") -> Scorer:

@@ -161,10 +161,14 @@ def _logistic(model: Any, source: Source) -> Score:
 
 def _one_against_rest(margins: Score) -> Score:
     def odds(text: str) -> list[float]:
-        shares = [_expit(value) for value in margins(text)]
-        return [1 - shares[0], shares[0]] if len(shares) == 1 else shares
+        return _of_both([_expit(value) for value in margins(text)])
 
     return odds
+
+
+def _of_both(shares: list[float]) -> list[float]:
+    """Return a share for each class, where one of two says both."""
+    return [1 - shares[0], shares[0]] if len(shares) == 1 else shares
 
 
 def _expit(value: float) -> float:
@@ -223,13 +227,9 @@ def _sigmoid(each: Any, source: Source) -> Score:
         before = _normalised(_odds(each.estimator, source))
 
     def odds(text: str) -> list[float]:
-        values = before(text)
-        if len(lines) == 1:
-            (a, b), value = lines[0], values[-1]
-            share = _expit(-(a * value + b))
-            return [1 - share, share]
+        values = before(text)[-len(lines) :]  # of two classes, the second's
         pairs = zip(lines, values, strict=True)
-        shares = [_expit(-(a * value + b)) for (a, b), value in pairs]
+        shares = _of_both([_expit(-(a * value + b)) for (a, b), value in pairs])
         return shares if any(shares) else [1.0] * len(shares)
 
     return odds

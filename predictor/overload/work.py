@@ -42,7 +42,7 @@ class Work:
         refusal = self.refusal(texts)
         if refusal is not None:
             raise refusal
-        cost = self._cost(texts)
+        cost = self._scorer.seconds(texts)
         self._waiting += 1
         self._seconds += cost
         try:
@@ -50,7 +50,7 @@ class Work:
             async with self._places:
                 for part in self._slices(texts):
                     found += await self.run(self._scorer.rows, part)
-                    done = self._cost(part)
+                    done = self._scorer.seconds(part)
                     self._seconds -= done
                     cost -= done
             return found
@@ -60,7 +60,8 @@ class Work:
 
     def refusal(self, texts: Sequence[str]) -> BusyError | None:
         """Return why these texts could not even wait, None where they may."""
-        if self._waiting and self._seconds + self._cost(texts) > self._most:
+        cost = self._scorer.seconds(texts)
+        if self._waiting and self._seconds + cost > self._most:
             return BusyError(f"{self._seconds:.1f} s of work wait for the model")
         return None
 
@@ -68,10 +69,6 @@ class Work:
         """Run a function on the thread, behind what waits there."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, function, *arguments)
-
-    def _cost(self, texts: Sequence[str]) -> float:
-        scorer = self._scorer
-        return len(texts) * scorer.text_s + sum(map(len, texts)) * scorer.letter_s
 
     def _slices(self, texts: Sequence[str]) -> Iterator[Sequence[str]]:
         """Yield the texts in parts; a pipeline may round a part unlike the whole."""
@@ -82,7 +79,7 @@ class Work:
         cost = 0.0
         for text in texts:
             part.append(text)
-            cost += self._scorer.text_s + len(text) * self._scorer.letter_s
+            cost += self._scorer.seconds((text,))
             if cost >= SLICE_S:
                 yield part
                 part, cost = [], 0.0

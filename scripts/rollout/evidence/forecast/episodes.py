@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from scripts.rollout.evidence.arrays import Array
-from scripts.rollout.evidence.evidence import FULL, Design, Evidence
-from scripts.rollout.evidence.forecast.ladder import Traffic
-from scripts.rollout.evidence.two_sample import Counts
+from scripts.rollout.evidence.evidence import Design, Evidence
+from scripts.rollout.evidence.forecast.ladder import Traffic, drawn
 
 # A unit: seconds that a burst lasts.
 BURST_S = 10.0
@@ -62,7 +61,7 @@ def promoted(
         since = (look * step_s - phases) % period_s
         bad = np.broadcast_to(traffic.bad, shape).copy()
         bad[:, worst] += excess * burst_seconds(since, step_s, period_s) / step_s
-        counts = _drawn(random, traffic, step_s * traffic.rps, weight, bad)
+        counts = drawn(random, traffic, step_s, weight, bad)
         is_new = (look + 1) * step_s // 60 > evidence.worse.mixture.epoch
         (evidence,) = evidence.update(design, counts, traffic.phi, weight, [is_new])
         is_back |= evidence.must_roll_back(design) & (baked_s < stays.bake_s)
@@ -78,19 +77,3 @@ def burst_seconds(since: Array, step_s: float, period_s: float) -> Array:
     whole, part = np.divmod(rest, period_s)
     found: Array = first + whole * BURST_S + np.minimum(part, BURST_S)
     return found
-
-
-def _drawn(
-    random: np.random.Generator,
-    traffic: Traffic,
-    requests: float,
-    weight: Array,
-    canary_bad: Array,
-) -> Counts:
-    share = weight[:, None] / FULL
-    found, arms = [], ((share, canary_bad), (1 - share, traffic.bad))
-    for share, bad in arms:
-        clusters = random.poisson(requests * share / traffic.phi, canary_bad.shape)
-        number = random.binomial(clusters, np.minimum(bad, 1.0))
-        found += [number * traffic.phi, clusters * traffic.phi]
-    return Counts(*(each[None] for each in found))

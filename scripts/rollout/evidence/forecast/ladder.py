@@ -209,25 +209,31 @@ def false_alarms(
     for stay in stays:
         for _ in range(min(round((stay.seconds or 0.0) / interval_s), MOST_SCRAPES)):
             scrapes += 1
-            counts = _drawn(random, traffic, interval_s, stay.weight, shape)
             weight = np.full(REPLAYS, float(stay.weight))
+            bad = np.broadcast_to(traffic.bad, shape)
+            counts = drawn(random, traffic, interval_s, weight, bad)
             is_new = scrapes * interval_s // 60 > evidence.worse.mixture.epoch
             (evidence,) = evidence.update(design, counts, traffic.phi, weight, [is_new])
             is_back |= evidence.must_roll_back(design)
     return int(is_back.sum())
 
 
-def _drawn(
+def drawn(
     random: np.random.Generator,
     traffic: Traffic,
     seconds: float,
-    weight: int,
-    shape: tuple[int, ...],
+    weight: Array,
+    canary_bad: Array,
 ) -> Counts:
-    """Draw counts of both arms with equal bad shares, in clusters of phi."""
-    found = []
-    for share in (weight / FULL, 1 - weight / FULL):
-        clusters = random.poisson(traffic.rps * seconds * share / traffic.phi, shape)
-        bad = random.binomial(clusters, np.minimum(traffic.bad, 1.0))
-        found += [bad * traffic.phi, clusters * traffic.phi]
+    """Draw a scrape of R rollouts in clusters of phi: counts (1, R, M) of both arms.
+
+    `weight` (R) is in percent, `canary_bad` (R, M) are the canary's bad shares.
+    """
+    canary = weight[:, None] / FULL
+    found, arms = [], ((canary, canary_bad), (1 - canary, traffic.bad))
+    for share, bad in arms:
+        requests = seconds * traffic.rps * share
+        clusters = random.poisson(requests / traffic.phi, canary_bad.shape)
+        number = random.binomial(clusters, np.minimum(bad, 1.0))
+        found += [number * traffic.phi, clusters * traffic.phi]
     return Counts(*(each[None] for each in found))
