@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from scripts.local import processes
 from scripts.local.background import SUPERVISOR
 from scripts.local.processes import ROOT
 from tests.support.predictors import MODELS
-from tests.support.waiting import until
+from tests.support.waiting import killed, until
 
 V1 = str(ROOT / "manifests" / "isvc-v1.yaml")
 
@@ -60,6 +59,6 @@ def test_relative_paths_begin_where_it_was_first_applied(
     children = processes.find(work / ".local")
     assert SUPERVISOR in [child.role for child in children]
     for child in children:
-        child.process.send_signal(signal.SIGKILL)
+        killed(child)
     _local(tmp_path, "--dir", str(work / ".local"), "get")
     until(lambda: _answers(port))

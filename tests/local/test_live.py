@@ -1,8 +1,6 @@
 """Local mode as a whole, on real processes behind a real Envoy."""
 
 import json
-import os
-import signal
 import socket
 from collections import Counter
 from collections.abc import Iterator
@@ -30,7 +28,7 @@ from tests.support.backends import (
     settles,
 )
 from tests.support.commands import run
-from tests.support.waiting import until
+from tests.support.waiting import killed, until
 
 CANARY = [("2", 10), ("1", 90)]
 IN_FLIGHT = 8
@@ -111,21 +109,21 @@ def test_the_split_is_as_asked(canary: Local) -> None:
 def test_a_killed_predictor_fails_no_request_and_comes_back(
     canary: Local, revision: str, other: str
 ) -> None:
-    before = _pid(canary, revision)
+    before = _child(canary, revision)
     with _steady_load(canary) as answers:
-        os.kill(before, signal.SIGKILL)
+        killed(before)
         until(lambda: len(answers) > 60)
         meanwhile = answered(canary)
     assert set(_codes(answers)) == {"200"}
     assert meanwhile == {other: 40}
     until(lambda: len(answered(canary, count=200)) == 2)
-    assert _pid(canary, revision) != before
+    assert _pid(canary, revision) != before.process.pid
 
 
 def test_a_tag_names_one_revision_even_while_its_process_is_dead(
     canary: Local,
 ) -> None:
-    os.kill(_pid(canary, "00002"), signal.SIGKILL)
+    killed(_child(canary, "00002"))
     answers = [canary.ask(f"latest-{HOST}") for _ in range(5)]
     revisions = {answer.headers.get("x-revision", "")[-1:] for answer in answers}
     assert "1" not in revisions
@@ -150,7 +148,7 @@ def test_plain_localhost_reaches_the_service_too(canary: Local) -> None:
 
 def test_a_killed_supervisor_is_replaced_and_adopts_all(canary: Local) -> None:
     before = {role: _pid(canary, role) for role in ("00001", "00002", "envoy")}
-    os.kill(_pid(canary, "supervisor"), signal.SIGKILL)
+    killed(_child(canary, "supervisor"))
     assert sum(answered(canary).values()) == 40
     code, printed = canary.run("get")
     assert code == 0, printed
@@ -160,14 +158,14 @@ def test_a_killed_supervisor_is_replaced_and_adopts_all(canary: Local) -> None:
 
 
 def test_a_predictor_that_died_with_its_supervisor_comes_back(canary: Local) -> None:
-    os.kill(_pid(canary, "supervisor"), signal.SIGKILL)
-    os.kill(_pid(canary, "00002"), signal.SIGKILL)
+    killed(_child(canary, "supervisor"))
+    killed(_child(canary, "00002"))
     assert canary.run("get")[0] == 0
     until(lambda: len(answered(canary, count=200)) == 2)
 
 
 def test_a_killed_gateway_comes_back_as_it_was(canary: Local) -> None:
-    os.kill(_pid(canary, "envoy"), signal.SIGKILL)
+    killed(_child(canary, "envoy"))
 
     def answers() -> bool:
         try:
@@ -305,7 +303,7 @@ def test_down_ends_what_a_killed_supervisor_left(tmp_path: Path) -> None:
     with local(tmp_path) as backend:
         backend.apply(intent("v1"))
         settles(backend, [("1", 100)], created="1")
-        os.kill(_pid(backend, "supervisor"), signal.SIGKILL)
+        killed(_child(backend, "supervisor"))
         assert backend.run("down") == (0, "ended 2 processes\n")
         assert processes.find(backend.folder) == []
         assert not backend.folder.exists()

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from scripts.local.processes import Child
+
 Found = TypeVar("Found")
 POLL_S = 0.05
 
@@ -19,3 +21,9 @@ def until(
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {shown()}"
         time.sleep(POLL_S)
     return found
+
+
+def killed(child: Child) -> None:
+    """SIGKILL a process, and wait until it is gone with the locks that it held."""
+    child.kill()
+    until(lambda: not child.is_alive())
