@@ -20,6 +20,7 @@ from scripts.rollout.journal.port import Journal, SharedJournal
 from scripts.rollout.loop.world import World
 from scripts.rollout.metrics.port import Metrics
 from scripts.rollout.metrics.prometheus.server import Prometheus
+from scripts.rollout.policy import reader
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.report.writer import Report
 from scripts.rollout.shadow.asker import PairAsker
@@ -52,6 +53,16 @@ def metrics(policy: Policy, chosen: CountedTraffic) -> Metrics:
         return chosen.metrics()
     custom = {each.name: each.promql for each in policy.metrics if each.promql}
     return Prometheus(server, policy.target.namespace, chosen.counted_by, custom)
+
+
+def placed(place: Place, policy: Policy) -> Policy:
+    """Return the policy in the namespace that kubectl would use, if it names none.
+
+    In a pod that is the pod's own. Raises RolloutError without a cluster.
+    """
+    if policy.backend.journal != "configmap" or reader.is_placed(policy):
+        return policy
+    return reader.placed(policy, Cluster.of(place.context).namespace)
 
 
 def subject(policy: Policy) -> str:

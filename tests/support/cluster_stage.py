@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,35 +61,39 @@ class ClusterStage(Stage[Site]):
         RESULTS.append((scenario, verdict))
         return verdict
 
-    def permit(self) -> None:
-        """What a promoter inside the cluster may do, as `manifests/promotion` says."""
-        shipped = self.backend.kubectl("kustomize", "manifests/promotion")
-        for document in yaml.safe_load_all(shipped):
-            self._permit(document)
+    def permit(self, name: str = "intent") -> None:
+        """What a promoter inside the cluster may do, as `manifests` prints it."""
+        for document in yaml.safe_load_all(self.manifests(name)):
+            if document["kind"] != "Job":
+                given = yaml.safe_dump(document)
+                self.create(given)
 
-    def _permit(self, document: Object) -> None:
-        """Into this namespace; elsewhere under a name that is this namespace's own."""
-        namespace = self.backend.namespace
-        elsewhere = document["metadata"].get("namespace")
-        for subject in document.get("subjects", ()):
-            subject["namespace"] = namespace
-        if elsewhere:
-            own = f"intent-canary-{namespace}"
-            document["metadata"]["name"] = own
-            if "roleRef" in document:
-                document["roleRef"]["name"] = own
-        where = ["-n", elsewhere or namespace]
-        text = yaml.safe_dump(document)
-        self.backend.kubectl(*where, "apply", "-f", "-", given=text)
+    def manifests(self, name: str, *args: str) -> str:
+        """What the verb prints for an InferenceService of this namespace."""
+        image = f"{REGISTRY}/intent-canary:latest"
+        where = ["-n", self.backend.namespace, "--image", image]
+        verb = [sys.executable, "-m", "scripts.canary", "manifests", name]
+        done = subprocess.run(
+            [*verb, *where, *args], cwd=ROOT, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def create(self, documents: str) -> None:
+        """Apply documents that name their namespaces."""
+        command = ["kubectl", "apply", "-f", "-"]
+        done = subprocess.run(command, input=documents, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
 
     def forbid(self) -> None:
         """Take back what is outside this namespace."""
-        own = f"intent-canary-{self.backend.namespace}"
         for elsewhere in ("kourier-system", "knative-serving"):
-            names = [f"role/{own}", f"rolebinding/{own}"]
-            self.backend.kubectl(
-                "-n", elsewhere, "delete", "--ignore-not-found", *names
-            )
+            get = ["-n", elsewhere, "get", "role,rolebinding", "-o", "name"]
+            found = self.backend.kubectl(*get).split()
+            own = f"/{self.backend.namespace}-"
+            names = [each for each in found if own in each]
+            if names:
+                self.backend.kubectl("-n", elsewhere, "delete", *names)
 
     def job(self, policy: str = POLICY) -> str:
         """Start a promoter inside the cluster; its Job's name."""
@@ -105,6 +111,7 @@ class ClusterStage(Stage[Site]):
         self.backend.kubectl("create", "configmap", name, f"--from-file={file}")
         job = (ROOT / "manifests" / "promotion" / "job.yaml").read_text()
         job = job.replace("dev.local", REGISTRY)
+        job = job.replace("namespace: default", f"namespace: {self.backend.namespace}")
         made = self.backend.kubectl("create", "-f", "-", "-o", "name", given=job)
         return made.strip().rpartition("/")[2]
 

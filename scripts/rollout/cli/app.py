@@ -31,6 +31,7 @@ CANARY = CommandLine(
 )
 Shares = dict[str, float]
 SHARES = "errors=0.5%,latency=1%"
+FOLDER = "write files for kubectl apply -k there instead"
 PAST = "the stable's counters as CSV, instead of its history; - is stdin"
 Reason = Annotated[str, Option(help="for the journal")]
 
@@ -88,6 +89,23 @@ def run(rollout: Rollout, common: Common) -> Exit:
     from scripts.rollout.cli import run as verb
 
     return verb.run(rollout, common)
+
+
+@CANARY.verb
+def manifests(
+    name: Annotated[str, Argument(help="the target's name")],
+    namespace: Annotated[str, Option("-n", help="of the target")] = "default",
+    backend: Annotated[
+        Literal["knative", "gateway"] | None, Option(help="the policy's, or knative")
+    ] = None,
+    file: Annotated[Path | None, Option("-f", help="the policy, if not auto")] = None,
+    image: Annotated[str | None, Option(help="of the promoter")] = None,
+    folder: Annotated[Path | None, Option(help=FOLDER)] = None,
+) -> Exit:
+    """Print what a promoter in the cluster needs, its Job included."""
+    from scripts.rollout.cli.inside import manifests as verb
+
+    return verb.manifests(name, namespace, backend, file, image, folder)
 
 
 @CANARY.verb

@@ -29,7 +29,7 @@ def ask(verb: str, named: Named, common: Common, reason: str) -> Exit:
 
 
 def _abort(common: Common, journal: SharedJournal, saved: Saved) -> Exit:
-    policy = policy_of(saved)
+    policy = policy_of(journal, saved)
     try:
         with journal.lock():
             quiet = common.output is not None

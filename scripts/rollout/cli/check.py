@@ -78,6 +78,7 @@ def _from_csv(policy: Policy, file: str) -> Past:
 
 def _read(policy: Policy, looks: int, common: Common) -> Past:
     """Return the source's history, or as many looks where it keeps none."""
+    policy = wiring.placed(common.place, policy)
     chosen = wiring.traffic(common.place, policy)
     view, source = chosen.observe(), wiring.metrics(policy, chosen)
     stable = view.rolledout

@@ -20,7 +20,7 @@ def feedback(named: Named, file: str, common: Common) -> Exit:
     journal, saved = find(named, common)
     if saved.state.is_over:
         raise RolloutError(f"{saved.state.canary}: {saved.state.phase} already")
-    if not any(metric.feedback for metric in policy_of(saved).metrics):
+    if not any(metric.feedback for metric in policy_of(journal, saved).metrics):
         raise RolloutError("no metric of this rollout's policy has feedback: label")
     known = {name: label for name, label in labels if name in saved.apart}
     for start in range(0, len(known), MOST_ROWS):

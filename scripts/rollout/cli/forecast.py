@@ -93,6 +93,7 @@ def observe_traffic(
 
     Raises RemoteError, and PolicyError for an objective that no edge can judge.
     """
+    policy = wiring.placed(place, policy)
     chosen = wiring.traffic(place, policy)
     view, source = chosen.observe(), wiring.metrics(policy, chosen)
     if not view.rolledout:

@@ -146,11 +146,12 @@ def _lost(
     return error
 
 
-def policy_of(saved: "Saved") -> "Policy":
-    """Return the policy with which a rollout began."""
+def policy_of(journal: "SharedJournal", saved: "Saved") -> "Policy":
+    """Return the policy with which a rollout began, in the namespace where it is."""
     from scripts.rollout.policy import reader
 
-    return reader.parse(saved.policy, "the rollout's policy")
+    policy = reader.parse(saved.policy, "the rollout's policy")
+    return reader.placed(policy, journal.name.partition(".")[0])
 
 
 def emit(output: Format | None, content: dict[str, Any], text: str) -> None:

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from scripts.rollout import text, wiring
-from scripts.rollout.cli import job
+from scripts.rollout.cli.inside import job
 from scripts.rollout.cli.options import Common, Format, Rollout, emit, text_of
 from scripts.rollout.errors import Exit, RolloutError
 from scripts.rollout.journal.entries import exit_code_so_far
@@ -19,7 +19,7 @@ from scripts.rollout.traffic import manifest
 def run(rollout: Rollout, common: Common) -> Exit:
     """Run until there is a verdict, for one look, or as a rehearsal."""
     content = text_of(rollout.file)
-    policy = reader.parse(content, str(rollout.file))
+    policy = wiring.placed(common.place, reader.parse(content, str(rollout.file)))
     if rollout.in_cluster:
         return job.start(policy, content, rollout.image, common)
     kept = wiring.journal_of(common.place, policy)

@@ -29,7 +29,7 @@ def status(
     while is_waiting and saved.state.verdict is None and time.monotonic() < deadline:
         time.sleep(POLL_S)
         saved = _loaded(journal)
-    found = summary.summary(policy_of(saved), saved)
+    found = summary.summary(policy_of(journal, saved), saved)
     lines = tables.headline(found), found["reason"]
     emit(common.output, found, "\n".join(filter(None, lines)))
     if not is_waiting:
@@ -40,8 +40,8 @@ def status(
 
 def explain(named: Named, common: Common) -> Exit:
     """Print both arms, the evidence either way, and what a raise still waits for."""
-    _, saved = find(named, common)
-    found = summary.summary(policy_of(saved), saved)
+    journal, saved = find(named, common)
+    found = summary.summary(policy_of(journal, saved), saved)
     emit(common.output, found, tables.headline(found))
     if not common.output:
         if found["metrics"]:
@@ -97,7 +97,7 @@ def _pictures(journal: SharedJournal) -> Iterator[tuple[Group, News]]:
     while True:
         saved = _loaded(journal)
         notes = live.decisions(journal.tail())
-        picture = live.frame(summary.summary(policy_of(saved), saved), notes)
+        picture = live.frame(summary.summary(policy_of(journal, saved), saved), notes)
         yield picture, (notes, saved.state.verdict)
         if saved.state.verdict is not None:
             return

@@ -17,7 +17,7 @@ POLL_S = 0.2  # a weight comes into force within seconds
 def undo(named: Named, common: Common, reason: str) -> Exit:
     """Set 0 percent and wait until the old revision has all traffic, else return 50."""
     journal, saved = find(named, common)
-    state, policy = saved.state, policy_of(saved)
+    state, policy = saved.state, policy_of(journal, saved)
     if state.phase is not Phase.PROMOTED:
         raise RolloutError(f"nothing to undo: {state.canary} is {state.phase}")
     traffic = wiring.traffic(common.place, policy)

@@ -100,7 +100,11 @@ class Runner:
         say(f"canary {state.canary} beside stable {state.stable}")
         if view.percent:
             say(f"{view.asked}: 0 % until the first step")
-        body = {"policy": self._text, "state": codec.encode(state)}
+        body = {
+            "target": self._policy.key,
+            "policy": self._text,
+            "state": codec.encode(state),
+        }
         self._commit(fresh, "begin", body)
 
     def _fresh(self, view: View) -> Saved:
@@ -139,6 +143,7 @@ class Runner:
                 self._act(action)
         body = {
             "time": self._world.now(),
+            "target": self._policy.key,
             "policy": self._text,
             "state": codec.encode(self.saved.state),
         }

@@ -45,6 +45,19 @@ def parse(text: str, name: str = "policy") -> Policy:
     return found
 
 
+def is_placed(policy: Policy) -> bool:
+    """Return whether the policy file names the target's namespace."""
+    return "namespace" in policy.target.model_fields_set
+
+
+def placed(policy: Policy, namespace: str) -> Policy:
+    """Return the policy in this namespace, unless its file names another."""
+    if is_placed(policy):
+        return policy
+    target = policy.target.model_copy(update={"namespace": namespace})
+    return policy.model_copy(update={"target": target})
+
+
 def _said(place: Place, fault: str) -> str:
     path = "".join(
         f"[{step}]" if isinstance(step, int) else f".{step}" for step in place

@@ -68,7 +68,7 @@ def page(story: Story, verified: tuple[int, int] | None = None) -> str:
     policy = _policy(story.policy)
     return _template().render(
         story=story,
-        title=f"{policy.key}: {story.canary}",
+        title=f"{story.target or policy.key}: {story.canary}",
         reload_s=RELOAD_S if story.verdict is None else None,
         verdict="live" if story.verdict is None else Exit(story.verdict).name.lower(),
         sentence=sentence(story, policy),

@@ -28,6 +28,7 @@ class Story:
     canary: str = ""
     stable: str = ""
     policy: str = ""
+    target: str = ""
     began: float = 0.0
     missing: int = 0
     phase: str = ""
@@ -110,7 +111,8 @@ def _begun(entry: dict[str, Any], missing: int) -> Story:
     state = entry["state"]
     names = ("canary", "stable", "began", "phase", "weight")
     begun = {name: state[name] for name in names}
-    return Story(policy=entry["policy"], missing=missing, **begun)
+    target = entry.get("target", "")  # older journals have it in their policies only
+    return Story(policy=entry["policy"], target=target, missing=missing, **begun)
 
 
 def _add(totals: dict[str, list[float]], gained: dict[str, list[float]]) -> None:

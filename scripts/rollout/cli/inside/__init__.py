@@ -1,0 +1,1 @@
+"""Verbs about a promoter inside the cluster: its manifests, its Job."""

@@ -1,0 +1,1 @@
+"""What a promoter in the cluster needs: templates, rendered for one target."""

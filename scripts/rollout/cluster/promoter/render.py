@@ -1,0 +1,117 @@
+"""Everything that a promoter needs in the cluster, named by its target.
+
+`manifests/promotion` is what `folder` writes for the InferenceService `intent` in the
+namespace `default`.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from string import Template
+
+import yaml
+
+from scripts.rollout.cluster.client import Object
+from scripts.rollout.errors import RolloutError
+
+IMAGE = "dev.local/intent-canary:latest"
+POLICY_FILE = "rollout.yaml"
+KINDS = {"knative": "the InferenceService", "gateway": "the HTTPRoute"}
+KEYS = {"knative": "inferenceservice", "gateway": "route"}
+# What the folder has beside its parts that every backend needs.
+SHARED_NOTE = """\
+# and in the namespaces of Kourier and Knative:
+#   kubectl apply -k {folder}/knative
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Promoter:
+    """The names of one target, its policy file's text, and the promoter's image."""
+
+    name: str
+    namespace: str
+    backend: str = "knative"
+    policy: str = ""
+    image: str = IMAGE
+
+    def __post_init__(self) -> None:
+        """Raise RolloutError for a backend whose rights are not written down here."""
+        if self.backend not in KINDS:
+            expected = " or ".join(KINDS)
+            raise RolloutError(
+                f"target.backend: manifests of {expected}, got {self.backend}"
+            )
+
+    @property
+    def key(self) -> str:
+        """Return the key under `target` that names the object."""
+        return KEYS[self.backend]
+
+    @property
+    def account(self) -> str:
+        """Return the name of the ServiceAccount, its Role and its RoleBinding."""
+        return f"{self.name}-canary"
+
+    @property
+    def policy_map(self) -> str:
+        """Return the name of the ConfigMap with the policy."""
+        return f"{self.name}-rollout-policy"
+
+    def folder(self, where: str) -> Mapping[str, str]:
+        """Return the files of a folder `where` for `kubectl apply -k`."""
+        found = {name: self._part(name) for name in ("rbac.yaml", "networkpolicy.yaml")}
+        found |= {"job.yaml": self._part("job.yaml"), POLICY_FILE: self._policy()}
+        note = ""
+        if self.backend == "knative":
+            note = SHARED_NOTE.format(folder=where)
+            found["knative/rbac.yaml"] = self._part("knative.yaml")
+            kustomization = self._part("knative.kustomization.yaml")
+            found["knative/kustomization.yaml"] = kustomization
+        names = {"folder": where, "shared_note": note}
+        found["kustomization.yaml"] = self._part("kustomization.yaml", **names)
+        return found
+
+    def documents(self) -> str:
+        """Return all of it for `kubectl apply -f -`: the Job has a name of its own."""
+        parts = [self._part("rbac.yaml")]
+        if self.backend == "knative":
+            parts.append(self._part("knative.yaml"))
+        parts += [self._part("networkpolicy.yaml"), self._policy_document()]
+        name = f"name: {self.name}-rollout-{secrets.token_hex(3)}"
+        job = self._part("job.yaml")
+        parts.append(job.replace(f"generateName: {self.name}-rollout-", name))
+        return "---\n".join(parts)
+
+    def job(self) -> Object:
+        """Return the Job, for the API server to name."""
+        found: Object = yaml.safe_load(self._part("job.yaml"))
+        return found
+
+    def _policy(self) -> str:
+        return self.policy or self._part(POLICY_FILE)
+
+    def _policy_document(self) -> str:
+        head = {"apiVersion": "v1", "kind": "ConfigMap"}
+        metadata = {"name": self.policy_map, "namespace": self.namespace}
+        lines = "".join(f"    {line}\n" for line in self._policy().splitlines())
+        document = yaml.safe_dump({**head, "metadata": metadata}, sort_keys=False)
+        return f"{document}data:\n  {POLICY_FILE}: |\n{lines}"
+
+    def _part(self, file: str, **names: str) -> str:
+        """Return one template with the names in it."""
+        known = {
+            "name": self.name,
+            "namespace": self.namespace,
+            "backend": self.backend,
+            "image": self.image,
+            "kind": KINDS[self.backend],
+            "key": self.key,
+            **names,
+        }
+        if file in ("rbac.yaml", "networkpolicy.yaml"):
+            what = "rules" if file == "rbac.yaml" else "egress"
+            known[what] = self._part(f"{self.backend}.{what}.yaml").rstrip("\n")
+        here = resources.files("scripts.rollout.cluster.promoter")
+        return Template((here / file).read_text(encoding="utf-8")).substitute(known)

@@ -1,0 +1,1 @@
+"""A promoter inside the cluster: its manifests, its Job."""
