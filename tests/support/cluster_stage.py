@@ -18,6 +18,7 @@ from tests.support.site import REGISTRY, Object, Site, site
 from tests.support.stage import POLICY, Stage, Verdict
 
 RPS = 40.0
+PROMOTER = os.environ.get("PROMOTER", f"{REGISTRY}/intent-canary:latest")
 RESULTS: list[tuple[str, Verdict]] = []
 
 
@@ -70,8 +71,7 @@ class ClusterStage(Stage[Site]):
 
     def manifests(self, name: str, *args: str) -> str:
         """What the verb prints for an InferenceService of this namespace."""
-        image = f"{REGISTRY}/intent-canary:latest"
-        where = ["-n", self.backend.namespace, "--image", image]
+        where = ["-n", self.backend.namespace, "--image", PROMOTER]
         verb = [sys.executable, "-m", "scripts.canary", "manifests", name]
         done = subprocess.run(
             [*verb, *where, *args], cwd=ROOT, capture_output=True, text=True
@@ -97,9 +97,8 @@ class ClusterStage(Stage[Site]):
 
     def job(self, policy: str = POLICY) -> str:
         """Start a promoter inside the cluster; its Job's name."""
-        image = f"{REGISTRY}/intent-canary:latest"
         file = str(self.policy(policy))
-        where = ["--in-cluster", "--image", image, "-o", "json"]
+        where = ["--in-cluster", "--image", PROMOTER, "-o", "json"]
         code, said = self.verb("run", "-f", file, *where)
         assert code == 0, said
         return str(json.loads(said)["job"])
@@ -110,7 +109,7 @@ class ClusterStage(Stage[Site]):
         self.backend.kubectl("delete", "configmap", name)
         self.backend.kubectl("create", "configmap", name, f"--from-file={file}")
         job = (ROOT / "manifests" / "promotion" / "job.yaml").read_text()
-        job = job.replace("dev.local", REGISTRY)
+        job = job.replace("dev.local/intent-canary:latest", PROMOTER)
         job = job.replace("namespace: default", f"namespace: {self.backend.namespace}")
         made = self.backend.kubectl("create", "-f", "-", "-o", "name", given=job)
         return made.strip().rpartition("/")[2]
