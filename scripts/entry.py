@@ -79,8 +79,8 @@ class CommandLine:
             return _fail(f"error: {where}{error.strerror or error}", self._failed)
         except self._fault as error:
             return _fail(f"error: {error}", getattr(error, "code", self._failed))
-        except KeyboardInterrupt:
-            return _fail(self._interrupted, INTERRUPTED)
+        except KeyboardInterrupt as error:
+            return _fail(str(error) or self._interrupted, INTERRUPTED)
 
 
 def program(called: str, module: str) -> str:

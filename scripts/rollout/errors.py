@@ -5,7 +5,7 @@ RolloutError         2   usage: one line that says what to do
 ├── PolicyError      2   the policy file is refused, every fault with its line
 ├── JournalError     2   the journal is broken or of another version
 ├── LockHeld        31   another promoter works on the same target
-├── Gone            12   the target was deleted, and its journal with it
+├── Gone            32   the target or its journal was deleted
 └── RemoteError     40   a remote call failed; traffic is as it was
     ├── Unreachable      no answer: no connection, a timeout, HTTP 5xx, 429
     └── ApiError         the API refused; the message is the API's own
@@ -30,6 +30,7 @@ class Exit(IntEnum):
     PAUSED = 21
     SUPERSEDED = 30
     LOCKED = 31
+    GONE = 32
     UNREACHABLE = 40
     UNVERIFIED = 50
 
@@ -59,9 +60,9 @@ class LockHeld(RolloutError):
 
 
 class Gone(RolloutError):
-    """The target of the rollout was deleted, and its journal with it."""
+    """The target of the rollout, or its journal, was deleted."""
 
-    code = Exit.ABORTED
+    code = Exit.GONE
 
 
 class RemoteError(RolloutError):

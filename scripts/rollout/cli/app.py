@@ -18,7 +18,7 @@ exit codes:
   10 rolled back on evidence     11 rolled back on a guard or a deadline
   12 aborted by a person         20 held, nothing decided
   21 waits for an approval       30 superseded by a newer revision
-  31 another promoter holds the lock
+  31 another promoter holds the lock     32 the target or its journal was deleted
   40 metrics or API unreachable, traffic left as it was
   50 a rollback could not be verified"""
 CANARY = CommandLine(

@@ -145,31 +145,24 @@ def split(draft: Draft, delta: Delta) -> None:
 
 
 def refusals(draft: Draft) -> None:
-    """Report why something cannot be read; end where an API refuses for too long.
+    """Report why something cannot be read; end where the target was deleted.
 
-    An API that does not answer is retried until the deadline. One that refuses keeps
-    refusing until a person repairs the permission or the object.
+    An API that refuses is waited for like one that is away: a right may be given back,
+    and a promoter that ends leaves traffic unwatched.
     """
     state, seen = draft.state, draft.seen
     if seen.trouble != state.trouble:
         draft.change(trouble=seen.trouble)
         if seen.trouble:
             draft.say(NoteKind.UNREADABLE, seen.trouble)
-    if not seen.status:
+    if seen.view is not None or seen.status != HTTPStatus.NOT_FOUND:
         if state.refused_since is not None:
             draft.change(refused_since=None)
         return
     since = state.now if state.refused_since is None else state.refused_since
     draft.change(refused_since=since)
-    refused_s = state.now - since
-    if refused_s <= draft.policy.deadlines.metrics_silence:
-        return
-    reason = f"refused for {text.duration(refused_s)}: {seen.trouble}"
-    if seen.view is None and seen.status == HTTPStatus.NOT_FOUND:
+    if state.now - since > draft.policy.deadlines.metrics_silence:
         _end_gone(draft, seen.trouble)
-    elif state.phase in WAITING:
-        draft.change(refused_since=None)
-        _hold(draft, reason, Exit.UNREACHABLE)
 
 
 def _end_gone(draft: Draft, trouble: str) -> None:
@@ -179,7 +172,7 @@ def _end_gone(draft: Draft, trouble: str) -> None:
     if state.phase is Phase.ROLLING_BACK:
         draft.end(state.ending, state.code, note)
     else:
-        draft.end(Phase.ABORTED, Exit.ABORTED, note)
+        draft.end(Phase.ABORTED, Exit.GONE, note)
 
 
 def deadlines(draft: Draft) -> None:

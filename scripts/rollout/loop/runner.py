@@ -12,27 +12,22 @@ from scripts.rollout.decision import machine
 from scripts.rollout.decision.machine import Machine
 from scripts.rollout.errors import (
     Exit,
-    Forbidden,
-    Gone,
     JournalError,
-    NotFound,
     PolicyError,
     RemoteError,
     RolloutError,
-    Unreachable,
 )
 from scripts.rollout.journal import codec, entries
 from scripts.rollout.journal.saved import Saved
-from scripts.rollout.loop import act, observe
+from scripts.rollout.loop import act, observe, writing
 from scripts.rollout.loop.world import World
+from scripts.rollout.loop.writing import SETTLE_S
 from scripts.rollout.metrics import edges
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.actions import Action
+from scripts.rollout.state.notes import NoteKind, news
 from scripts.rollout.state.observation import View
 from scripts.rollout.state.state import FULL, Decision, Pause, Phase, State
-
-# The longest delay until a person's request is read or a weight in force is noticed.
-SETTLE_S = 0.5
 
 
 class Runner:
@@ -43,6 +38,7 @@ class Runner:
         self._policy, self._text, self._world = policy, text, world
         self._machine = Machine(policy)
         self._saved: Saved | None = None
+        self._told: frozenset[NoteKind] = frozenset()
 
     @property
     def saved(self) -> Saved:
@@ -52,6 +48,17 @@ class Runner:
 
     def run(self, *, once: bool = False) -> Exit:
         """Look until there is a verdict, or a single time with `once`."""
+        try:
+            return self._run(once=once)
+        except KeyboardInterrupt:
+            if self._saved is None or self._saved.state.verdict is not None:
+                raise
+            stays = f"traffic stays at {self._weight} %"
+            raise KeyboardInterrupt(
+                f"interrupted: {stays}; run goes on from here"
+            ) from None
+
+    def _run(self, *, once: bool) -> Exit:
         verdict = self.start()
         while verdict is None:
             state = self.look().state
@@ -164,7 +171,8 @@ class Runner:
         )
         body = entries.look(self._machine.rules, seen, decision)
         self._commit(saved, "look", body)
-        for note in decision.notes:
+        fresh, self._told = news(decision.notes, self._told)
+        for note in fresh:
             self._world.say(note.text)
         for action in decision.actions:
             self._act(action)
@@ -191,27 +199,15 @@ class Runner:
         self._commit(replace(saved, warmed=warmed or saved.warmed), "act", body)
 
     def _commit(self, saved: Saved, kind: str, body: dict[str, Any]) -> None:
-        """Retry until the journal is written; nothing else is done meanwhile.
+        """Write the journal, however long that takes; do nothing else meanwhile."""
+        self._saved = writing.commit(
+            self._world, self._policy, saved, kind, body, self._weight
+        )
 
-        A right that was revoked may be granted again: the retries go on for
-        `metricsSilence`. A right that is missing at the beginning ends the run.
-        """
-        patience = self._policy.deadlines.metrics_silence if kind != "begin" else 0.0
-        said, waited_s = "", 0.0
-        while True:
-            try:
-                self._saved = self._world.journal.commit(saved, kind, body)
-                return
-            except NotFound as error:
-                raise Gone(f"deleted, and its journal with it: {error}") from error
-            except (Unreachable, Forbidden) as error:
-                if isinstance(error, Forbidden) and waited_s >= patience:
-                    raise
-                if str(error) != said:
-                    self._world.say(f"waiting for the journal: {error}")
-                said = str(error)
-            self._world.sleep(SETTLE_S)
-            waited_s += SETTLE_S
+    @property
+    def _weight(self) -> int:
+        """Return the weight that was asked for last."""
+        return 0 if self._saved is None else self._saved.state.weight
 
     def _pause_s(self, state: State) -> float:
         interval = state.interval

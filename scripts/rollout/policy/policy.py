@@ -62,6 +62,11 @@ class Target(Part):
         """Return the name of the object to roll out."""
         return str(self.route or self.inferenceservice)
 
+    @property
+    def kind(self) -> str:
+        """Return the kind of the object to roll out."""
+        return "HTTPRoute" if self.route else "InferenceService"
+
     @model_validator(mode="after")
     def _is_named_by_its_key(self) -> "Target":
         wanted = BACKENDS[self.backend].target

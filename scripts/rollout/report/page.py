@@ -33,6 +33,7 @@ ENDINGS = {
     Exit.HELD: "{canary} is held where it is: the evidence did not suffice in time.",
     Exit.PAUSED: "{canary} waits for a person's approval.",
     Exit.SUPERSEDED: "{canary} was taken back: somebody applied a newer version.",
+    Exit.GONE: "{canary} went with its target, which was deleted.",
     Exit.UNREACHABLE: "{canary} is held where it is: nothing more could be read.",
     Exit.UNVERIFIED: (
         "{canary} was to be rolled back, and that was NOT seen to be in force."

@@ -89,7 +89,7 @@ class State:
     per second that one replica has carried. `ending` and `code` are the outcome of a
     rollback; `verdict` is set when a run has nothing more to wait for. `last_seen`
     describes the traffic as last read. `trouble` says why it cannot be read now;
-    `refused_since` is the time at which an API began to refuse. `over`:
+    `refused_since`: since when the API does not know the target. `over`:
     canary and stable beside `guards.maxErrorRate`; `incident_since`: since when both
     are over it. `warming` is the warm-up, of `pods` pods. Times are in seconds.
     `doubts` about the metrics were said.

@@ -1,5 +1,9 @@
 """An API that says no: said in its own words, waited for, and not for ever."""
 
+from typing import Any
+
+import pytest
+
 from scripts.rollout.decision.explaining import reasons
 from scripts.rollout.errors import Exit
 from scripts.rollout.state.notes import Note, NoteKind
@@ -29,58 +33,37 @@ def test_why_nothing_can_be_read_is_said_once_and_again_when_it_changes() -> Non
     assert _refused(rollout).notes == (Note(NoteKind.UNREADABLE, NO),)
 
 
-def test_a_refusal_that_lasts_is_held_with_the_apis_sentence() -> None:
+@pytest.mark.parametrize("blind", [{"view": None}, {}], ids=["API", "counters"])
+@pytest.mark.parametrize(("status", "trouble"), [(403, NO), (0, "no connection")])
+def test_a_refusal_is_waited_for_as_silence_is_and_then_it_goes_on(
+    status: int, trouble: str, blind: dict[str, Any]
+) -> None:
     rollout = _at(Phase.STEP)
     weight = rollout.state.weight
-    for _ in range(7):
-        assert _refused(rollout).state.verdict is None
-    state = _refused(rollout).state
-    assert (state.phase, state.verdict) == (Phase.HELD, Exit.UNREACHABLE)
-    assert state.reason == f"refused for 1m10s: {NO}"
-    assert state.weight == weight
-
-
-def test_counters_that_are_refused_are_no_less_a_refusal() -> None:
-    rollout = _at(Phase.PREFLIGHT)
-    for _ in range(8):
-        rollout.look(delta=None, trouble=NO, status=403)
-    assert (rollout.state.phase, rollout.state.verdict) == (
-        Phase.HELD,
-        Exit.UNREACHABLE,
-    )
-    assert NO in rollout.state.reason
-
-
-def test_a_right_that_is_given_in_time_lets_it_go_on() -> None:
-    rollout = _at(Phase.STEP)
-    for _ in range(7):
-        _refused(rollout)
-    rollout.look()
-    for _ in range(7):
-        assert _refused(rollout).state.verdict is None
-
-
-def test_a_person_who_resumes_gives_it_as_long_again() -> None:
-    rollout = _at(Phase.STEP)
-    for _ in range(8):
-        _refused(rollout)
-    rollout.look("resume")
-    for _ in range(7):
-        assert _refused(rollout).state.verdict is None
-
-
-def test_silence_is_waited_for_longer_than_a_refusal() -> None:
-    rollout = _at(Phase.STEP)
     for _ in range(30):
-        state = _refused(rollout, status=0, trouble="no connection").state
-    assert (state.phase, state.verdict) == (Phase.STEP, None)
+        state = rollout.look(delta=None, trouble=trouble, status=status, **blind).state
+        assert (state.phase, state.weight, state.verdict) == (Phase.STEP, weight, None)
+    rollout.until(Phase.PROMOTED)
+
+
+@pytest.mark.parametrize(("status", "trouble"), [(403, NO), (0, "no connection")])
+def test_a_refusal_ends_as_silence_does_at_the_deadline(
+    status: int, trouble: str
+) -> None:
+    rollout = _at(Phase.STEP)
+    while rollout.state.verdict is None:
+        _refused(rollout, status, trouble)
+    state = rollout.state
+    assert (state.phase, state.verdict) == (Phase.HELD, Exit.UNREACHABLE)
+    assert state.reason.startswith(f"deadlines.step reached at {state.weight} %: ")
+    assert trouble in state.reason
 
 
 def test_what_was_deleted_is_aborted() -> None:
     rollout = _at(Phase.STEP)
     for _ in range(8):
         state = _refused(rollout, 404, "GET /intent: not found").state
-    assert (state.phase, state.verdict) == (Phase.ABORTED, Exit.ABORTED)
+    assert (state.phase, state.verdict) == (Phase.ABORTED, Exit.GONE)
     assert state.reason == "the target was deleted: GET /intent: not found"
 
 
@@ -97,10 +80,11 @@ def test_a_rollback_of_what_was_deleted_has_come_true() -> None:
 
 def test_a_policy_that_rolls_back_when_inconclusive_does_so() -> None:
     rollout = _at(Phase.STEP, onInconclusive="rollback")
-    for _ in range(8):
+    while rollout.state.phase is Phase.STEP:
         _refused(rollout)
     assert rollout.state.phase is Phase.ROLLING_BACK
-    assert rollout.state.reason == f"guard: refused for 1m10s: {NO}"
+    assert rollout.state.reason.startswith("guard: deadlines.step reached at ")
+    assert NO in rollout.state.reason
 
 
 def test_what_it_waits_for_names_the_refusal() -> None:

@@ -1,6 +1,5 @@
 """The loop: killed at every point it goes on as if nothing had happened."""
 
-import json
 import os
 import signal
 from collections.abc import Callable
@@ -250,19 +249,24 @@ def test_a_right_that_is_missing_at_the_start_ends_it_with_the_apis_sentence(
 
 
 @pytest.mark.parametrize("blind", ["observe", "read"])
-def test_a_right_that_is_taken_away_is_said_and_ends_it(
-    blind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_right_that_is_taken_away_is_said_once_and_waited_for(
+    blind: str, tmp_path: Path
 ) -> None:
     cluster = FolderWorld(tmp_path)
     cluster.runner().run(once=True)
-    monkeypatch.setattr(cluster, blind, _raise(NO_PODS))
-    assert cluster.runner().run() is Exit.UNREACHABLE
+    granted, looks = getattr(cluster, blind), count()
+
+    def forbidden(*args: object) -> object:
+        if next(looks) < 30:
+            raise NO_PODS
+        return granted(*args)
+
+    setattr(cluster, blind, forbidden)
+    assert cluster.runner().run() is Exit.PROMOTED
     assert cluster.said.count(str(NO_PODS)) == 1
-    saved = cluster.journal.load()
-    assert saved is not None
-    assert saved.state.reason == f"refused for 1m10s: {NO_PODS}"
-    seen = json.loads(saved.line)["seen"]
-    assert (seen["trouble"], seen["status"]) == (str(NO_PODS), 403)
+    silent = [said for said in cluster.said if said.startswith("no metrics for")]
+    assert len(silent) == (blind == "read")
+    assert all("traffic is held at " in said for said in silent)
 
 
 def test_what_is_deleted_meanwhile_ends_it(
@@ -271,34 +275,67 @@ def test_what_is_deleted_meanwhile_ends_it(
     cluster = FolderWorld(tmp_path)
     cluster.runner().run(once=True)
     monkeypatch.setattr(cluster, "observe", _raise(NotFound(404, "intent not found")))
-    assert cluster.runner().run() is Exit.ABORTED
+    assert cluster.runner().run() is Exit.GONE
     assert cluster.said[-1] == "the target was deleted: intent not found"
 
 
-def test_a_journal_that_is_deleted_meanwhile_ends_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("view", "said"),
+    [
+        (None, "the journal was deleted, and InferenceService default.intent was not:"),
+        (
+            NotFound(404, "intent not found"),
+            "InferenceService default.intent was deleted: r-00002 has no traffic left",
+        ),
+    ],
+    ids=["the journal alone", "the target"],
+)
+def test_what_was_deleted_is_named_with_the_traffic_that_it_left(
+    view: NotFound | None, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cluster = FolderWorld(tmp_path)
-    cluster.runner().run(once=True)
+    while cluster.observe().percent != 5:
+        cluster.runner().run(once=True)
     gone = NotFound(404, "configmaps intent-rollout not found")
     monkeypatch.setattr(cluster.journal, "commit", _raise(gone))
-    with pytest.raises(Gone, match="intent-rollout not found") as found:
-        cluster.runner().run()
-    assert found.value.code is Exit.ABORTED
+    runner = cluster.runner()
+    if view is not None:
+        monkeypatch.setattr(cluster, "observe", _raise(view))
+    with pytest.raises(Gone, match=said) as found:
+        runner.run()
+    assert found.value.code is Exit.GONE
+    if view is None:
+        assert "r-00002 keeps 5 %, and nobody watches it" in str(found.value)
 
 
-def test_a_journal_that_may_not_be_written_is_waited_for_as_long_as_metrics(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_journal_that_may_not_be_written_is_waited_for(tmp_path: Path) -> None:
     cluster = FolderWorld(tmp_path)
-    cluster.runner().run(once=True)
+    while cluster.observe().percent != 5:
+        cluster.runner().run(once=True)
     no = Forbidden(403, "PATCH /configmaps: forbidden")
-    monkeypatch.setattr(cluster.journal, "commit", _raise(no))
-    slept: list[float] = []
-    with pytest.raises(Forbidden, match="PATCH /configmaps"):
-        cluster.runner(slept.append).run()
-    assert sum(slept) == 60.0
-    assert cluster.said.count(f"waiting for the journal: {no}") == 1
+    write, slept = cluster.journal.commit, count()
+
+    def commit(*args: Any) -> Any:
+        if next(slept) < 300:
+            raise no
+        return write(*args)
+
+    setattr(cluster.journal, "commit", commit)  # noqa: B010
+    assert cluster.runner().run() is Exit.PROMOTED
+    told = f"waiting for the journal, traffic stays at 5 %: {no}"
+    assert cluster.said.count(told) == 1
+
+
+def test_an_interrupted_run_says_what_traffic_it_leaves(tmp_path: Path) -> None:
+    cluster = FolderWorld(tmp_path)
+    while cluster.observe().percent != 5:
+        cluster.runner().run(once=True)
+
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match="traffic stays at 5 %; run goes on"):
+        cluster.runner(interrupt).run()
 
 
 def test_a_journal_that_may_not_be_begun_ends_it_at_once(
