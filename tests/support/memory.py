@@ -28,6 +28,7 @@ ROW = Backend(
     shortest_look_s=0.2,
     settles_s=0.1,
     after_promotion="write 100 into the dict",
+    after_rollback="write 0 into the next dict",
 )
 CANARY, STABLE, REQUESTS_A_READ = "v2", "v1", 1000
 

@@ -15,6 +15,8 @@ from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.actions import Consult, SetPercent, WarmUp
 from scripts.rollout.traffic import manifest
 
+TAKEN_BACK = (Exit.ROLLED_BACK, Exit.GUARD, Exit.ABORTED)
+
 
 def run(rollout: Rollout, common: Common) -> Exit:
     """Run until there is a verdict, for one look, or as a rehearsal."""
@@ -42,6 +44,8 @@ def run(rollout: Rollout, common: Common) -> Exit:
         code = runner.run(once=rollout.once)
     if code is Exit.PROMOTED:
         world.say(_close_the_trap(rollout.manifest, policy))
+    elif code in TAKEN_BACK and policy.backend.after_rollback:
+        world.say(policy.backend.after_rollback)
     ended = {"verdict": code.name, "exitCode": int(code)}
     emit(common.output, ended, text.verdict(code))
     return code

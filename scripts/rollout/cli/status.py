@@ -3,21 +3,23 @@
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from rich.console import Group
 from rich.live import Live
 
 from scripts import console
 from scripts.rollout.cli.options import Common, Named, emit, find, policy_of
-from scripts.rollout.errors import Exit, NoRollout, RolloutError
+from scripts.rollout.errors import Exit, NoRollout, RemoteError, RolloutError
 from scripts.rollout.journal.entries import exit_code_so_far
 from scripts.rollout.journal.port import SharedJournal
 from scripts.rollout.journal.saved import Saved
 from scripts.rollout.report import live, summary, tables
 
 POLL_S = 0.2  # the delay until `--wait` notices a verdict
+LEFT_S = 120.0  # a Job's pod that was killed is back before that
 WATCH_S = 0.5  # fast enough for a person, rare enough for a cluster
-News = tuple[list[str], Exit | None]
+News = tuple[list[str], Exit | None, bool]
 
 
 def status(
@@ -27,10 +29,12 @@ def status(
     journal, saved = find(named, common)
     deadline = time.monotonic() + (timeout_s or float("inf"))
     while is_waiting and saved.state.verdict is None and time.monotonic() < deadline:
+        if _is_left(journal, saved):
+            break
         time.sleep(POLL_S)
         saved = _loaded(journal)
-    found = summary.summary(policy_of(journal, saved), saved)
-    lines = tables.headline(found), found["reason"]
+    found = _found(journal, saved)
+    lines = tables.headline(found), found["reason"], tables.idle(found)
     emit(common.output, found, "\n".join(filter(None, lines)))
     if not is_waiting:
         return Exit.PROMOTED
@@ -41,7 +45,7 @@ def status(
 def explain(named: Named, common: Common) -> Exit:
     """Print both arms, the evidence either way, and what a raise still waits for."""
     journal, saved = find(named, common)
-    found = summary.summary(policy_of(journal, saved), saved)
+    found = _found(journal, saved)
     emit(common.output, found, tables.headline(found))
     if not common.output:
         if found["metrics"]:
@@ -55,7 +59,8 @@ def explain(named: Named, common: Common) -> Exit:
             if each["name"] != "clusters":
                 print(each["said"])
         waits = [f"waits for: {each}" for each in found["waitingFor"]]
-        print("\n".join(waits or [found["reason"]]))
+        idle = [tables.idle(found)] if found["idleSeconds"] is not None else []
+        print("\n".join([*idle, *(waits or [found["reason"]])]))
     return Exit.PROMOTED
 
 
@@ -89,7 +94,7 @@ def _begun(named: Named, common: Common) -> SharedJournal:
 
 
 def _pictures(journal: SharedJournal) -> Iterator[tuple[Group, News]]:
-    """Yield a picture and its news until the verdict.
+    """Yield a picture and its news until the verdict, or until nobody is at work.
 
     State and notes are read one after the other, so the last note may come with the
     state before it: the verdict is news by itself.
@@ -97,11 +102,35 @@ def _pictures(journal: SharedJournal) -> Iterator[tuple[Group, News]]:
     while True:
         saved = _loaded(journal)
         notes = live.decisions(journal.tail())
-        picture = live.frame(summary.summary(policy_of(journal, saved), saved), notes)
-        yield picture, (notes, saved.state.verdict)
-        if saved.state.verdict is not None:
+        found = _found(journal, saved)
+        is_left = (found["idleSeconds"] or 0.0) > LEFT_S
+        is_idle = found["idleSeconds"] is not None
+        yield live.frame(found, notes), (notes, saved.state.verdict, is_idle)
+        if saved.state.verdict is not None or is_left:
             return
         time.sleep(WATCH_S)
+
+
+def _found(journal: SharedJournal, saved: Saved) -> dict[str, Any]:
+    idle_s = _idle_s(journal, saved)
+    return summary.summary(policy_of(journal, saved), saved, idle_s)
+
+
+def _idle_s(journal: SharedJournal, saved: Saved) -> float | None:
+    """Return the seconds since the last look, if a rollout goes on and nobody looks."""
+    if saved.state.is_over:
+        return None
+    try:
+        is_at_work = journal.is_locked()
+    except RemoteError:  # whoever may read the journal may not read the Lease
+        return None
+    return None if is_at_work else max(time.time() - saved.state.now, 0.0)
+
+
+def _is_left(journal: SharedJournal, saved: Saved) -> bool:
+    """Return whether nobody has been at work for so long that nobody will be."""
+    is_old = time.time() - saved.state.now > LEFT_S
+    return is_old and _idle_s(journal, saved) is not None
 
 
 def _loaded(journal: SharedJournal) -> Saved:

@@ -5,11 +5,12 @@ from dataclasses import replace
 
 from scripts.rollout import wiring
 from scripts.rollout.cli.options import Common, Named, emit, find, policy_of
+from scripts.rollout.decision import taken_back
 from scripts.rollout.decision.explaining import reasons
 from scripts.rollout.errors import Exit, RemoteError, RolloutError
 from scripts.rollout.loop import observe
 from scripts.rollout.state.observation import View
-from scripts.rollout.state.state import FULL, Phase
+from scripts.rollout.state.state import FULL, Phase, State
 
 POLL_S = 0.2  # a weight comes into force within seconds
 
@@ -18,9 +19,9 @@ def undo(named: Named, common: Common, reason: str) -> Exit:
     """Set 0 percent and wait until the old revision has all traffic, else return 50."""
     journal, saved = find(named, common)
     state, policy = saved.state, policy_of(journal, saved)
-    if state.phase is not Phase.PROMOTED:
-        raise RolloutError(f"nothing to undo: {state.canary} is {state.phase}")
     traffic = wiring.traffic(common.place, policy)
+    if state.phase is not Phase.PROMOTED:
+        raise _nothing(state, observe.view(traffic))
     with journal.lock():
         journal.load(repair=True)
         view = observe.view(traffic)
@@ -48,5 +49,13 @@ def undo(named: Named, common: Common, reason: str) -> Exit:
         heard = wiring.broadcast(common.place, policy, journal, None, print)
         heard.commit(replace(saved, state=undone), "undo", body)
     content = {"undone": state.canary, "stable": state.stable}
-    emit(common.output, content, f"{state.stable} has all traffic again")
+    said = f"{state.stable} has all traffic again", policy.backend.after_rollback
+    emit(common.output, content, "\n".join(filter(None, said)))
     return Exit.PROMOTED
+
+
+def _nothing(state: State, view: View | RemoteError) -> RolloutError:
+    """Return why nothing is undone, and the way back where that is needed."""
+    said = f"nothing to undo: {state.canary} is {state.phase}"
+    danger = taken_back.warning(state, view) if isinstance(view, View) else ""
+    return RolloutError("; ".join(filter(None, (said, danger))))

@@ -17,7 +17,7 @@ def answer(draft: Draft, request: Request) -> None:
             reason = f"aborted by a person{why}"
             draft.roll_back(Phase.ABORTED, reason, Exit.ABORTED)
         case "pause" if draft.state.pause in (Pause.NONE, Pause.APPROVAL):
-            draft.change(pause=Pause.PERSON)
+            draft.change(pause=Pause.PERSON, pause_reason=request.reason)
             draft.say(NoteKind.PAUSED, f"paused by a person{why}")
         case "resume":
             _resume(draft)
@@ -67,7 +67,10 @@ def _resume(draft: Draft) -> None:
 
 
 def _resume_from_hand(draft: Draft) -> None:
-    """Go on from the last step at or below the weight that was set by hand."""
+    """Go on from the weight that was set by hand, if the evidence has been there.
+
+    From a higher one, go on from the last step that the evidence has reached.
+    """
     state = draft.state
     below = [i for i, percent in enumerate(state.steps) if percent <= state.weight]
     draft.change(pause=Pause.NONE, entered=state.now)
@@ -75,9 +78,11 @@ def _resume_from_hand(draft: Draft) -> None:
     if state.phase is Phase.BAKE and state.weight >= draft.policy.bake.percent:
         weight, where = draft.policy.bake.percent, "in the bake"
     elif state.phase in (Phase.STEP, Phase.BAKE) and below:
+        was_there = state.phase is Phase.BAKE or max(below) < state.step
         step = min(max(below), state.step)
         draft.change(phase=Phase.STEP, step=step)
-        weight, where = state.steps[step], f"at {state.steps[step]} %"
+        weight = state.weight if was_there else state.steps[step]
+        where = f"at {weight} %"
     elif state.phase in (Phase.STEP, Phase.BAKE):
         draft.change(phase=Phase.WARMUP, step=0)
         where = "before the first step"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from scripts.rollout.decision import machine
+from scripts.rollout.decision import machine, taken_back
 from scripts.rollout.decision.machine import Machine
 from scripts.rollout.errors import (
     Exit,
@@ -91,20 +91,32 @@ class Runner:
             if isinstance(view, RemoteError) or view.created == state.canary:
                 if isinstance(view, View):
                     _check_promotion(state, view)
-                world.say(f"{state.phase} before: {state.reason}")
+                world.say(f"{state.phase} before: {state.reason}{self._again(state)}")
                 return state.verdict
         if isinstance(view, RemoteError):
             raise view
         self._begin(view, saved)
         return None
 
+    def _again(self, state: State) -> str:
+        if not taken_back.is_taken_back(state):
+            return ""
+        again = self._policy.backend.again
+        return f"; to try the version of {state.canary} again, {again}"
+
     def _begin(self, view: View, before: Saved | None) -> None:
         say = self._world.say
+        danger = taken_back.warning(None if before is None else before.state, view)
+        if danger and machine.unsafe(view):
+            name = self._policy.target.name
+            raise RolloutError(f"{name}: {machine.unsafe(view)}; {danger}")
         fresh = self._fresh(view)
         state = fresh.state
         if before is not None:
             fresh = replace(fresh, seq=before.seq, hash=before.hash)
         say(f"canary {state.canary} beside stable {state.stable}")
+        if danger:
+            say(f"WARNING: {danger}")
         if view.percent:
             say(f"{view.asked}: 0 % until the first step")
         body = {

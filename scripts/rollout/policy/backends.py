@@ -22,6 +22,8 @@ class Backend:
     `settles_s`: seconds within which a weight usually comes into force.
     `shortest_look_s`: the shortest interval that `source.interval: auto` may choose.
     `after_promotion`: the warning about its manifest, and what to do.
+    `after_rollback`: what the next version must have, for the same reason.
+    `again`: how a version that was taken back is tried again.
     `manifest_field`: the field that `run --write-manifest` removes, or "".
     """
 
@@ -32,12 +34,22 @@ class Backend:
     settles_s: float
     shortest_look_s: float
     after_promotion: str
+    after_rollback: str = ""
+    again: str = "apply it as a new revision"
     manifest_field: str = ""
 
 
 _PERCENT_IS_STALE = (
     f"remove {PERCENT_FIELD} from its manifest before that is applied again: after a "
     "promotion it means back (run --write-manifest FILE does it)"
+)
+_ZERO_IS_NEEDED = (
+    f"apply the next version with {PERCENT_FIELD}: 0 - without it the revision that "
+    "was taken back gets everything until the new one is ready"
+)
+_NEW_REVISION = (
+    "change anything in its spec.predictor, such as an env variable, and apply that "
+    f"with {PERCENT_FIELD}: 0"
 )
 # `settles_s` of 5: a route takes about two; the next look sees a slower one.
 # `shortest_look_s` of 1: a look on a cluster takes several requests of the API server.
@@ -50,6 +62,8 @@ BACKENDS: MutableMapping[str, Backend] = {
         settles_s=5.0,
         shortest_look_s=0.2,
         after_promotion=_PERCENT_IS_STALE,
+        after_rollback=_ZERO_IS_NEEDED,
+        again=_NEW_REVISION,
         manifest_field=PERCENT_FIELD,
     ),
     "knative": Backend(
@@ -60,6 +74,8 @@ BACKENDS: MutableMapping[str, Backend] = {
         settles_s=5.0,
         shortest_look_s=1.0,
         after_promotion=_PERCENT_IS_STALE,
+        after_rollback=_ZERO_IS_NEEDED,
+        again=_NEW_REVISION,
         manifest_field=PERCENT_FIELD,
     ),
     "gateway": Backend(
@@ -71,6 +87,8 @@ BACKENDS: MutableMapping[str, Backend] = {
         shortest_look_s=1.0,
         after_promotion="write these weights into the route's manifest before that is "
         "applied again: the old ones mean back",
+        after_rollback="give the next version's Service weight 0 in the manifest",
+        again="give it a Service of another name, with weight 0 as second backendRef",
     ),
     "standard": Backend(
         adapter="scripts.rollout.traffic.standard:StandardTraffic",
@@ -81,5 +99,7 @@ BACKENDS: MutableMapping[str, Backend] = {
         shortest_look_s=1.0,
         after_promotion="make the canary the predictor in its manifest before that is "
         "applied again: the old one means back",
+        after_rollback="apply the next version in spec.canary with trafficPercent: 0",
+        again="apply it in spec.canary under another name, with trafficPercent: 0",
     ),
 }

@@ -17,9 +17,11 @@ DECISIONS = 8  # the newest ones, below the tables
 
 
 def decisions(lines: Iterable[str]) -> list[str]:
-    """Return the last notes of a journal's lines, each with its time."""
-    found = []
+    """Return the last notes of the newest rollout in these lines, with their times."""
+    found: list[str] = []
     for entry in map(json.loads, lines):
+        if entry["kind"] == "begin":
+            found = []
         at = entry.get("seen", {}).get("time")
         when = text.clock(at) if at else " " * 8
         found += [f"{when} {note.text}" for note in read_notes(entry)]
@@ -32,13 +34,14 @@ def frame(found: dict[str, Any], notes: list[str]) -> Group:
     canary = (
         f"{tables.filled(weight / 100, WEIGHT_BAR)} {weight} % to {found['canary']}"
     )
-    waits = [f"waits for: {each}" for each in found["waitingFor"]]
+    waits = [f"waits for: {each}" for each in found["waitingFor"]] or [found["reason"]]
+    idle = [tables.idle(found)] if found["idleSeconds"] is not None else []
     return Group(
         Text(tables.headline(found), style="bold", no_wrap=True),
         Text(canary, style="cyan", no_wrap=True),
         Text(),
         *_evidence(found),
-        Text("\n".join(waits or [found["reason"]])),
+        Text("\n".join([*idle, *waits])),
         Text(),
         *(Text(note, style="dim", no_wrap=True) for note in notes),
     )

@@ -12,11 +12,16 @@ from scripts.rollout.journal import codec
 from scripts.rollout.journal.saved import Saved
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.observation import Observation
-from scripts.rollout.state.state import JUDGED, Phase, State
+from scripts.rollout.state.state import JUDGED, Pause, Phase, State
 
 
-def summary(policy: Policy, saved: Saved) -> dict[str, Any]:
-    """Return everything that `status` and `explain` show, as plain values."""
+def summary(
+    policy: Policy, saved: Saved, idle_s: float | None = None
+) -> dict[str, Any]:
+    """Return everything that `status` and `explain` show, as plain values.
+
+    `idle_s`: the seconds since the last look, if no promoter is at work.
+    """
     rules, state = Rules(policy), saved.state
     seen = _last_seen(saved)
     rows = []
@@ -36,7 +41,8 @@ def summary(policy: Policy, saved: Saved) -> dict[str, Any]:
         "waitingFor": [] if state.is_over else reasons.waiting(rules, state, seen),
         "doubts": list(state.doubts),
         "conditions": codec.encode(conditions.of(policy, state)),
-        "etaSeconds": eta_s(rules, state),
+        "etaSeconds": eta_s(rules, state) if idle_s is None else None,
+        "idleSeconds": idle_s,
         "metrics": codec.encode(rows),
     }
 
@@ -52,7 +58,8 @@ def _last_seen(saved: Saved) -> Observation | None:
 def eta_s(rules: Rules, state: State) -> float | None:
     """Forecast the seconds to a good canary's promotion, None if it never comes."""
     policy, judged = rules.policy, state.judged
-    if judged is None or state.phase not in JUDGED or not state.rps:
+    is_paused = state.pause is not Pause.NONE
+    if judged is None or state.phase not in JUDGED or not state.rps or is_paused:
         return None
     if state.phase is Phase.BAKE:
         left_s = baking.left_s(policy, state)

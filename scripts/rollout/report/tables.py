@@ -19,7 +19,7 @@ def headline(found: dict[str, Any]) -> str:
     """Return the state in one line, in two where one is too long."""
     names = f"{found['target']}  {found['stable']} -> {found['canary']}"
     line = f"{found['phase']} at {found['weight']} %"
-    if found["steps"]:
+    if found["steps"] and found["verdict"] is None:
         line += f" of {_steps(found['steps'])}"
     if found["paused"]:
         line += f"  {found['paused'].upper()}"
@@ -27,6 +27,15 @@ def headline(found: dict[str, Any]) -> str:
         line += f"  eta {text.duration(found['etaSeconds'])}"
     is_short = len(names) + len(line) + 2 <= WIDTH
     return f"{names}  {line}" if is_short else f"{names}\n{line}"
+
+
+def idle(found: dict[str, Any]) -> str:
+    """Say that no promoter is at work, "" where one is or none is needed."""
+    seconds = found["idleSeconds"]
+    if seconds is None:
+        return ""
+    ago = text.duration(seconds)
+    return f"no promoter is at work (last look {ago} ago); run goes on from here"
 
 
 def _steps(steps: list[int]) -> str:

@@ -84,6 +84,7 @@ class State:
     """Everything a promoter needs to go on after it was killed.
 
     `weight` was requested last; `is_verified` says whether it was observed in force.
+    `pause_reason` is the person's.
     `interval`: seconds between looks. `known` are scrapes of the stable before the
     canary got traffic, `learns` is what they are for. `peak_load` is the most requests
     per second that one replica has carried. `ending` and `code` are the outcome of a
@@ -115,6 +116,7 @@ class State:
     is_verified: bool = False
     is_warm: bool = False
     pause: Pause = Pause.NONE
+    pause_reason: str = ""
     approved: tuple[int, ...] = ()
     forced: str = ""
     restarts: int = 0

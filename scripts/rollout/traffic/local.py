@@ -5,7 +5,9 @@ configuration dump.
 """
 
 import itertools
+import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Self
 
 import urllib3
@@ -52,7 +54,7 @@ class LocalTraffic:
         if document is None:
             raise RolloutError(
                 f"InferenceService {self._key} not found in {store.folder}; "
-                "apply it first: python -m scripts.local apply -f FILE"
+                f"apply it first: python -m scripts.local apply -f FILE{_elsewhere()}"
             )
         served = container.read(manifest.template(document))
         self.counted_by = "grpc" if served.is_http2 else counted_by
@@ -159,3 +161,11 @@ def _asker(ask: Ask) -> Callable[[], str]:
     """Return a function that asks the next text and returns the answer's code."""
     texts = itertools.cycle(WARM_UP_TEXTS)
     return lambda: ask(next(texts)).code
+
+
+def _elsewhere() -> str:
+    """Return what to write if it is on a cluster, "" where kubectl has none."""
+    config = Path.home() / ".kube" / "config"
+    if not os.environ.get("KUBECONFIG") and not config.is_file():
+        return ""
+    return "; if it is on your cluster, the policy needs target.backend: knative"

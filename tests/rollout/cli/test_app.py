@@ -13,6 +13,7 @@ import yaml
 from scripts.canary import main
 from scripts.local.processes import ROOT
 from scripts.rollout.errors import Exit
+from scripts.rollout.journal.file import FileJournal
 from tests.rollout.journal.test_replay import HEADER
 from tests.support.folder_world import FolderWorld
 from tests.support.worlds import ERRORS, LATENCY, POLICY
@@ -155,10 +156,15 @@ def test_a_file_that_is_no_text_is_said_in_a_line(
 
 
 def test_run_needs_something_to_roll_out(
-    policy: str, tmp_path: Path, capsys: Captured
+    policy: str, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert _main("run", "-f", policy, "--dir", str(tmp_path)) == 2
-    assert "apply it first" in capsys.readouterr().err
+    for config, is_meant in (("/some/config", True), ("", False)):
+        monkeypatch.setenv("KUBECONFIG", config)
+        monkeypatch.setenv("HOME", str(tmp_path))
+        assert _main("run", "-f", policy, "--dir", str(tmp_path)) == 2
+        said = capsys.readouterr().err
+        assert "apply it first" in said
+        assert ("needs target.backend: knative" in said) is is_meant
 
 
 def test_a_cluster_that_is_not_there_is_said_in_a_line(
@@ -257,9 +263,16 @@ def test_status_and_explain_read_a_rollout_that_nobody_runs(
     assert _main("status", "intent", *folder) == 0
     said = capsys.readouterr().out
     assert said.startswith("default.intent  r-00001 -> r-00002  Step at 5 % of 5/25/50")
+    assert "eta " not in said
+    assert "no promoter is at work (last look " in said
+    with FileJournal(tmp_path / "rollouts" / "default.intent").lock():
+        assert _main("status", "intent", *folder) == 0
+    said = capsys.readouterr().out
     assert "eta " in said
+    assert "no promoter is at work" not in said
     assert _main("explain", "intent", *folder) == 0
     said = capsys.readouterr().out
+    assert "no promoter is at work (last look " in said
     assert "errors: outcomes in clusters of 1 (policy)" in said
     assert "waits for: 10s more at 5 %" in said
     assert _main("status", "intent", "--wait", "--timeout", "0.1", *folder) == 20

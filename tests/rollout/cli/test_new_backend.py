@@ -50,8 +50,10 @@ def test_a_good_canary_is_promoted_and_every_verb_finds_the_rollout(
         assert "v2" in capsys.readouterr().out
     journal = "rollouts/default.chat/journal.jsonl"
     assert canary.main(["replay", journal]) == Exit.PROMOTED
+    capsys.readouterr()
     assert canary.main(["undo", "chat", "--dir", "."]) == Exit.PROMOTED
     assert world.percent == 0
+    assert "write 0 into the next dict" in capsys.readouterr().out
 
 
 def test_a_worse_canary_is_rolled_back(
@@ -60,7 +62,11 @@ def test_a_worse_canary_is_rolled_back(
     world = _begin(monkeypatch, bad=0.1)
     assert canary.main(["run", "-f", str(policy), "--dir", "."]) == Exit.ROLLED_BACK
     assert world.percent == 0
-    assert "errors: " in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "errors: " in said
+    *_, trap, verdict = said.splitlines()
+    assert trap.endswith(" write 0 into the next dict")
+    assert verdict.startswith("verdict: ")
 
 
 def test_a_name_that_the_adapter_does_not_know_is_one_line(

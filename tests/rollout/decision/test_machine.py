@@ -316,6 +316,17 @@ def test_a_percent_by_hand_is_held_and_resumed_not_fought() -> None:
     rollout.until(Phase.PROMOTED)
 
 
+def test_a_hand_below_what_the_evidence_has_reached_is_where_it_goes_on() -> None:
+    rollout = _at(Phase.BAKE)
+    rollout.look()
+    rollout.percent = 33
+    rollout.look()
+    decision = rollout.look("resume")
+    assert [note.text for note in decision.notes] == ["resumed at 33 %"]
+    assert rollout.percent == 33
+    rollout.until(Phase.PROMOTED)
+
+
 def test_evidence_goes_on_under_a_hand() -> None:
     rollout = _at(Phase.STEP, 25)
     rollout.look()

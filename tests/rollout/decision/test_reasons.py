@@ -8,7 +8,7 @@ import pytest
 from scripts.rollout import text
 from scripts.rollout.decision.explaining import reasons
 from scripts.rollout.errors import Exit
-from scripts.rollout.state.actions import Answer, Consult, Says
+from scripts.rollout.state.actions import Answer, Consult, Request, Says
 from scripts.rollout.state.observation import Observation
 from scripts.rollout.state.state import Phase
 from tests.support.worlds import CANARY, STABLE, Rollout, delta, policy, view
@@ -134,3 +134,12 @@ def test_traffic_and_verdicts_in_a_line() -> None:
     assert reasons.traffic(seen) == "weights 95/5, routed r-00002 5 %, r-00001 95 %"
     assert reasons.traffic(view(5)).startswith("percent 5, routed")
     assert text.verdict(Exit.ROLLED_BACK) == "verdict: rolled_back, exit code 10"
+
+
+def test_a_pause_says_why_a_person_wanted_it() -> None:
+    rollout = Rollout.begun()
+    rollout.until(Phase.STEP)
+    rollout.look(requests=(Request("pause", "a demo"),))
+    assert _waiting(rollout)[0] == "paused by a person: a demo"
+    rollout.look(requests=(Request("resume"), Request("pause")))
+    assert _waiting(rollout)[0] == "paused by a person"

@@ -179,6 +179,44 @@ def test_a_newer_canary_begins_a_new_rollout_in_the_same_chain(tmp_path: Path) -
     assert len(begins) == 2
 
 
+def test_what_was_taken_back_is_not_begun_again_and_the_line_says_how_it_is_tried(
+    tmp_path: Path,
+) -> None:
+    cluster = FolderWorld(tmp_path, bad=0.3)
+    assert cluster.runner().run() is Exit.ROLLED_BACK
+    assert cluster.runner().run() is Exit.ROLLED_BACK
+    assert cluster.said[-1].startswith("RolledBack before: errors: 30.00%")
+    assert "to try the version of r-00002 again, change anything" in cluster.said[-1]
+
+
+def test_a_stable_that_was_taken_back_before_is_warned_of_with_the_way_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = FolderWorld(tmp_path, bad=0.3)
+    cluster.runner().run()
+    newer = {"created": "r-00003", "ready": "r-00003", "previous": "r-00002"}
+    trapped = view(0, rolledout="r-00002", **newer)
+    monkeypatch.setattr(cluster, "observe", lambda: trapped)
+    monkeypatch.setattr(cluster, "read", _raise(Unreachable("not yet")))
+    cluster.runner().start()
+    (said,) = [each for each in cluster.said if each.startswith("WARNING: ")]
+    assert "the stable is r-00002, which was RolledBack before (errors: " in said
+    assert "the way back to r-00001: apply its version once more" in said
+
+
+def test_a_version_that_was_rolled_out_over_it_is_no_canary_and_0_percent_no_way_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = FolderWorld(tmp_path, bad=0.3)
+    cluster.runner().run()
+    newer = {"created": "r-00003", "ready": "r-00003", "rolledout": "r-00003"}
+    trapped = view(None, previous="r-00002", **newer)
+    monkeypatch.setattr(cluster, "observe", lambda: trapped)
+    with pytest.raises(RolloutError, match="no canary beside r-00003") as found:
+        cluster.runner().run()
+    assert "0 percent would give everything to r-00002" in str(found.value)
+
+
 def _raise(error: RolloutError) -> Callable[..., Any]:
     def raised(*_: object) -> Any:
         raise error

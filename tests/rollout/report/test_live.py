@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from scripts.canary import main
 from scripts.local.processes import ROOT
 from scripts.rollout.cli import status
 from scripts.rollout.cli.options import Common, Named
+from scripts.rollout.journal.file import FileJournal
 from scripts.rollout.report import live, tables
 from tests.support import commands
 from tests.support.folder_world import FolderWorld
@@ -31,6 +33,13 @@ def _journal(folder: Path, looks: int, bad: float = 0.0) -> FolderWorld:
     (folder / "rollouts").mkdir()
     cluster.journal.folder.rename(folder / "rollouts" / "default.intent")
     return cluster
+
+
+@contextmanager
+def _at_work(cluster: FolderWorld) -> Iterator[None]:
+    """As if its promoter were there."""
+    with FileJournal(cluster.folder / "rollouts" / "default.intent").lock():
+        yield
 
 
 def _command(folder: Path) -> list[str]:
@@ -71,9 +80,10 @@ def test_a_bar_grows_with_the_logarithm(e_value: float, full: int) -> None:
 def test_its_picture_is_80_columns_wide_with_the_names_of_a_cluster(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _journal(tmp_path, 8)
+    cluster = _journal(tmp_path, 8)
     folder = str(tmp_path)
-    assert main(["explain", "intent", "--dir", folder, "-o", "json"]) == 0
+    with _at_work(cluster):
+        assert main(["explain", "intent", "--dir", folder, "-o", "json"]) == 0
     found = json.loads(capsys.readouterr().out)
     found |= {"stable": "intent-predictor-00001", "canary": "intent-predictor-00002"}
     found["steps"] = list(range(15, 47, 2))
@@ -102,7 +112,8 @@ def test_one_that_ended_is_shown_once_with_its_reason(tmp_path: Path) -> None:
 
 
 def test_on_a_terminal_it_is_one_picture_that_changes(tmp_path: Path) -> None:
-    _journal(tmp_path, 5)
+    until_then = ExitStack()
+    until_then.enter_context(_at_work(_journal(tmp_path, 5)))
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "160", "LINES": "40"}
     process = commands.start(
@@ -118,8 +129,9 @@ def test_on_a_terminal_it_is_one_picture_that_changes(tmp_path: Path) -> None:
                 seen += chunk
 
     threading.Thread(target=read, daemon=True).start()
-    until(lambda: seen.count(b"FOR THE NEXT WEIGHT") >= 2, shown=lambda: seen)
-    commands.end(process)
+    with until_then:
+        until(lambda: seen.count(b"FOR THE NEXT WEIGHT") >= 2, shown=lambda: seen)
+        commands.end(process)
     text = seen.decode(errors="replace")
     assert "r-00001 -> r-00002  Step at 25 %" in text
     assert "first step: 5 %" in text
@@ -142,5 +154,24 @@ def test_the_verdict_is_shown_though_its_note_came_with_the_state_before(
     monkeypatch.setattr(journal, "load", lambda: next(late))
     monkeypatch.setattr(status, "find", lambda *_: (journal, states[-2]))
     monkeypatch.setattr(status, "WATCH_S", 0.0)
-    status.watch(Named("intent"), Common())
+    with journal.lock():
+        status.watch(Named("intent"), Common())
     assert "RolledBack at 0 %" in capsys.readouterr().out
+
+
+def test_nobody_at_work_is_said_and_ends_it(tmp_path: Path) -> None:
+    _journal(tmp_path, 8)
+    done = subprocess.run(_command(tmp_path), cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "no promoter is at work (last look " in done.stdout
+    assert "waits for: " in done.stdout
+    assert "eta" not in done.stdout
+
+
+def test_decisions_are_this_rollouts_alone(tmp_path: Path) -> None:
+    cluster = FolderWorld(tmp_path)
+    cluster.runner().run()
+    before = live.decisions(cluster.journal.tail())
+    assert any(each.endswith("r-00002 promoted") for each in before)
+    begin = json.dumps({"kind": "begin"})
+    assert live.decisions([*cluster.journal.tail(), begin]) == []

@@ -11,7 +11,7 @@ from scripts.rollout.errors import Exit
 from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.observation import Delta, Observation, View
-from scripts.rollout.state.state import FULL, JUDGED, Judged, Phase, State
+from scripts.rollout.state.state import FULL, JUDGED, Judged, Pause, Phase, State
 from scripts.rollout.state.warming import Warming
 from scripts.rollout.text import duration, number, share
 
@@ -118,7 +118,7 @@ def waiting(rules: Rules, state: State, seen: Observation | None) -> list[str]:
     """List what must happen before the next weight, most urgent first."""
     if state.other_version:
         return [f"a promoter of its own version: {state.other_version}"]
-    found = [str(state.pause)] if state.pause else []
+    found = [_paused(state)] if state.pause else []
     if state.incident_since is not None:
         lasts = duration(state.now - state.incident_since)
         found.append(f"{incident(rules.policy, state)}, for {lasts}")
@@ -139,6 +139,11 @@ def waiting(rules: Rules, state: State, seen: Observation | None) -> list[str]:
         found += baking.missing(rules.policy, state)
     last = Draft(rules, state, seen or Observation(state.now, None, None))
     return list(filter(None, found)) or [_last_things(last)]
+
+
+def _paused(state: State) -> str:
+    why = state.pause_reason if state.pause is Pause.PERSON else ""
+    return f"{state.pause}: {why}" if why else str(state.pause)
 
 
 def _last_things(draft: Draft) -> str:
