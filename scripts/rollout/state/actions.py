@@ -17,7 +17,8 @@ class Warmed:
     """The result of one round of warm-up: requests sent, and how many of them failed.
 
     `slow`: of those that did not fail, how many took longer than was asked. `pods` and
-    `protocols` answered; `p50_ms` is the median of all answers.
+    `protocols` answered; `p50_ms` is the median of all answers. `refused` is what was
+    answered where every answer refused the request.
     """
 
     sent: int
@@ -26,6 +27,7 @@ class Warmed:
     pods: int = 1
     protocols: tuple[str, ...] = ()
     p50_ms: float = 0.0
+    refused: tuple[str, ...] = ()
 
 
 class Says(StrEnum):

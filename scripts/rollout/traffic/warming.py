@@ -20,11 +20,15 @@ UNSERVED = ("404", "405", "501", "UNIMPLEMENTED")
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """One pod by one protocol; `ask` returns an HTTP status, gRPC's code or "none"."""
+    """One pod by one protocol; `ask` returns an HTTP status, gRPC's code or "none".
+
+    `path` is what it asks for.
+    """
 
     pod: str
     protocol: str
     ask: Callable[[], str]
+    path: str = ""
 
 
 @dataclass(slots=True)
@@ -32,6 +36,7 @@ class _Visit:
     """What one door answered; `took` is in seconds."""
 
     door: Door
+    codes: set[str] = field(default_factory=set)
     failed: int = 0
     slow: int = 0
     took: list[float] = field(default_factory=list)
@@ -50,6 +55,7 @@ def warm_up(doors: Sequence[Door], asked: WarmUp) -> Warmed:
         pods=len({visit.door.pod for visit in served}),
         protocols=tuple(dict.fromkeys(visit.door.protocol for visit in served)),
         p50_ms=round(1000 * statistics.median(took), 1) if took else 0.0,
+        refused=_refused(visits),
     )
 
 
@@ -61,7 +67,7 @@ def http_doors(
 ) -> list[Door]:
     """Return a door per pod at these addresses and per protocol over HTTP."""
     return [
-        Door(url, protocol, partial(cluster.answer, url + path, body, headers))
+        Door(url, protocol, partial(cluster.answer, url + path, body, headers), path)
         for url in urls
         for protocol, (path, body) in pods.requests_to(model).items()
     ]
@@ -73,6 +79,7 @@ def _visit(door: Door, asked: WarmUp) -> _Visit:
         start = time.perf_counter()
         code = door.ask()
         took = time.perf_counter() - start
+        visit.codes.add(code)
         if code in UNSERVED:
             break
         is_failure = _is_failure(code)
@@ -80,6 +87,19 @@ def _visit(door: Door, asked: WarmUp) -> _Visit:
         visit.failed += is_failure
         visit.slow += not is_failure and 0 < asked.slow_s < took
     return visit
+
+
+def _refused(visits: Sequence[_Visit]) -> tuple[str, ...]:
+    """Return what was answered to what, if no door took a single request."""
+    codes = {code for visit in visits for code in visit.codes}
+    if not all(code.startswith("4") or code in UNSERVED for code in codes):
+        return ()
+    said = (
+        f"{code} at {visit.door.path or visit.door.protocol}"
+        for visit in visits
+        for code in sorted(visit.codes)
+    )
+    return tuple(dict.fromkeys(said))
 
 
 def _is_failure(code: str) -> bool:

@@ -4,7 +4,9 @@ import itertools
 import time
 from collections.abc import Callable
 
+from scripts.rollout.decision.explaining import reasons
 from scripts.rollout.state.actions import Warmed, WarmUp
+from scripts.rollout.state.warming import Warming
 from scripts.rollout.traffic import warming
 from scripts.rollout.traffic.warming import Door
 
@@ -45,6 +47,22 @@ def test_an_answer_is_slow_over_the_slo_and_never_without_one() -> None:
     found = _warm(Door("a", "v2", late))
     assert found.slow == 0
     assert found.p50_ms >= 20
+
+
+def test_where_no_request_is_taken_the_answers_are_kept_with_what_was_asked() -> None:
+    found = _warm(
+        Door("a", "v1", _codes("404"), "/v1/models/m:predict"),
+        Door("a", "v2", _codes("422"), "/v2/models/m/infer"),
+        Door("b", "v1", _codes("404"), "/v1/models/m:predict"),
+    )
+    assert found.refused == ("404 at /v1/models/m:predict", "422 at /v2/models/m/infer")
+    told = reasons.warmed(Warming(0.0, 0.0).add(found), 1.0, has_settled=True)
+    assert told == (
+        "warm-up requests were all refused (404 at /v1/models/m:predict, 422 at "
+        "/v2/models/m/infer): nothing is warm"
+    )
+    half = _warm(Door("a", "v1", _codes("404")), Door("a", "v2", _codes("200")))
+    assert half.refused == ()
 
 
 def test_nothing_is_sent_without_a_pod() -> None:

@@ -40,6 +40,9 @@ def dispersions(policy: Policy, phi: Array, sources: Sequence[str]) -> list[str]
 def warmed(warming: Warming, now: float, *, has_settled: bool) -> str:
     """Describe what the warm-up sent, and how it ended."""
     last = warming.last
+    if last.refused:
+        refused = ", ".join(last.refused)
+        return f"warm-up requests were all refused ({refused}): nothing is warm"
     pods = "1 pod" if last.pods == 1 else f"{last.pods} pods"
     protocols = f" by {', '.join(last.protocols)}" if last.protocols else ""
     found = f"{warming.sent} warm-up requests to {pods}{protocols}, "
