@@ -14,6 +14,7 @@ import pytest
 
 from scripts.inference.clients import Answer, Target, connect
 from scripts.inference.load import steady
+from scripts.rollout.errors import Exit
 from tests.support.backends import intent
 from tests.support.cluster_stage import PROMOTER, ClusterStage
 from tests.support.site import DOMAIN, site
@@ -22,6 +23,7 @@ from tests.support.waiting import until
 
 RPS = 20.0
 LONGER = POLICY.replace("step: 60s, rollout: 90s", "step: 200s, rollout: 250s")
+LONGER += "pauseAt: [10]\n"
 SHARED = ("kourier-system", "knative-serving")
 
 
@@ -42,9 +44,10 @@ class Service(ClusterStage):
         return self
 
     def own_policy(self) -> str:
-        """A policy that names no namespace."""
+        """A policy that gives both time enough."""
         path = self.folder / f"{self.name}.yaml"
-        target = f"{{inferenceservice: {self.name}, backend: knative}}"
+        where = f"namespace: {self.backend.namespace}, backend: knative"
+        target = f"{{inferenceservice: {self.name}, {where}}}"
         path.write_text(f"target: {target}\n{LONGER}")
         return str(path)
 
@@ -66,6 +69,10 @@ class Service(ClusterStage):
         """Whether its promoter has written its journal."""
         names = self.backend.kubectl("get", "configmap", "-o", "name").split()
         return f"configmap/{self.name}-rollout" in names
+
+    def says(self, words: str) -> bool:
+        """Whether `explain` says so."""
+        return words in self.verb("explain", self.name)[1]
 
     def ended(self) -> None:
         """Its Job promoted the canary and says so."""
@@ -102,7 +109,11 @@ def test_a_second_services_promoter_takes_no_rights_from_the_first(
 ) -> None:
     bot, faq = services
     with bot.asked() as bots, faq.asked() as questions:
-        bot.create(bot.manifests("support-bot", "-f", bot.own_policy()))
+        code, said = bot.verb("run", "-f", bot.own_policy(), "--in-cluster")
+        assert code == 2, said
+        assert "support-bot-canary not found; first: " in said
+        printed = bot.manifests("support-bot", "-f", bot.own_policy())
+        bot.create(printed)
         until(bot.has_begun, 90, bot.log)
         folder = faq.folder / "promotion"
         faq.manifests("faq", "-f", faq.own_policy(), "--folder", str(folder))
@@ -115,11 +126,43 @@ def test_a_second_services_promoter_takes_no_rights_from_the_first(
             assert all(each.may("list", "pods", shared) for shared in SHARED)
             others = f"inferenceservices/{'faq' if each is bot else 'support-bot'}"
             assert not each.may("patch", others, each.backend.namespace)
+        until(lambda: bot.says("APPROVAL"), 90, bot.log)
+        bot.forbid()  # no counters of Kourier's for a while
+        until(lambda: bot.says("cannot list resource"), 60, bot.log)
+        bot.create("---".join(e for e in printed.split("---") if "kind: Job" not in e))
+        for each in (bot, faq):
+            until(partial(each.says, "APPROVAL"), 90, each.log)
+            code, said = each.verb("approve", each.name)
+            assert (code, said) == (0, "10 % approved\n")
         bot.ended()
         faq.ended()
     for answers in (bots, questions):
         check_answered(answers)
-    assert "promoted" in bot.log()
+    forbidden = [line for line in bot.log().splitlines() if "cannot list" in line]
+    assert len([line for line in forbidden if line[0] != "{"]) == 1
     images = json.loads(faq.backend.kubectl("get", "pods", "-o", "json"))["items"]
     used = {e["spec"]["containers"][0]["image"] for e in images}
     assert PROMOTER in used
+
+
+def test_a_service_that_is_deleted_ends_its_job_once_with_what_is_left(
+    tmp_path: Path,
+) -> None:
+    with site(tmp_path) as backend:
+        bot = Service(backend, tmp_path).begin("bot")
+        try:
+            with bot.asked():
+                bot.create(bot.manifests("bot", "-f", bot.own_policy()))
+                until(lambda: bot.says("APPROVAL"), 90, bot.log)
+                backend.kubectl("delete", "isvc", "bot", "--wait=false")
+                label = ("-l", "app.kubernetes.io/instance=bot")
+                failed = ("wait", "--for=condition=Failed", "job", "--timeout=90s")
+                backend.kubectl(*failed, *label)
+            assert "InferenceService" in bot.log()
+            assert "was deleted" in bot.log()
+            pods = json.loads(backend.kubectl("get", "pods", *label, "-o", "json"))
+            (pod,) = pods["items"]
+            (container,) = pod["status"]["containerStatuses"]
+            assert container["state"]["terminated"]["exitCode"] == Exit.GONE
+        finally:
+            bot.forbid()
