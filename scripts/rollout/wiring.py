@@ -112,7 +112,7 @@ def broadcast(
     whole = kept.path if isinstance(kept, FileJournal) else copy
     if whole not in (None, "-"):
         others.append(Report(Path(str(whole)), say))
-    return Broadcast(kept, copy_to(copy) if copy else None, [*others, *hooks])
+    return Broadcast(kept, copy_to(copy, say) if copy else None, [*others, *hooks])
 
 
 def copy_path(folder: Path, key: str) -> Path:

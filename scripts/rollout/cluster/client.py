@@ -15,6 +15,8 @@ from scripts.rollout.errors import NotFound, RolloutError, Unreachable, refusal
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 # The limits for an API server, and for a pod that was scaled to zero and has to start.
 TIMEOUT_S, COLD_START_S = 10.0, 60.0
+# The server gives a write up before the client does, so that none is done afterwards.
+WRITE_S = 9.0
 INSIDE = "https://kubernetes.default.svc"
 MANAGER = "intent-canary"
 JSON = {"Content-Type": "application/json"}
@@ -93,7 +95,7 @@ class Cluster:
         """
         version = {"resourceVersion": read["metadata"]["resourceVersion"]}
         kind = {"Content-Type": "application/merge-patch+json"}
-        address = f"{path}?fieldManager={MANAGER}"
+        address = f"{path}?fieldManager={MANAGER}&timeout={WRITE_S:g}s"
         return self._ask("PATCH", address, {"metadata": version, **change}, kind)
 
     def pod_url(self, pod: Object, port: int, path: str) -> str:

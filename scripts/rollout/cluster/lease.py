@@ -20,6 +20,7 @@ from scripts.rollout.errors import Conflict, LockHeld, RemoteError
 # The duration that Kubernetes' own controllers use.
 DURATION_S = 15
 RENEW_S = 5.0  # a third of DURATION_S, so that one or two renewals may fail
+TRIES = 3  # writes that lose to another one before the Lease is taken to be held
 POLL_S = 1.0  # the delay until a successor notices that the holder has gone
 TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 
@@ -39,15 +40,37 @@ class Lease:
     @contextmanager
     def hold(self) -> Iterator[None]:
         """Hold the Lease until the block ends. Raises LockHeld, RemoteError."""
-        self._write(self._free())
+        self._take(self._free())
         try:
             yield
+        except LockHeld:
+            self._renewed = 0.0  # the twin that works on has it, under the same name
+            raise
         finally:
-            with suppress(RemoteError, LockHeld):  # an unreleased Lease expires
+            self._release()
+
+    def _take(self, found: Object | None) -> None:
+        """Write the Lease that was found free. Raises LockHeld, RemoteError.
+
+        A conflict tells only that this write is too late, be it after itself, sent
+        twice on its way.
+        """
+        for _ in range(TRIES):
+            with suppress(Conflict):
+                self._write(found)
+                return
+            found = self._cluster.find(self._path)
+            if found is not None and not self._may_write(found):
+                break
+        raise self._is_held(found)
+
+    def _release(self) -> None:
+        if self._renewed:
+            with suppress(RemoteError):  # an unreleased Lease expires
                 found = self._cluster.find(self._path)
                 if found is not None and _holder(found) == self._holder:
                     self._write(found, holder="")
-            self._renewed = 0.0
+        self._renewed = 0.0
 
     def renew(self) -> None:
         """Renew the Lease if it is held. Raises LockHeld if another holder has it."""
@@ -55,9 +78,12 @@ class Lease:
             return
         with suppress(RemoteError):  # a later renewal may still come in time
             found = self._cluster.find(self._path)
-            if found is not None and _holder(found) != self._holder:
+            if found is not None and not self._may_write(found):
                 raise self._is_held(found)
             self._write(found)
+
+    def _may_write(self, found: Object) -> bool:
+        return _holder(found) in ("", self._holder)
 
     def is_held(self) -> bool:
         """Return whether any holder has the Lease now, by this machine's clock."""
@@ -72,7 +98,7 @@ class Lease:
         """Wait until no other holder has the Lease; return it, None if none exists."""
         found = self._cluster.find(self._path)
         deadline = time.monotonic() + DURATION_S
-        while found is not None and _holder(found) not in ("", self._holder):
+        while found is not None and not self._may_write(found):
             now = self._cluster.find(self._path)
             if now is None:
                 return None
@@ -84,21 +110,21 @@ class Lease:
         return found
 
     def _write(self, found: Object | None, holder: str | None = None) -> None:
-        """Write on the resourceVersion that was found: of two writers one fails."""
+        """Write on the resourceVersion that was found: of two writers one fails.
+
+        Raises Conflict for that one.
+        """
         spec = {
             "holderIdentity": self._holder if holder is None else holder,
             "leaseDurationSeconds": DURATION_S,
             "renewTime": datetime.now(UTC).strftime(TIME),
         }
-        try:
-            if found is None:
-                kind = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
-                content = {**kind, "metadata": {"name": self._name}, "spec": spec}
-                self._cluster.create(self._folder, content)
-            else:
-                self._cluster.patch(self._path, found, {"spec": spec})
-        except Conflict as error:
-            raise self._is_held(self._cluster.find(self._path)) from error
+        if found is None:
+            kind = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
+            content = {**kind, "metadata": {"name": self._name}, "spec": spec}
+            self._cluster.create(self._folder, content)
+        else:
+            self._cluster.patch(self._path, found, {"spec": spec})
         self._renewed = time.monotonic()
 
     def _is_held(self, found: Object | None) -> LockHeld:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from scripts.rollout.journal.lines import whole, write
 from scripts.rollout.journal.port import Journal
 from scripts.rollout.journal.saved import Saved
 from scripts.rollout.state.actions import Request
@@ -42,14 +43,27 @@ class Broadcast:
         return self._journal.requests(after)
 
 
-def copy_to(path: str | Path) -> Listener:
-    """Return a listener that appends lines to a file, or prints them for "-"."""
+def copy_to(path: str | Path, say: Callable[[str], None]) -> Listener:
+    """Return a listener that appends lines to a file, or prints them for "-".
+
+    Lines for which the file has no room are kept and appended with the next one: a copy
+    never ends the rollout.
+    """
+    waiting: list[str] = []
 
     def to_file(saved: Saved) -> None:
+        waiting.append(saved.line)
         file = Path(path)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("a", encoding="utf-8") as lines:
-            lines.write(f"{saved.line}\n")
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("ab", buffering=0) as lines, whole(lines):
+                for line in waiting:
+                    write(lines, line)
+        except OSError as error:
+            if len(waiting) == 1:
+                say(f"the journal's copy waits: {file}: {error.strerror}")
+        else:
+            waiting.clear()
 
     def to_output(saved: Saved) -> None:
         print(saved.line, flush=True)

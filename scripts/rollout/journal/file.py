@@ -12,10 +12,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any, TextIO
 
-from scripts.rollout.errors import JournalError, LockHeld
+from scripts.rollout.errors import JournalError, LockHeld, Unreachable
 from scripts.rollout.journal import chain, codec
+from scripts.rollout.journal.lines import whole, write
 from scripts.rollout.journal.saved import Saved, restore
 from scripts.rollout.state.actions import Request
 
@@ -111,11 +112,28 @@ class FileJournal:
             raise JournalError(
                 f"{self.path}: ends before the state does; lines were removed"
             )
-        self._append(saved.line)
+        with self._asked():
+            self._append(saved.line)
 
     def commit(self, saved: Saved, kind: str, body: dict[str, Any]) -> Saved:
-        """Write the state, then its line, before anything is done."""
+        """Write the state, then its line, before anything is done.
+
+        Raises Unreachable where the disk is full, say; it may be tried again.
+        """
         after = saved.extended(kind, body)
+        with self._asked():
+            self._write(after)
+        return after
+
+    @contextmanager
+    def _asked(self) -> Iterator[None]:
+        """Raise Unreachable for what a disk refuses: it may have room again."""
+        try:
+            yield
+        except OSError as error:
+            raise Unreachable(f"{self.folder}: {error.strerror}") from error
+
+    def _write(self, after: Saved) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         temporary = self._state.with_suffix(".new")
         with temporary.open("w", encoding="utf-8") as file:
@@ -123,11 +141,11 @@ class FileJournal:
             _sync(file)
         temporary.replace(self._state)
         self._append(after.line)
-        return after
 
     def _append(self, line: str) -> None:
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(f"{line}\n")
+        """Append a line, whole or not at all: what a full disk took is cut off."""
+        with self.path.open("ab", buffering=0) as file, whole(file):
+            write(file, line)
             _sync(file)
 
     def ask(self, request: Request) -> None:
@@ -174,6 +192,6 @@ def _rest(line: str) -> dict[str, Any]:
     return content
 
 
-def _sync(file: TextIO) -> None:
+def _sync(file: IO[Any]) -> None:
     file.flush()
     os.fsync(file.fileno())

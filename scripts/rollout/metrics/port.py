@@ -10,6 +10,7 @@ READ_AT = "at"  # no counter: when an instance was read, in seconds of our clock
 UP_TO, LABEL, CONFIDENCE = "le:", "label:", "confidence:"
 BAD, TOTAL = "bad:", "total:"
 ENDLESS = "+Inf"
+MOST = 2.0**53  # no counter is more: beyond that it could not grow by one
 METRICS_PAGE = "/metrics"
 
 Sample = Mapping[str, float]

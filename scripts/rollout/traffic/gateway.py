@@ -18,6 +18,7 @@ from scripts.rollout.state.actions import Warmed, WarmUp
 from scripts.rollout.state.observation import View
 from scripts.rollout.state.state import FULL
 from scripts.rollout.traffic import httproute, warming
+from scripts.rollout.traffic.fence import Fence
 from scripts.rollout.traffic.port import Place
 
 
@@ -35,6 +36,7 @@ class GatewayTraffic:
         self._cluster, self._container = cluster, target.container or ""
         self._namespace, self._name = target.namespace, target.name
         self._path = httproute.route_path(self._namespace, self._name)
+        self._fence = Fence(self._name)
         arms = self._arms(cluster.applied(self._path, "HTTPRoute", self._name))
         if self._container:
             found = [pod for arm in arms for pod in self._pods(arm)]
@@ -52,6 +54,7 @@ class GatewayTraffic:
     def observe(self) -> View:
         """Read the weights, whether the gateways report them in force, and the pods."""
         route = self._cluster.get(self._path)
+        self._fence.see(route)
         stable, canary = self._arms(route)
         found = {name: self._pods(name) for name in (stable, canary)}
         shares = httproute.shares(route)
@@ -85,11 +88,12 @@ class GatewayTraffic:
     def set_weight(self, percent: int) -> None:
         """Set both weights, on the resourceVersion just read. Raises RemoteError."""
         route = self._cluster.get(self._path)
+        self._fence.check(route)
         weights = FULL - percent, percent
         for backend, weight in zip(httproute.backends(route), weights, strict=True):
             backend["weight"] = weight
         change = {"spec": {"rules": route["spec"]["rules"]}}
-        self._cluster.patch(self._path, route, change)
+        self._fence.see(self._cluster.patch(self._path, route, change))
 
     def warm_up(self, asked: WarmUp) -> Warmed:
         """Send a round of requests to the canary's pods, past the gateway."""

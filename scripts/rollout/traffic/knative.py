@@ -27,6 +27,7 @@ from scripts.rollout.policy.policy import Target
 from scripts.rollout.state.actions import Warmed, WarmUp
 from scripts.rollout.state.observation import View
 from scripts.rollout.traffic import percent_field, warming
+from scripts.rollout.traffic.fence import Fence
 from scripts.rollout.traffic.port import Place
 
 REVISION = "serving.knative.dev/revision"
@@ -51,6 +52,7 @@ class KnativeTraffic:
         namespace, name = target.namespace, target.name
         self._namespace, self._name = namespace, name
         self._service = service_path(namespace, name)
+        self._fence = Fence(name)
         self._routes = (
             f"/apis/serving.knative.dev/v1/namespaces/{namespace}"
             f"/services/{name}-predictor"
@@ -78,6 +80,8 @@ class KnativeTraffic:
             document.get("status", {}).get("components", {}).get("predictor", {})
         )
         created = predictor.get("latestCreatedRevision", "")
+        self._fence.see_template(_template(document), created)
+        self._fence.see(document)
         ready = predictor.get("latestReadyRevision", "")
         replicas = pods.replicas(mine, _revision, self._container)
         has_pods = created in replicas and replicas[created].ready > 0
@@ -118,10 +122,15 @@ class KnativeTraffic:
         self._patch(None)
 
     def _patch(self, percent: int | None) -> None:
-        """Patch one field, on the resourceVersion that was just read."""
+        """Patch one field, on the resourceVersion that was just read.
+
+        0 % is right for whatever revision is the newest by now.
+        """
         read = self._cluster.get(self._service)
+        if percent != 0:
+            self._fence.check(read)
         change = {"spec": {"predictor": {PERCENT_FIELD: percent}}}
-        self._cluster.patch(self._service, read, change)
+        self._fence.see(self._cluster.patch(self._service, read, change))
 
     def warm_up(self, asked: WarmUp) -> Warmed:
         """Send a round of requests to the canary's pods, past the gateway.
@@ -189,6 +198,11 @@ def _applied(cluster: Cluster, path: str, name: str) -> Object:
             f"{name}: deployed in {mode} mode; use target.backend: standard or gateway"
         )
     return document
+
+
+def _template(document: Object) -> Object:
+    predictor = document["spec"]["predictor"]
+    return {name: predictor[name] for name in predictor if name != PERCENT_FIELD}
 
 
 def _routed(service: Object) -> dict[str, int]:

@@ -19,6 +19,7 @@ from scripts.rollout.state.actions import Warmed, WarmUp
 from scripts.rollout.state.observation import View
 from scripts.rollout.state.state import FULL
 from scripts.rollout.traffic import httproute, warming
+from scripts.rollout.traffic.fence import Fence
 from scripts.rollout.traffic.port import Place
 
 # KServe writes the route a moment after the status; a longer delay is a failure.
@@ -44,6 +45,7 @@ class StandardTraffic:
         namespace, name = target.namespace, target.name
         self._namespace, self._name = namespace, name
         self._path = service_path(namespace, name)
+        self._fence = Fence(name)
         self._route = httproute.route_path(namespace, name)
         self._unrouted_since: float | None = None
         document = cluster.applied(self._path, "InferenceService", name)
@@ -60,6 +62,7 @@ class StandardTraffic:
     def observe(self) -> View:
         """Read the split that is set, and the routes of the HTTPRoute."""
         document = self._cluster.get(self._path)
+        self._fence.see(document)
         route = self._cluster.get(self._route)
         found = self._pods()
         stable = self._service(document["spec"]["predictor"])
@@ -98,13 +101,13 @@ class StandardTraffic:
         """Set the canary's trafficPercent. Raises RemoteError."""
         document, canary = self._canary()
         spec = {"canary": [{**canary, "trafficPercent": percent}]}
-        self._cluster.patch(self._path, document, {"spec": spec})
+        self._fence.see(self._cluster.patch(self._path, document, {"spec": spec}))
 
     def promote(self) -> None:
         """Make the canary the predictor, in one patch. Raises RemoteError."""
         document, canary = self._canary()
         spec = {"predictor": canary["predictor"], "canary": None}
-        self._cluster.patch(self._path, document, {"spec": spec})
+        self._fence.see(self._cluster.patch(self._path, document, {"spec": spec}))
 
     def _canary(self) -> tuple[Object, Object]:
         """Return the InferenceService and its one canary. Raises RolloutError."""
@@ -115,6 +118,7 @@ class StandardTraffic:
                 f"{self._name}: no canary in spec.canary; Standard mode forgets what "
                 "was before a promotion, so apply that manifest again"
             )
+        self._fence.check(document)
         return document, entries[0]
 
     def warm_up(self, asked: WarmUp) -> Warmed:

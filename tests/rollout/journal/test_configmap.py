@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts.rollout.cluster import lease
+from scripts.rollout.cluster.client import Object
 from scripts.rollout.errors import Exit, JournalError, LockHeld, Unreachable
 from scripts.rollout.integrations.events import Events
 from scripts.rollout.journal import chain, configmap, replay
@@ -34,8 +35,12 @@ def _journal(api: Api, holder: str = "a") -> ConfigMapJournal:
     return ConfigMapJournal(api, "default", "intent", holder, OWNER)
 
 
+def _saved() -> Saved:
+    return Saved(Rollout.begun().state, "policy")
+
+
 def _begun(journal: ConfigMapJournal) -> Saved:
-    return journal.commit(Saved(Rollout.begun().state, "policy"), "begin", {"n": 1})
+    return journal.commit(_saved(), "begin", {"n": 1})
 
 
 def test_the_last_commit_is_what_is_loaded(api: Api) -> None:
@@ -165,6 +170,68 @@ def test_the_same_holder_goes_on_at_once(api: Api) -> None:
         assert api.objects[LEASE]["spec"]["holderIdentity"] == "job-1"
 
 
+def test_a_renewal_that_was_sent_twice_on_its_way_is_no_other_promoter(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "RENEW_S", 0.0)
+    journal, patch = _journal(api), api.patch
+
+    def twice(path: str, read: Object, change: Object) -> Object:
+        patch(path, read, change)
+        return patch(path, read, change)
+
+    with journal.lock():
+        saved = _begun(journal)
+        monkeypatch.setattr(api, "patch", twice)
+        journal.requests(0)
+        monkeypatch.setattr(api, "patch", patch)
+        journal.commit(saved, "look", {"n": 2})
+
+
+def test_the_twin_that_lost_the_journal_leaves_the_lease_to_the_other(api: Api) -> None:
+    first, second = _journal(api), _journal(api)
+    saved = _begun(first)
+    loaded = second.load()
+    assert loaded is not None
+    with second.lock():
+        second.commit(loaded, "look", {"n": 2})
+        stopped = ExitStack()
+        stopped.enter_context(first.lock())
+        with pytest.raises(LockHeld), stopped:
+            first.commit(saved, "look", {"n": 3})
+        assert _journal(api).is_locked()
+
+
+def test_a_lease_that_nobody_holds_is_taken_back(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "RENEW_S", 0.0)
+    journal = _journal(api)
+    with journal.lock():
+        api.objects[LEASE]["spec"]["holderIdentity"] = ""
+        _begun(journal)
+        assert journal.is_locked()
+
+
+def test_a_copy_without_room_keeps_its_lines_and_ends_nothing(
+    api: Api, tmp_path: Path
+) -> None:
+    copy, said = tmp_path / "there" / "journal.jsonl", list[str]()
+    copy.parent.write_text("in the way")
+    journal = Broadcast(_journal(api), copy_to(copy, said.append))
+    saved = journal.commit(_saved(), "begin", {})
+    saved = journal.commit(saved, "look", {})
+    copy.parent.unlink()
+    journal.commit(saved, "look", {})
+    assert [each["seq"] for each in chain.verify(copy.read_text().splitlines())] == [
+        1,
+        2,
+        3,
+    ]
+    (line,) = said
+    assert line.startswith(f"the journal's copy waits: {copy}: ")
+
+
 def test_a_rollout_is_told_in_events_and_its_chain_is_copied(
     api: Api, tmp_path: Path
 ) -> None:
@@ -172,7 +239,7 @@ def test_a_rollout_is_told_in_events_and_its_chain_is_copied(
     chain_file = tmp_path / "copy" / "journal.jsonl"
     kept = _journal(api)
     events = Events(api, "default", OWNER)
-    heard = Broadcast(kept, copy_to(chain_file), [events])
+    heard = Broadcast(kept, copy_to(chain_file, print), [events])
     world.journal = kept  # type: ignore[assignment]
     runner = Runner(
         policy(),

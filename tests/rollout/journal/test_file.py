@@ -1,13 +1,15 @@
 """Journal and state on disk: chained, repaired where torn, refused where changed."""
 
+import errno
 import json
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
 
-from scripts.rollout.errors import JournalError, LockHeld
-from scripts.rollout.journal import chain, codec
+from scripts.rollout.errors import JournalError, LockHeld, Unreachable
+from scripts.rollout.journal import chain, codec, file
 from scripts.rollout.journal.file import FileJournal
 from scripts.rollout.journal.saved import Saved
 from scripts.rollout.metrics.windows.windows import Base
@@ -93,6 +95,26 @@ def test_a_torn_first_line_too(tmp_path: Path) -> None:
     journal.path.write_text(text[:30])
     journal.load(repair=True)
     assert journal.path.read_text() == text
+
+
+@pytest.mark.parametrize("fails", [1, 2])
+def test_what_a_full_disk_refused_is_written_once_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: int
+) -> None:
+    journal = FileJournal(tmp_path / "one")
+    saved = journal.commit(Saved(Rollout.begun().state, "policy"), "begin", {})
+    calls = count(1)
+
+    def sync(_: object) -> None:
+        if next(calls) == fails:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(file, "_sync", sync)
+    with pytest.raises(Unreachable, match="one: No space left on device"):
+        journal.commit(saved, "look", {})
+    after = journal.commit(saved, "look", {})
+    assert len(list(chain.verify(journal.path.read_text().splitlines()))) == 2
+    assert journal.load() == after
 
 
 def test_a_state_that_is_not_json_is_named(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def test_a_copy_without_a_beginning_becomes_no_page(tmp_path: Path) -> None:
     copy = tmp_path / "copy" / "journal.jsonl"
     saved = cluster.journal.load()
     assert saved is not None
-    broadcast.copy_to(copy)(saved)
+    broadcast.copy_to(copy, print)(saved)
     Report(copy, print)(saved)
     assert [each.name for each in copy.parent.iterdir()] == ["journal.jsonl"]
 

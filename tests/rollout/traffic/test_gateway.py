@@ -8,7 +8,7 @@ import pytest
 from scripts.local.processes import ROOT
 from scripts.rollout import wiring
 from scripts.rollout.cluster.client import Cluster
-from scripts.rollout.errors import RolloutError, Unreachable
+from scripts.rollout.errors import Conflict, RolloutError, Unreachable
 from scripts.rollout.policy.policy import Target
 from scripts.rollout.policy.reader import parse
 from scripts.rollout.state.actions import WarmUp
@@ -58,6 +58,7 @@ def test_weights_are_written_together_and_count_once_the_gateway_has_them(
     api: Api,
 ) -> None:
     traffic = _traffic(api)
+    traffic.observe()
     traffic.set_weight(25)
     assert _weights(api) == [75, 25]
     api.objects[ROUTE]["metadata"]["generation"] += 1
@@ -72,8 +73,20 @@ def test_weights_are_written_together_and_count_once_the_gateway_has_them(
     assert view.routed == {STABLE: 75, CANARY: 25}
 
 
+def test_a_route_that_changed_since_the_look_keeps_its_weights(api: Api) -> None:
+    traffic = _traffic(api)
+    traffic.observe()
+    (rule,) = api.objects[ROUTE]["spec"]["rules"]
+    rule["backendRefs"].reverse()
+    api.objects[ROUTE]["metadata"]["generation"] += 1
+    with pytest.raises(Conflict, match="changed since the last look"):
+        traffic.set_weight(0)
+    assert _weights(api) == [0, 100]
+
+
 def test_everything_is_a_promotion_and_0_takes_it_back(api: Api) -> None:
     traffic = _traffic(api)
+    traffic.observe()
     traffic.promote()
     view = traffic.observe()
     assert view is not None

@@ -5,6 +5,7 @@ import json
 import re
 from http import HTTPStatus
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from scripts.rollout.errors import (
 from scripts.rollout.policy.policy import Target
 from scripts.rollout.state.actions import WarmUp
 from scripts.rollout.state.observation import Replicas
+from scripts.rollout.traffic import fence
 from scripts.rollout.traffic.knative import GATEWAYS, KnativeTraffic
 
 INTENT = Target(inferenceservice="intent", backend="knative")
@@ -213,12 +215,14 @@ def test_one_field_is_patched_on_the_version_that_was_read(
     api: Recorded, cluster: Cluster, percent: int | None
 ) -> None:
     traffic = _traffic(cluster)
+    traffic.observe()
     if percent is None:
         traffic.promote()
     else:
         traffic.set_weight(percent)
     method, path, kind, body = api.sent[-1]
-    assert (method, path) == ("PATCH", f"{SERVING}?fieldManager=intent-canary")
+    query = "fieldManager=intent-canary&timeout=9s"
+    assert (method, path) == ("PATCH", f"{SERVING}?{query}")
     assert kind == "application/merge-patch+json"
     version = RECORDED["inferenceservice"]["metadata"]["resourceVersion"]
     assert body == {
@@ -231,9 +235,41 @@ def test_a_conflict_is_told_and_tried_again_by_the_loop(
     api: Recorded, cluster: Cluster
 ) -> None:
     traffic = _traffic(cluster)
+    traffic.observe()
     api.refuses["PATCH"] = 409
     with pytest.raises(Conflict, match="is refused"):
         traffic.set_weight(5)
+
+
+@pytest.mark.parametrize("percent", [5, None])
+def test_what_changed_since_the_look_gets_no_weight_and_no_promotion(
+    api: Recorded, cluster: Cluster, percent: int | None
+) -> None:
+    traffic = _traffic(cluster)
+    traffic.observe()
+    api.objects[SERVING]["metadata"]["generation"] += 1
+    with pytest.raises(Conflict, match="intent: changed since the last look"):
+        traffic.promote() if percent is None else traffic.set_weight(percent)
+    assert all(method == "GET" for method, *_ in api.sent)
+    traffic.set_weight(0)
+    assert api.sent[-1][0] == "PATCH"
+
+
+def test_a_template_of_which_there_is_no_revision_yet_is_not_seen(
+    api: Recorded, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traffic = _traffic(cluster)
+    traffic.observe()
+    clock = [0.0]
+    times = SimpleNamespace(monotonic=lambda: clock[0])
+    monkeypatch.setattr(fence, "time", times)
+    api.objects[SERVING]["spec"]["predictor"]["minReplicas"] = 3
+    for now in (0.0, fence.PATIENCE_S - 1):
+        clock[0] = now
+        with pytest.raises(Unreachable, match=f"its status still names {NEWEST}"):
+            traffic.observe()
+    clock[0] = fence.PATIENCE_S
+    assert traffic.observe().created == NEWEST
 
 
 def test_an_api_that_is_away_is_not_seen(api: Recorded, cluster: Cluster) -> None:

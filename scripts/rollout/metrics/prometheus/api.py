@@ -9,6 +9,7 @@ import urllib3
 
 from scripts.rollout.errors import Unreachable
 from scripts.rollout.metrics.failure import why
+from scripts.rollout.metrics.port import MOST
 from scripts.rollout.metrics.prometheus import login
 from scripts.rollout.policy.prometheus import PrometheusServer
 
@@ -129,4 +130,6 @@ def _number(text: str) -> float:
         raise Odd("NaN or Inf")
     if found < 0:
         raise Odd("less than zero")
+    if found > MOST:
+        raise Odd("more than can be counted")
     return found
