@@ -95,7 +95,7 @@ class Routes:
         return await answered(request, self._plain)
 
     async def metadata(self, request: Request) -> Response:
-        """Return V2 metadata, with version, platform, class order, limits besides."""
+        """Return V2 metadata, with version, digest, class order and limits besides."""
         name = self._known(request)
         outputs = self._model.get_output_types()
         outputs[-1]["parameters"] = {"labels": list(self._model.labels)}
@@ -108,6 +108,7 @@ class Routes:
                 "inputs": self._model.get_input_types(),
                 "outputs": outputs,
                 "parameters": {
+                    "sha256": self._model.sha256,
                     "answered_by": scorer.answered_by,
                     "microseconds_per_text": round(scorer.text_s * 1e6, 1),
                     "max_texts": MAX_TEXTS,

@@ -66,8 +66,8 @@ class IntentModel(kserve.Model):  # type: ignore[misc]  # published without type
             fields = {"reason": self.scorer.reason, **cost}
             logger.warning("the pipeline itself answers", extra={"fields": fields})
         self.work = Work(self.scorer)
-        self.labels = loaded.metadata.labels
-        self.source = Source(self.name, loaded.metadata.version, self._revision)
+        self.labels, self.sha256 = facts.labels, facts.sha256
+        self.source = Source(self.name, facts.version, self._revision)
         self.metrics = Metrics(self.source, self.scorer, self.labels, self._registry)
         self.ready = True
         return self.ready

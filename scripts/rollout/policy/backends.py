@@ -25,10 +25,11 @@ class Backend:
     `after_rollback`: what the next version must have, for the same reason.
     `again`: how a version that was taken back is tried again.
     `manifest_field`: the field that `run --write-manifest` removes, or "".
+    `steered_at`: the file or socket by which its gateway is steered, or "".
     """
 
     adapter: str
-    target: Literal["inferenceservice", "route"]
+    target: Literal["inferenceservice", "route", "proxy"]
     counted_by: tuple[str, ...]
     journal: Literal["folder", "configmap"]
     settles_s: float
@@ -37,6 +38,7 @@ class Backend:
     after_rollback: str = ""
     again: str = "apply it as a new revision"
     manifest_field: str = ""
+    steered_at: str = ""
 
 
 _PERCENT_IS_STALE = (
@@ -101,5 +103,16 @@ BACKENDS: MutableMapping[str, Backend] = {
         "applied again: the old one means back",
         after_rollback="apply the next version in spec.canary with trafficPercent: 0",
         again="apply it in spec.canary under another name, with trafficPercent: 0",
+    ),
+    "haproxy": Backend(
+        adapter="scripts.rollout.traffic.haproxy:HaproxyTraffic",
+        target="proxy",
+        counted_by=("gateway", "predictor"),
+        journal="folder",
+        settles_s=1.0,
+        shortest_look_s=0.2,
+        after_promotion="write these weights into HAProxy's file before the next "
+        "version: the server that has weight 0 there is the canary",
+        steered_at="/run/intent/haproxy.sock",
     ),
 }

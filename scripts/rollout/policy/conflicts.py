@@ -26,6 +26,9 @@ def conflicts(policy: Policy) -> Iterator[Conflict]:
         expected = " or ".join(policy.backend.counted_by)
         fault = f"with backend {policy.target.backend} expected {expected}"
         yield Conflict(("source", "counts"), fault, (("target",),))
+    if policy.source.prometheus is not None and policy.backend.steered_at:
+        fault = f"with backend {policy.target.backend} expected none: it counts itself"
+        yield Conflict(("source", "prometheus"), fault, (("target",),))
 
 
 def _of_metrics(policy: Policy) -> Iterator[Conflict]:

@@ -47,12 +47,15 @@ def _known(name: str) -> str:
 class Target(Part):
     """The InferenceService or HTTPRoute to roll out, and the backend that routes it.
 
-    `container` serves the model, and only its restarts count; without it every
-    container's restarts count except those of sidecars.
+    `proxy` is a gateway's own backend and has the model's name; `control` is the file
+    or socket by which that gateway is steered. `container` serves the model, and only
+    its restarts count; without it every container's do except those of sidecars.
     """
 
     inferenceservice: Name | None = None
     route: Name | None = None
+    proxy: Name | None = None
+    control: str | None = None
     container: Name | None = None
     namespace: Name = "default"
     backend: Annotated[str, AfterValidator(_known)] = "local"
@@ -60,7 +63,12 @@ class Target(Part):
     @property
     def name(self) -> str:
         """Return the name of the object to roll out."""
-        return str(self.route or self.inferenceservice)
+        return str(self.route or self.proxy or self.inferenceservice)
+
+    @property
+    def steered_at(self) -> str:
+        """Return the file or socket by which the gateway is steered."""
+        return self.control or BACKENDS[self.backend].steered_at
 
     @property
     def kind(self) -> str:
@@ -73,10 +81,10 @@ class Target(Part):
         keys = {row.target for row in BACKENDS.values()}
         others = [key for key in sorted(keys - {wanted}) if getattr(self, key)]
         if getattr(self, wanted) is None or others:
-            unwanted = ", ".join(sorted(keys - {wanted}))
-            raise ValueError(
-                f"backend {self.backend}: expected {wanted}, no {unwanted}"
-            )
+            given = f", no {' or '.join(others)}" if others else ""
+            raise ValueError(f"backend {self.backend}: expected {wanted}{given}")
+        if self.control is not None and not BACKENDS[self.backend].steered_at:
+            raise ValueError(f"backend {self.backend}: expected no control")
         return self
 
 

@@ -1,0 +1,1 @@
+"""The homes beside KServe: a VM, plain Kubernetes, a managed service."""

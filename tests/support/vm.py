@@ -1,0 +1,194 @@
+"""A VM without one: manifests/vm's gateway and predictors as processes of a test."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from scripts.inference.clients import Answer, Target, connect
+from scripts.inference.load import steady
+from scripts.local.processes import ROOT, free_ports
+from scripts.rollout.metrics.haproxy import Runtime
+from tests.support import commands, debian
+from tests.support.stage import POLICY, RPS, SLO_MS, Verdict, texts
+from tests.support.waiting import until
+
+MANIFESTS = ROOT / "manifests" / "vm"
+LIBRARIES = ("liblua5.3-0", "libopentracing-c-wrapper0", "libopentracing1")
+# What systemd does about a predictor that ended, with its RestartSec.
+RESTARTED = 'while :; do "$@"; sleep 1; done'
+
+
+def haproxy() -> Path:
+    """The program, from Debian's package."""
+    return debian.program("usr/sbin/haproxy", "haproxy", *LIBRARIES)
+
+
+class Vm:
+    """HAProxy before two servers, each of which is a predictor or nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep everything below `folder`."""
+        self.folder = folder
+        self.ports = dict(zip(("gateway", "v1", "v2"), free_ports(3), strict=True))
+        self.url = f"http://127.0.0.1:{self.ports['gateway']}"
+        self.socket = folder / "haproxy.sock"
+        self.runtime = Runtime(self.socket, "intent")
+        self.config = folder / "haproxy.cfg"
+        self.config.write_text(self.here(MANIFESTS / "haproxy.cfg"))
+        self.gateway: subprocess.Popen[bytes] | None = None
+        self.predictors: dict[str, subprocess.Popen[bytes]] = {}
+
+    def here(self, file: Path) -> str:
+        """A configuration with this folder's paths, free ports and no other user."""
+        text = file.read_text(encoding="utf-8")
+        for shipped, port in (
+            (":6000", self.ports["gateway"]),
+            ("127.0.0.1:8101", self.ports["v1"]),
+            ("127.0.0.1:8102", self.ports["v2"]),
+        ):
+            text = text.replace(shipped, f"127.0.0.1:{port}")
+        text = text.replace("/run/intent", str(self.folder)).replace(
+            "group intent ", ""
+        )
+        return re.sub(r"^  (user|group|log) .*\n", "", text, flags=re.MULTILINE)
+
+    def begin(self, *files: Path) -> None:
+        """Start HAProxy as systemd does: a master that a signal reloads."""
+        command = [str(haproxy()), "-W", "-db"]
+        for file in (self.config, *files):
+            command += ["-f", str(file)]
+        with (self.folder / "haproxy.log").open("ab") as log:
+            self.gateway = subprocess.Popen(command, stdout=log, stderr=log)
+        until(self._answers, 30, (self.folder / "haproxy.log").read_text)
+
+    def _answers(self) -> bool:
+        with suppress(requests.RequestException):
+            return requests.get(self.url, timeout=1).status_code > 0
+        return False
+
+    def reload(self) -> None:
+        """Have HAProxy read its file anew; wait for the process that does."""
+        before, _ = self.runtime.began()
+        assert self.gateway is not None
+        self.gateway.send_signal(signal.SIGUSR2)
+        until(lambda: self.runtime.began()[0] != before)
+
+    def kill(self) -> None:
+        """SIGKILL HAProxy, master and worker."""
+        assert self.gateway is not None
+        worker, _ = self.runtime.began()
+        subprocess.run(["kill", "-KILL", str(self.gateway.pid), worker], check=True)
+        self.gateway.wait()
+
+    def serve(self, server: str, model: Path, *args: str) -> None:
+        """Start a predictor there, and start it again whenever it ends."""
+        command = [sys.executable, "-P", "-m", "predictor", f"--model_dir={model}"]
+        flags = [f"--http_port={self.ports[server]}", "--enable_grpc=false"]
+        named = [f"--revision={server}", "--host=127.0.0.1"]
+        run = ["sh", "-c", RESTARTED, "sh", *command, *flags, *named, *args]
+        with (self.folder / f"{server}.log").open("ab") as log:
+            self.predictors[server] = subprocess.Popen(
+                run, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def stop(self, server: str) -> None:
+        """End a predictor for good, where there is one."""
+        process = self.predictors.pop(server, None)
+        if process is None:
+            return
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+        until(lambda: not _is_listening(self.ports[server]))
+
+    def is_up(self, server: str) -> bool:
+        """Whether HAProxy sends requests there, and a predictor takes them."""
+        (found,) = [each for each in self.runtime.servers() if each.name == server]
+        return found.is_up and _is_listening(self.ports[server])
+
+    def is_out(self, server: str) -> bool:
+        """Whether HAProxy sends nothing there any more."""
+        (found,) = [each for each in self.runtime.servers() if each.name == server]
+        return not found.is_up
+
+    def weights(self) -> tuple[int, int]:
+        """The weights in force."""
+        one, other = (each.weight for each in self.runtime.servers())
+        return one, other
+
+    def users(self, rps: float) -> AbstractContextManager[list[Answer]]:
+        """Requests at a steady rate until the block ends, and their answers."""
+        ask = partial(connect, "v2", Target(self.url, None, "intent"))
+        return steady(ask, texts(), rps, concurrency=8)
+
+    def policy(self, text: str = POLICY) -> Path:
+        """A policy for this gateway."""
+        target = f"{{proxy: intent, backend: haproxy, control: {self.socket}}}"
+        path = self.folder / "rollout.yaml"
+        path.write_text(f"target: {target}\n{text}")
+        return path
+
+    def command(self, *args: str) -> list[str]:
+        """A verb of the promotion script, its journal in this folder."""
+        here = ["--dir", str(self.folder)]
+        return [sys.executable, "-m", "scripts.canary", *args, *here]
+
+    def verb(self, *args: str) -> tuple[int, str]:
+        """Run a verb to its end: exit code, and what it printed."""
+        done = subprocess.run(
+            self.command(*args), cwd=ROOT, capture_output=True, text=True, timeout=110
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.returncode, done.stdout + done.stderr
+
+    def start(self, policy: str = POLICY) -> "subprocess.Popen[str]":
+        """Start `run`, without waiting for it."""
+        command = self.command("run", "-f", str(self.policy(policy)))
+        return commands.start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def run(self, policy: str = POLICY, rps: float = RPS) -> Verdict:
+        """Run a rollout under load, to its verdict."""
+        began = time.monotonic()
+        with self.users(rps) as answers:
+            code, said = self.verb("run", "-f", str(self.policy(policy)))
+        seconds = time.monotonic() - began
+        assert answers, "no user asked"
+        bad = [each for each in answers if each.error or each.latency_ms > SLO_MS]
+        failed = [each for each in bad if each.error]
+        return Verdict(code, said, seconds, len(bad), len(answers), len(failed))
+
+    def records(self, kind: str = "look") -> list[dict[str, Any]]:
+        """Lines of the journal."""
+        path = self.folder / "rollouts" / "default.intent" / "journal.jsonl"
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        return [each for each in lines if each["kind"] == kind]
+
+
+@contextmanager
+def vm(folder: Path) -> Iterator[Vm]:
+    """HAProxy until the block ends, and whatever was served behind it."""
+    built = Vm(folder)
+    built.begin()
+    try:
+        yield built
+    finally:
+        for server in list(built.predictors):
+            built.stop(server)
+        assert built.gateway is not None
+        commands.end(built.gateway)
+
+
+def _is_listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
