@@ -114,6 +114,18 @@ e2e-images: $(MODELS) ## Build those of make e2e, under the manifests' names
 image-promoter: ## Build the promoter's image, PROMOTER
 	$(CONTAINER) build --target promoter -t $(PROMOTER) .
 
+##@ Homes without Kubernetes
+.PHONY: vm
+vm: VM := build/vm
+vm: $(MODELS) ## Write build/vm, which an operator copies to a VM
+	rm -rf build && mkdir -p $(VM)/opt/intent $(VM)/var/lib/intent
+	cp -r manifests/vm/etc $(VM) && cp -r models $(VM)/var/lib/intent
+	cp requirements-predictor.lock requirements-promoter.lock $(VM)/opt/intent
+	$(RUN) -m pip wheel -q --no-deps --no-build-isolation -w $(VM)/opt/intent .
+	for version in 1 2; do printf 'HTTP_PORT=810%s\nMODEL_SHA256=%s\n' $$version \
+	  $$($(RUN) -c 'import json, sys; print(json.load(sys.stdin)["sha256"])' \
+	  <models/v$$version/metadata.json) >$(VM)/etc/intent/v$$version.env; done
+
 $(INSTALLED): requirements.lock
 	python=$$(.ci/pythons $(PYTHON)) && \
 	  "$$(echo "$$python" | head -n 1)" -m venv --clear $(VENV)

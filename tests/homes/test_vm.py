@@ -1,6 +1,7 @@
 """The home on a VM: predictors of both versions behind the real HAProxy."""
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
@@ -19,14 +20,6 @@ from tests.support.predictors import MODELS
 from tests.support.vm import Vm, vm
 from tests.support.waiting import until
 
-
-def _revision(name: str) -> str:
-    """The server's name, and the beginning of its model's digest."""
-    facts = json.loads((MODELS / name / "metadata.json").read_text())
-    return f"{name}-{facts['sha256'][:8]}"
-
-
-V1, V2 = _revision("v1"), _revision("v2")
 pytestmark = pytest.mark.timeout(240)
 
 SHORT = """
@@ -34,7 +27,7 @@ steps: [50]
 dwell: 500ms
 bake: {duration: 0s}
 dependence: {clusterSize: 1}
-warmup: {requests: 5, settle: 5s}
+warmup: {requests: 5, quiet: 300ms, settle: 1s}
 metrics:
   - {name: errors, budget: 8%, weight: 3}
   - {name: latency, slo: 1s, budget: 8%, weight: 3}
@@ -45,20 +38,19 @@ source: {interval: 250ms}
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vm]:
-    """v1 and v2 behind HAProxy."""
+    """v1 and, beside it, a version that fails while the file `failing` exists."""
     with vm(tmp_path_factory.mktemp("vm")) as built:
+        pipeline = Failing(models.inner(), every=10, flag=built.folder / "failing")
         built.serve("v1", MODELS / "v1")
-        built.serve("v2", MODELS / "v2")
-        until(lambda: built.is_up("v1") and built.is_up("v2"))
+        built.serve("v2", models.write(built.folder / "v2", pipeline))
+        until(lambda: built.is_up("v1") and built.is_up("v2"), 60, built.said)
         yield built
 
 
 @pytest.fixture
 def on(running: Vm) -> Vm:
-    """All traffic at v1, and v2 beside it, whatever the test before did."""
-    if "v2" not in running.predictors:
-        running.serve("v2", MODELS / "v2")
-        until(lambda: running.is_up("v2"))
+    """All traffic at v1 and no rollout yet, whatever the test before did."""
+    shutil.rmtree(running.folder / "rollouts", ignore_errors=True)
     running.runtime.set_weights({"v2": 0, "v1": 100})
     return running
 
@@ -72,15 +64,24 @@ def _are_at_least(answers: list[Answer], wanted: int) -> bool:
     return len(answers) >= wanted
 
 
+def _names(on: Vm) -> tuple[str, str]:
+    """The canary's and the stable's: the server, and the digest of its model."""
+    folders = on.folder / "v2", MODELS / "v1"
+    facts = [json.loads((each / "metadata.json").read_text()) for each in folders]
+    v2, v1 = (each["sha256"][:8] for each in facts)
+    return f"v2-{v2}", f"v1-{v1}"
+
+
 def test_the_server_with_weight_0_in_the_file_is_the_canary_at_any_weight(
     on: Vm,
 ) -> None:
     traffic = _traffic(on)
     traffic.set_weight(95)
-    view = traffic.observe()
-    assert (view.created, view.ready, view.rolledout) == (V2, V2, V1)
-    assert (view.percent, view.routed) == (95, {V1: 5, V2: 95})
-    assert {name: each.ready for name, each in view.replicas.items()} == {V1: 1, V2: 1}
+    view, (v2, v1) = traffic.observe(), _names(on)
+    assert (view.created, view.ready, view.rolledout) == (v2, v2, v1)
+    assert (view.percent, view.routed) == (95, {v1: 5, v2: 95})
+    ready = {name: each.ready for name, each in view.replicas.items()}
+    assert ready == {v1: 1, v2: 1}
 
 
 def test_the_tutorials_request_is_answered_by_the_tutorials_path(on: Vm) -> None:
@@ -104,14 +105,14 @@ def test_the_split_is_the_one_that_is_set_and_is_counted_exactly(on: Vm) -> None
     traffic.set_weight(20)
     metrics = traffic.metrics()
     traffic.observe()
-    before = metrics.read((V2, V1)).reading
+    before = metrics.read(_names(on)).reading
     with requests.Session() as session:
         answered = Counter(
             session.post(f"{on.url}/predict", json={"text": "hi"}).headers["x-revision"]
             for _ in range(500)
         )
     assert 80 <= answered["v2"] <= 120
-    after = metrics.read((V2, V1)).reading
+    after = metrics.read(_names(on)).reading
     counted = {
         name.partition("-")[0]: sum(
             each["requests"] - before[name][instance]["requests"]
@@ -167,11 +168,22 @@ def test_a_good_version_is_promoted_though_the_gateway_is_reloaded(on: Vm) -> No
         on.reload()
         said, _ = promoter.communicate(timeout=110)
     assert promoter.returncode == 0, said
-    assert f"{V2} promoted" in said
+    assert f"{_names(on)[0]} promoted" in said
     assert on.weights() == (0, 100)
     assert Counter(each.error for each in answers) == {"": len(answers)}
     code, said = on.verb("undo", "intent")
     assert code == 0, said
+    assert on.weights() == (100, 0)
+
+
+def test_one_that_fails_every_tenth_request_is_rolled_back(on: Vm) -> None:
+    flag = on.folder / "failing"
+    flag.touch()
+    verdict = on.run(SHORT.replace("warmup:", "warmup: 0 #"), rps=100)
+    flag.unlink()
+    print(verdict)
+    assert verdict.code == 10, verdict.said
+    assert "errors:" in verdict.said
     assert on.weights() == (100, 0)
 
 
@@ -189,20 +201,8 @@ def test_a_dead_arms_requests_fail_as_its_own_and_are_counted(on: Vm) -> None:
     assert after["v2"] - before["v2"] == failed
     assert after["v1"] == before["v1"]
     until(lambda: on.is_out("v2"))
-    view = _traffic(on).observe()
-    assert (view.created, view.ready, view.percent) == (V2, V1, 50)
-    assert view.routed == {V1: 100, V2: 0}
-
-
-def test_one_that_fails_every_tenth_request_is_rolled_back(running: Vm) -> None:
-    on = running
-    on.runtime.set_weights({"v2": 0, "v1": 100})
-    model = models.write(on.folder / "failing", Failing(models.inner(), every=10))
-    on.stop("v2")
-    on.serve("v2", model, "--trusted_modules=tests.faults.pipelines")
+    view, (v2, v1) = _traffic(on).observe(), _names(on)
+    assert (view.created, view.ready, view.percent) == (v2, v1, 50)
+    assert view.routed == {v1: 100, v2: 0}
+    on.serve("v2", on.folder / "v2")
     until(lambda: on.is_up("v2"))
-    verdict = on.run(SHORT, rps=100)
-    print(verdict)
-    assert verdict.code == 10, verdict.said
-    assert "errors:" in verdict.said
-    assert on.weights() == (100, 0)

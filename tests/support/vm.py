@@ -46,7 +46,7 @@ class Vm:
         self.socket = folder / "haproxy.sock"
         self.runtime = Runtime(self.socket, "intent")
         self.config = folder / "haproxy.cfg"
-        self.config.write_text(self.here(MANIFESTS / "haproxy.cfg"))
+        self.config.write_text(self.here(MANIFESTS / "etc/haproxy/haproxy.cfg"))
         self.gateway: subprocess.Popen[bytes] | None = None
         self.predictors: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -54,15 +54,15 @@ class Vm:
         """A configuration with this folder's paths, free ports and no other user."""
         text = file.read_text(encoding="utf-8")
         for shipped, port in (
-            (":6000", self.ports["gateway"]),
-            ("127.0.0.1:8101", self.ports["v1"]),
-            ("127.0.0.1:8102", self.ports["v2"]),
+            (" :6000", self.ports["gateway"]),
+            (" 127.0.0.1:8101", self.ports["v1"]),
+            (" 127.0.0.1:8102", self.ports["v2"]),
         ):
-            text = text.replace(shipped, f"127.0.0.1:{port}")
+            text = text.replace(shipped, f" 127.0.0.1:{port}")
         text = text.replace("/run/intent", str(self.folder)).replace(
             "group intent ", ""
         )
-        return re.sub(r"^  (user|group|log) .*\n", "", text, flags=re.MULTILINE)
+        return re.sub(r"^  (user|group|log|chroot) .*\n", "", text, flags=re.MULTILINE)
 
     def begin(self, *files: Path) -> None:
         """Start HAProxy as systemd does: a master that a signal reloads."""
@@ -92,12 +92,13 @@ class Vm:
         subprocess.run(["kill", "-KILL", str(self.gateway.pid), worker], check=True)
         self.gateway.wait()
 
-    def serve(self, server: str, model: Path, *args: str) -> None:
+    def serve(self, server: str, model: Path) -> None:
         """Start a predictor there, and start it again whenever it ends."""
         command = [sys.executable, "-P", "-m", "predictor", f"--model_dir={model}"]
         flags = [f"--http_port={self.ports[server]}", "--enable_grpc=false"]
-        named = [f"--revision={server}", "--host=127.0.0.1"]
-        run = ["sh", "-c", RESTARTED, "sh", *command, *flags, *named, *args]
+        pin = json.loads((model / "metadata.json").read_text())["sha256"]
+        flags += [f"--revision={server}", "--host=127.0.0.1", f"--model_sha256={pin}"]
+        run = ["sh", "-c", RESTARTED, "sh", *command, *flags]
         with (self.folder / f"{server}.log").open("ab") as log:
             self.predictors[server] = subprocess.Popen(
                 run, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
@@ -131,6 +132,10 @@ class Vm:
         """Requests at a steady rate until the block ends, and their answers."""
         ask = partial(connect, "v2", Target(self.url, None, "intent"))
         return steady(ask, texts(), rps, concurrency=8)
+
+    def said(self) -> str:
+        """What the predictors wrote to their logs."""
+        return "".join(each.read_text() for each in self.folder.glob("v*.log"))
 
     def policy(self, text: str = POLICY) -> Path:
         """A policy for this gateway."""
