@@ -19,13 +19,15 @@ import requests
 from scripts.inference.clients import Answer, Target, connect
 from scripts.inference.load import steady
 from scripts.local.processes import ROOT, free_ports
+from scripts.rollout.errors import Unreachable
 from scripts.rollout.metrics.haproxy import Runtime
 from tests.support import commands, debian
 from tests.support.stage import POLICY, RPS, SLO_MS, Verdict, texts
-from tests.support.waiting import until
+from tests.support.waiting import POLL_S, until
 
 MANIFESTS = ROOT / "manifests" / "vm"
 LIBRARIES = ("liblua5.3-0", "libopentracing-c-wrapper0", "libopentracing1")
+SIGNAL_S = 3.0
 # What systemd does about a predictor that ended, with its RestartSec.
 RESTARTED = 'while :; do "$@"; sleep 1; done'
 
@@ -79,11 +81,23 @@ class Vm:
         return False
 
     def reload(self) -> None:
-        """Have HAProxy read its file anew; wait for the process that does."""
+        """Have HAProxy read its file anew; wait for the process that does.
+
+        A master that has only just begun loses the signal, so it is sent again.
+        """
         before, _ = self.runtime.began()
+        until(partial(self._is_another, before))
+
+    def _is_another(self, before: str) -> bool:
         assert self.gateway is not None
         self.gateway.send_signal(signal.SIGUSR2)
-        until(lambda: self.runtime.began()[0] != before)
+        deadline = time.monotonic() + SIGNAL_S
+        while time.monotonic() < deadline:
+            with suppress(Unreachable):
+                if self.runtime.began()[0] != before:
+                    return True
+            time.sleep(POLL_S)
+        return False
 
     def kill(self) -> None:
         """SIGKILL HAProxy, master and worker."""
