@@ -113,6 +113,8 @@ BACKENDS: MutableMapping[str, Backend] = {
         shortest_look_s=0.2,
         after_promotion="write these weights into HAProxy's file before the next "
         "version: the server that has weight 0 there is the canary",
+        after_rollback="keep weight 0 for the canary's server in HAProxy's file",
+        again="start its unit with the new model: another digest is another version",
         steered_at="/run/intent/haproxy.sock",
     ),
 }

@@ -45,11 +45,10 @@ def _known(name: str) -> str:
 
 
 class Target(Part):
-    """The InferenceService or HTTPRoute to roll out, and the backend that routes it.
+    """What is rolled out, and the backend that routes it.
 
-    `proxy` is a gateway's own backend and has the model's name; `control` is the file
-    or socket by which that gateway is steered. `container` serves the model, and only
-    its restarts count; without it every container's do except those of sidecars.
+    `proxy` is a gateway's own backend, by the model's name; `control` steers it. Only
+    restarts of `container` count, without it those of every container except sidecars.
     """
 
     inferenceservice: Name | None = None
@@ -77,14 +76,13 @@ class Target(Part):
 
     @model_validator(mode="after")
     def _is_named_by_its_key(self) -> "Target":
-        wanted = BACKENDS[self.backend].target
-        keys = {row.target for row in BACKENDS.values()}
-        others = [key for key in sorted(keys - {wanted}) if getattr(self, key)]
-        if getattr(self, wanted) is None or others:
+        row = BACKENDS[self.backend]
+        keys = {row.target, "control"} if row.steered_at else {row.target}
+        names = {"control", *(each.target for each in BACKENDS.values())}
+        others = [key for key in sorted(names - keys) if getattr(self, key)]
+        if getattr(self, row.target) is None or others:
             given = f", no {' or '.join(others)}" if others else ""
-            raise ValueError(f"backend {self.backend}: expected {wanted}{given}")
-        if self.control is not None and not BACKENDS[self.backend].steered_at:
-            raise ValueError(f"backend {self.backend}: expected no control")
+            raise ValueError(f"backend {self.backend}: expected {row.target}{given}")
         return self
 
 
