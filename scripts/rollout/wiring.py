@@ -26,8 +26,8 @@ from scripts.rollout.report.writer import Report
 from scripts.rollout.shadow.asker import PairAsker
 from scripts.rollout.shadow.pairs import PairSource
 from scripts.rollout.shadow.sources import Shadow, Synthetic
-from scripts.rollout.traffic.httproute import route_path
 from scripts.rollout.traffic.port import CountedTraffic, Place
+from scripts.rollout.traffic.routes.httproute import route_path
 
 SUBJECTS = {"inferenceservice": service_path, "route": route_path}
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from scripts.local.processes import ROOT
-from scripts.rollout.traffic.httproute import route_path
+from scripts.rollout.traffic.routes.httproute import route_path
 from tests.e2e.images import FAULTS
 from tests.support.cluster_stage import RPS, ClusterStage
 from tests.support.site import REGISTRY, Site, site

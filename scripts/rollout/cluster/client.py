@@ -106,8 +106,11 @@ class Cluster:
         pods = f"{self.server}/api/v1/namespaces/{namespace}/pods"
         return f"{pods}/{name}:{port}/proxy{path}"
 
-    def answer(self, url: str, body: Object, headers: Mapping[str, str]) -> str:
-        """Return the status of a pod's answer to a POST, even from cold, or "none"."""
+    def answer(self, url: str, body: Object | str, headers: Mapping[str, str]) -> str:
+        """Return the status of a pod's answer to a POST, even from cold, or "none".
+
+        A text is sent as it is.
+        """
         try:
             answer = self._send("POST", url, body, {**JSON, **headers}, COLD_START_S)
         except Unreachable:
@@ -142,7 +145,7 @@ class Cluster:
         self,
         method: str,
         url: str,
-        body: Object | None,
+        body: Object | str | None,
         headers: Mapping[str, str],
         timeout_s: float = TIMEOUT_S,
     ) -> urllib3.BaseHTTPResponse:
@@ -150,7 +153,7 @@ class Cluster:
             return self.http.request(
                 method,
                 url,
-                body=None if body is None else json.dumps(body),
+                body=json.dumps(body) if isinstance(body, dict) else body,
                 headers={**self.http.headers, **headers},
                 timeout=timeout_s,
             )

@@ -24,6 +24,7 @@ SIDECARS = frozenset(
 SERVING_PORT = 8080  # KServe's default for a predictor's HTTP
 METRICS_PORTS = ("metrics", "http-metrics")
 GRPC_PORTS = ("grpc", "h2c")
+ANNOTATION = "prometheus.io/port"
 # One text as a V2 request: the smallest that every model here answers.
 TENSOR = {"name": "text", "datatype": "BYTES", "shape": [1], "data": ["hello"]}
 
@@ -94,25 +95,35 @@ def serving_port(pod: Object, container: str = "") -> int:
     return int(next(found, SERVING_PORT))
 
 
-def metrics_port(pod: Object, container: str = "") -> int:
-    """Return the port called `metrics` or `http-metrics`, else the serving port."""
+def metrics_port(pod: Object, container: str = "", serving: int = 0) -> int:
+    """Return the port called `metrics` or `http-metrics`.
+
+    Without one, the port that Prometheus is told by the pod's annotation, else the
+    `serving` one.
+    """
     found = (
         port["containerPort"]
         for each in own(pod["spec"]["containers"], container)
         for port in each.get("ports", ())
         if port.get("name") in METRICS_PORTS
     )
-    return int(next(found, serving_port(pod, container)))
+    annotated = pod["metadata"].get("annotations", {}).get(ANNOTATION, "")
+    other = int(annotated) if annotated.isdecimal() else serving
+    return int(next(found, other or serving_port(pod, container)))
 
 
 def urls(
     cluster: Cluster,
     pods: Iterable[Object],
-    port: int = SERVING_PORT,
+    port: int | None = None,
     path: str = "/metrics",
 ) -> tuple[str, ...]:
-    """Return the URL of a page of every ready pod."""
-    return tuple(cluster.pod_url(pod, port, path) for pod in pods if is_ready(pod))
+    """Return the URL of a page of every ready pod, by default where it serves."""
+    return tuple(
+        cluster.pod_url(pod, port or serving_port(pod), path)
+        for pod in pods
+        if is_ready(pod)
+    )
 
 
 def find_pods(

@@ -13,7 +13,7 @@ from scripts.rollout.metrics.port import MOST, UP_TO
 
 MS = 1000.0  # milliseconds in a second: Envoy's and old Knative's edges
 KEPT = 2048  # sets of labels: more than a page of a model with 151 intents has
-LINE = re.compile(r"^([a-z_]+)(?:\{(.*)\})? (\S+)", re.MULTILINE)
+LINE = re.compile(r"^([a-z_0-9]+)(?:\{(.*)\})? (\S+)", re.MULTILINE)
 PAIR = re.compile(r'([a-zA-Z_]+)="((?:[^"\\]|\\.)*)"')
 ESCAPED = {r"\\": "\\", r"\"": '"', r"\n": "\n"}
 

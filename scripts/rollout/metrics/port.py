@@ -46,9 +46,11 @@ class Scraped:
 class Pages:
     """Pages to read: proxies that count requests, if any do, and predictors.
 
-    `with_http`: the predictors count HTTP too, because nobody before them does. `arms`:
+    `with_http`: the predictors count HTTP too, because nobody before them does; without
+    `with_grpc` they count no request. `doubts` are said once. `arms`:
     whose a predictor's page is, where it does not say so itself. `doors`: where the
-    predictor of a page answers, where that is another port.
+    predictor of a page answers, where that is another port. `clusters`: whose an Envoy
+    cluster is, where its name does not say so.
     """
 
     gateways: tuple[str, ...] = ()
@@ -57,6 +59,9 @@ class Pages:
     with_http: bool = False
     arms: Mapping[str, str] = field(default_factory=dict)
     doors: Mapping[str, str] = field(default_factory=dict)
+    clusters: Mapping[str, str] = field(default_factory=dict)
+    with_grpc: bool = True
+    doubts: tuple[str, ...] = ()
 
     @property
     def counting(self) -> tuple[str, ...]:

@@ -26,11 +26,16 @@ OURS = ("UNKNOWN", "DEADLINE_EXCEEDED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS")
 
 
 def from_predictor(
-    series: Iterable[Series], instance: str, *, with_http: bool = False
+    series: Iterable[Series],
+    instance: str,
+    *,
+    with_http: bool = False,
+    with_grpc: bool = True,
 ) -> Reading:
     """gRPC requests and predicted labels, of the one revision behind a page.
 
-    `with_http` counts HTTP too, for where nobody does before the predictor.
+    `with_http` counts HTTP too, for where nobody does before the predictor; without
+    `with_grpc` no gRPC, for where somebody does.
     """
     sample: dict[str, float] = {}
     revision = ""
@@ -43,7 +48,7 @@ def from_predictor(
                 add(sample, LABEL + each.labels["label"], each.value)
             case "intent_confidence_bucket":
                 add(sample, f"{CONFIDENCE}{float(each.labels['le']):g}", each.value)
-            case _ if each.labels["protocol"] != "grpc" and not with_http:
+            case _ if not (with_grpc if _is_grpc(each) else with_http):
                 pass
             case "intent_requests_total":
                 code = each.labels["code"]
@@ -54,3 +59,7 @@ def from_predictor(
             case "intent_request_duration_seconds_bucket":
                 add_bucket(sample, each, 1.0)
     return {revision: {instance: sample}} if revision else {}
+
+
+def _is_grpc(series: Series) -> bool:
+    return series.labels["protocol"] == "grpc"

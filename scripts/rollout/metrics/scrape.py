@@ -50,7 +50,7 @@ class Scrape:
         answers = self._get_all([*pages.gateways, *pages.queues, *pages.predictors])
         if not any(isinstance(answers[url], tuple) for url in pages.counting):
             raise _silence(pages, answers)
-        found, doubts = [], []
+        found, doubts = [], list(pages.doubts)
         for url, answer in answers.items():
             if isinstance(answer, Unreachable):
                 continue
@@ -68,13 +68,15 @@ class Scrape:
     def _reading(self, pages: Pages, url: str, text: str) -> Reading:
         if url in pages.gateways:
             lines = exposition.parse(text, envoy.proxy_names())
-            return envoy.from_proxy(lines, self._namespace, url)
+            return envoy.from_proxy(lines, self._namespace, url, pages.clusters)
         if url in pages.queues:
             return queue_proxy.from_queue(
                 exposition.parse(text, queue_proxy.QUEUE_FAMILIES), url
             )
         lines = exposition.parse(text, predictor.PREDICTOR_FAMILIES)
-        found = predictor.from_predictor(lines, url, with_http=pages.with_http)
+        found = predictor.from_predictor(
+            lines, url, with_http=pages.with_http, with_grpc=pages.with_grpc
+        )
         return {pages.arms.get(url, name): found[name] for name in found}
 
     def history(

@@ -83,7 +83,7 @@ BACKENDS: MutableMapping[str, Backend] = {
     "gateway": Backend(
         adapter="scripts.rollout.traffic.gateway:GatewayTraffic",
         target="route",
-        counted_by=("predictor",),
+        counted_by=("gateway", "predictor"),
         journal="configmap",
         settles_s=5.0,
         shortest_look_s=1.0,

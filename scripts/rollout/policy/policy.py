@@ -49,6 +49,7 @@ class Target(Part):
 
     `proxy` is a gateway's own backend, by the model's name; `control` steers it. Only
     restarts of `container` count, without it those of every container except sidecars.
+    `rule`: of the route, by its name or by the path of one of its matches.
     """
 
     inferenceservice: Name | None = None
@@ -56,6 +57,7 @@ class Target(Part):
     proxy: Name | None = None
     control: str | None = None
     container: Name | None = None
+    rule: Annotated[str, Field(min_length=1)] | None = None
     namespace: Name = "default"
     backend: Annotated[str, AfterValidator(_known)] = "local"
 
@@ -78,7 +80,8 @@ class Target(Part):
     def _is_named_by_its_key(self) -> "Target":
         row = BACKENDS[self.backend]
         keys = {row.target, "control"} if row.steered_at else {row.target}
-        names = {"control", *(each.target for each in BACKENDS.values())}
+        keys |= {"rule"} if row.target == "route" else set()
+        names = {"control", "rule", *(each.target for each in BACKENDS.values())}
         others = [key for key in sorted(names - keys) if getattr(self, key)]
         if getattr(self, row.target) is None or others:
             given = f", no {' or '.join(others)}" if others else ""
@@ -148,9 +151,7 @@ class Source(Part):
     """The source of the counters, and the seconds between looks.
 
     `interval`: `auto` chooses it with the first step, before which it is INTERVAL_S.
-
-    `counts`: the part that counts HTTP requests: the gateway's Envoy, Knative's
-    queue-proxy, or the predictor; by default the first one that the backend has.
+    `counts`: who counts HTTP requests, by default the first one that the backend has.
     """
 
     prometheus: Annotated[PrometheusServer, BeforeValidator(from_url)] | None = None
@@ -217,10 +218,7 @@ class Policy(Pairs):
 
     @property
     def shortest_look_s(self) -> float:
-        """Return the shortest interval that may be chosen.
-
-        A Prometheus is no newer than its own scrapes, which are rarely more frequent.
-        """
+        """Return the shortest one to choose; a Prometheus is as new as its scrapes."""
         return INTERVAL_S if self.source.prometheus else self.backend.shortest_look_s
 
     @property

@@ -60,11 +60,14 @@ class WarmUp:
     """Send one round of requests to the canary, where no user's request goes.
 
     `requests` is the number to each pod by each protocol. An answer is slow from
-    `slow_s` on, none is if that is 0.
+    `slow_s` on, none is if that is 0. `path` and `body` are the policy's own request,
+    instead of one by each protocol.
     """
 
     requests: int
     slow_s: float = 0.0
+    path: str = ""
+    body: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,29 +1,32 @@
-"""Sets the weights of an HTTPRoute with two Services.
+"""Sets the weights of one rule of an HTTPRoute with two backends.
 
-The route's first backendRef is the stable, its second the canary; each is the Service
-of an InferenceService in Standard mode, or any other. Only the promoter may change the
-weights.
+The rule's first backendRef is the stable, its second the canary; each is the Service
+of an InferenceService in Standard mode, any other Service, or an InferencePool. Only
+the promoter may change the weights.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Self
 
 from scripts.rollout.cluster import pods
 from scripts.rollout.cluster.client import Cluster, Object
-from scripts.rollout.errors import RolloutError
 from scripts.rollout.metrics.port import METRICS_PAGE, Metrics, Pages
 from scripts.rollout.metrics.scrape import Scrape
 from scripts.rollout.policy.policy import Target
 from scripts.rollout.state.actions import Warmed, WarmUp
 from scripts.rollout.state.observation import View
 from scripts.rollout.state.state import FULL
-from scripts.rollout.traffic import httproute, warming
+from scripts.rollout.traffic import warming
 from scripts.rollout.traffic.fence import Fence
 from scripts.rollout.traffic.port import Place
+from scripts.rollout.traffic.routes import behind, httproute, ingress
+from scripts.rollout.traffic.routes.behind import Behind
+
+OVER_GRPC = "a gRPC server is sent none"
 
 
 class GatewayTraffic:
-    """The traffic of one HTTPRoute."""
+    """The traffic of one rule of one HTTPRoute."""
 
     @classmethod
     def of(cls, place: Place, target: Target, counted_by: str) -> Self:
@@ -31,33 +34,53 @@ class GatewayTraffic:
         return cls(Cluster.of(place.context), target, counted_by)
 
     def __init__(self, cluster: Cluster, target: Target, counted_by: str) -> None:
-        """Check the target. Raises RolloutError unless the route has two Services."""
+        """Check the target. Raises RolloutError unless a rule has two backends.
+
+        Where the route's gateways cannot be asked, the predictors count.
+        """
         self.counted_by, self.http = counted_by, cluster.http
         self._cluster, self._container = cluster, target.container or ""
         self._namespace, self._name = target.namespace, target.name
+        self._wanted, self._doubts = target.rule or "", tuple[str, ...]()
         self._path = httproute.route_path(self._namespace, self._name)
         self._fence = Fence(self._name)
-        arms = self._arms(cluster.applied(self._path, "HTTPRoute", self._name))
+        route = cluster.applied(self._path, "HTTPRoute", self._name)
+        found = list(self._behind(self._rule(route)))
         if self._container:
-            found = [pod for arm in arms for pod in self._pods(arm)]
-            pods.check(found, self._container)
+            mine = [pod for each in found for pod in each.pods]
+            pods.check(mine, self._container)
+        if counted_by == "gateway":
+            self._count(route)
 
-    def _arms(self, route: Object) -> tuple[str, str]:
-        names = [each["name"] for each in httproute.backends(route)]
-        if len(names) != 2 or len(set(names)) != 2:
-            raise RolloutError(
-                f"HTTPRoute {self._name}: expected one rule with two backendRefs, "
-                f"stable and canary, got {names}"
+    def _rule(self, route: Object) -> Object:
+        return httproute.rule(route, self._wanted)
+
+    def _count(self, route: Object) -> None:
+        """Choose who counts, and keep what is to be said about it."""
+        rule = self._rule(route)
+        found = ingress.find(self._cluster, route, rule)
+        others = httproute.others(route, rule)
+        if not found.pages:
+            self.counted_by = "predictor"
+            told = (
+                f"counts: predictor, because the gateway cannot be asked: {found.why}"
             )
-        return names[0], names[1]
+            self._doubts = (told,)
+        elif others:
+            told = (
+                "counts: a gateway counts by Service, not by rule: requests of the "
+                f"rules {', '.join(others)} count too"
+            )
+            self._doubts = (told,)
 
     def observe(self) -> View:
         """Read the weights, whether the gateways report them in force, and the pods."""
         route = self._cluster.get(self._path)
         self._fence.see(route)
-        stable, canary = self._arms(route)
-        found = {name: self._pods(name) for name in (stable, canary)}
-        shares = httproute.shares(route)
+        rule = self._rule(route)
+        found = {each.name: each.pods for each in self._behind(rule)}
+        stable, canary = found
+        shares = httproute.shares([rule])
         replicas = {
             name: pods.total(each, self._container) for name, each in found.items()
         }
@@ -90,43 +113,59 @@ class GatewayTraffic:
         route = self._cluster.get(self._path)
         self._fence.check(route)
         weights = FULL - percent, percent
-        for backend, weight in zip(httproute.backends(route), weights, strict=True):
+        references = httproute.backends(self._rule(route))
+        for backend, weight in zip(references, weights, strict=True):
             backend["weight"] = weight
         change = {"spec": {"rules": route["spec"]["rules"]}}
         self._fence.see(self._cluster.patch(self._path, route, change))
 
     def warm_up(self, asked: WarmUp) -> Warmed:
         """Send a round of requests to the canary's pods, past the gateway."""
-        _, canary = self._arms(self._cluster.get(self._path))
-        found = self._pods(canary)
-        model = pods.model_of(found, canary, self._container)
-        doors = [self._urls(pod)[1] for pod in found if pods.is_ready(pod)]
-        return warming.warm_up(warming.http_doors(self._cluster, doors, model), asked)
+        _, canary = self._behind(self._rule(self._cluster.get(self._path)))
+        if canary.is_grpc:
+            return Warmed(0, 0, refused=(OVER_GRPC,))
+        model = pods.model_of(canary.pods, canary.name, self._container)
+        urls = [self._urls(canary, pod)[1] for pod in canary.ready]
+        found = warming.http_doors(self._cluster, urls, model, asked)
+        return warming.warm_up(found, asked)
 
     def metrics(self) -> Metrics:
-        """Return the counters on the predictors' metrics pages."""
+        """Return the counters of the gateways or on the predictors' metrics pages."""
         return Scrape(self._namespace, self.pages, http=self.http)
 
     def pages(self, revisions: Sequence[str]) -> Pages | None:
-        """Return the metrics pages of all ready pods behind these Services."""
+        """Return the metrics pages of the gateways and of all ready pods."""
+        route = self._cluster.get(self._path)
+        rule = self._rule(route)
+        found = ingress.Envoys()
+        if self.counted_by == "gateway":
+            found = ingress.find(self._cluster, route, rule)
+            if not found.pages:
+                return None
         arms, doors = {}, {}
-        for name in revisions:
-            for pod in filter(pods.is_ready, self._pods(name)):
-                page, doors[page] = self._urls(pod)
-                arms[page] = name
-        pages = tuple(arms)
-        return Pages(predictors=pages, arms=arms, doors=doors, with_http=True)
+        for arm in self._behind(rule):
+            for pod in arm.ready if arm.name in revisions else ():
+                page, doors[page] = self._urls(arm, pod)
+                arms[page] = arm.name
+        return Pages(
+            gateways=found.pages,
+            predictors=tuple(arms),
+            arms=arms,
+            doors=doors,
+            clusters=found.clusters,
+            with_http=not found.pages,
+            with_grpc=not found.pages,
+            doubts=self._doubts,
+        )
 
-    def _urls(self, pod: Object) -> tuple[str, str]:
+    def _urls(self, arm: Behind, pod: Object) -> tuple[str, str]:
         """Return the URLs of a pod's metrics page and of its predictions."""
-        metrics = pods.metrics_port(pod, self._container)
-        serving = pods.serving_port(pod, self._container)
+        serving = arm.port(pod, self._container)
+        metrics = pods.metrics_port(pod, self._container, serving)
         page = self._cluster.pod_url(pod, metrics, METRICS_PAGE)
         return page, self._cluster.pod_url(pod, serving, "")
 
-    def _pods(self, service: str) -> list[Object]:
-        root = f"/api/v1/namespaces/{self._namespace}"
-        found = self._cluster.find(f"{root}/services/{service}")
-        if found is None:
-            return []
-        return pods.find_pods(self._cluster, self._namespace, found["spec"]["selector"])
+    def _behind(self, rule: Object) -> Iterator[Behind]:
+        """Yield the stable's pods, then the canary's."""
+        for reference in httproute.backends(rule):
+            yield behind.find(self._cluster, reference, self._namespace)

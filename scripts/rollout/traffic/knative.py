@@ -143,7 +143,7 @@ class KnativeTraffic:
         mine = [pod for pod in self._pods() if _revision(pod) == newest]
         if any(map(pods.is_ready, mine)):
             doors = pods.urls(self._cluster, mine, path="")
-            found = warming.http_doors(self._cluster, doors, model)
+            found = warming.http_doors(self._cluster, doors, model, asked)
             return warming.warm_up(found, asked)
         headers = {
             "Knative-Serving-Namespace": self._namespace,
@@ -151,7 +151,7 @@ class KnativeTraffic:
         }
         activators = pods.find_pods(self._cluster, *ACTIVATOR)
         doors = pods.urls(self._cluster, activators, ACTIVATOR_PORT, "")
-        found = warming.http_doors(self._cluster, doors, model, headers)
+        found = warming.http_doors(self._cluster, doors, model, asked, headers)
         return warming.warm_up(found, asked)
 
     def metrics(self) -> Metrics:

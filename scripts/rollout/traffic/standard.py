@@ -18,9 +18,10 @@ from scripts.rollout.policy.policy import Target
 from scripts.rollout.state.actions import Warmed, WarmUp
 from scripts.rollout.state.observation import View
 from scripts.rollout.state.state import FULL
-from scripts.rollout.traffic import httproute, warming
+from scripts.rollout.traffic import warming
 from scripts.rollout.traffic.fence import Fence
 from scripts.rollout.traffic.port import Place
+from scripts.rollout.traffic.routes import httproute
 
 # KServe writes the route a moment after the status; a longer delay is a failure.
 PATIENCE_S = 10.0
@@ -71,7 +72,7 @@ class StandardTraffic:
         percent = entries[0].get("trafficPercent", 0) if entries else None
         replicas = pods.replicas(found, _service_of, self._container)
         is_ready = canary in replicas and replicas[canary].ready > 0
-        shares = httproute.shares(route)
+        shares = httproute.shares(route["spec"].get("rules", []))
         view = View(
             created=canary,
             ready=canary if is_ready else stable,
@@ -129,7 +130,9 @@ class StandardTraffic:
         mine = [pod for pod in found if _service_of(pod) == canary]
         model = pods.model_of(mine, self._name, self._container)
         doors = pods.urls(self._cluster, mine, path="")
-        return warming.warm_up(warming.http_doors(self._cluster, doors, model), asked)
+        return warming.warm_up(
+            warming.http_doors(self._cluster, doors, model, asked), asked
+        )
 
     def metrics(self) -> Metrics:
         """Return the counters on the predictors' metrics pages."""

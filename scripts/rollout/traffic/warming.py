@@ -9,7 +9,7 @@ from functools import partial
 from types import MappingProxyType
 
 from scripts.rollout.cluster import pods
-from scripts.rollout.cluster.client import Cluster
+from scripts.rollout.cluster.client import Cluster, Object
 from scripts.rollout.state.actions import Warmed, WarmUp
 
 WORKERS = 16  # pods and protocols at once
@@ -63,13 +63,20 @@ def http_doors(
     cluster: Cluster,
     urls: Iterable[str],
     model: str,
+    asked: WarmUp,
     headers: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Door]:
-    """Return a door per pod at these addresses and per protocol over HTTP."""
+    """Return a door per pod at these addresses and per protocol over HTTP.
+
+    The policy's own request, where there is one, is the only protocol.
+    """
+    requests: Mapping[str, tuple[str, Object | str]] = pods.requests_to(model)
+    if asked.path:
+        requests = {asked.path: (asked.path, asked.body)}
     return [
         Door(url, protocol, partial(cluster.answer, url + path, body, headers), path)
         for url in urls
-        for protocol, (path, body) in pods.requests_to(model).items()
+        for protocol, (path, body) in requests.items()
     ]
 
 

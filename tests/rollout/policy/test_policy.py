@@ -305,8 +305,9 @@ def test_one_wrong_key_is_one_clear_line(line: str, said: str) -> None:
             "target: backend local: expected inferenceservice, no route",
         ),
         (
-            "target: {route: intent, backend: gateway}\nsource: {counts: gateway}",
-            "source.counts: with backend gateway expected predictor",
+            "target: {inferenceservice: x, backend: standard}\n"
+            "source: {counts: gateway}",
+            "source.counts: with backend standard expected predictor",
         ),
     ],
 )

@@ -14,8 +14,8 @@ from scripts.rollout.policy.reader import parse
 from scripts.rollout.state.actions import WarmUp
 from scripts.rollout.state.observation import Replicas
 from scripts.rollout.traffic.gateway import GatewayTraffic
-from scripts.rollout.traffic.httproute import route_path
 from scripts.rollout.traffic.port import Place
+from scripts.rollout.traffic.routes.httproute import route_path
 from tests.support.api_server import Api
 
 TARGET = Target(route="intent", backend="gateway")

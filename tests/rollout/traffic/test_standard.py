@@ -12,7 +12,7 @@ from scripts.local.processes import ROOT
 from scripts.rollout.errors import RolloutError
 from scripts.rollout.policy.policy import Target
 from scripts.rollout.traffic import standard
-from scripts.rollout.traffic.httproute import route_path
+from scripts.rollout.traffic.routes.httproute import route_path
 from scripts.rollout.traffic.standard import StandardTraffic
 from tests.support.api_server import OWNER, Api
 

@@ -9,6 +9,7 @@ from scripts.rollout.state.actions import Warmed, WarmUp
 from scripts.rollout.state.warming import Warming
 from scripts.rollout.traffic import warming
 from scripts.rollout.traffic.warming import Door
+from tests.support.api_server import Api
 
 
 def _codes(*codes: str) -> Callable[[], str]:
@@ -67,3 +68,17 @@ def test_where_no_request_is_taken_the_answers_are_kept_with_what_was_asked() ->
 
 def test_nothing_is_sent_without_a_pod() -> None:
     assert _warm().sent == 0
+
+
+def test_the_policys_own_request_is_the_only_one_that_is_sent() -> None:
+    api, sent = Api(), list[tuple[str, object]]()
+
+    def answer(url: str, body: object, *_: object) -> str:
+        sent.append((url, body))
+        return "200"
+
+    api.answer = answer  # type: ignore[method-assign,assignment]
+    asked = WarmUp(2, path="/echo", body='{"text": "hello"}')
+    doors = warming.http_doors(api, ["http://pod"], "intent", asked)
+    assert warming.warm_up(doors, asked).protocols == ("/echo",)
+    assert sent == [("http://pod/echo", '{"text": "hello"}')] * 2

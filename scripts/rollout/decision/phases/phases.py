@@ -90,7 +90,8 @@ def _ask_to_warm(draft: Draft) -> None:
     slos = [metric.slo for metric in policy.metrics if metric.slo is not None]
     before = draft.state.warming or Warming(began=now, asked=now)
     draft.change(warming=replace(before, asked=now))
-    draft.actions.append(WarmUp(policy.warmup.requests, min(slos, default=0.0)))
+    own = policy.warmup.path or "", policy.warmup.sent
+    draft.actions.append(WarmUp(policy.warmup.requests, min(slos, default=0.0), *own))
 
 
 def _warm(draft: Draft, found: Warmed) -> None:

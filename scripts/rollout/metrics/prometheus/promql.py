@@ -21,7 +21,7 @@ def queries(namespace: str, counts: str, revisions: Sequence[str]) -> list[str]:
         ]
     if counts == "gateway":
         names = "|".join(envoy.proxy_names())
-        clusters = "|".join(f"{namespace}/{each}" for each in revisions)
+        clusters = envoy.clusters(namespace, revisions)
         found.append(f'{{__name__=~"{names}",envoy_cluster_name=~"{clusters}"}}')
     return found
 
@@ -41,6 +41,6 @@ def times(
             f'{info} or timestamp({old}{{revision_name=~"{wanted}"}})',
         )
     if counts == "gateway":
-        clusters = "|".join(f"{namespace}/{each}" for each in revisions)
+        clusters = envoy.clusters(namespace, revisions)
         of = f'{envoy.PROXY}completed{{envoy_cluster_name=~"{clusters}"}}'
         yield "gateway", f"timestamp({of})"
