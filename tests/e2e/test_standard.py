@@ -67,6 +67,19 @@ def test_a_healthy_canary_gets_all_of_the_routes_weight(on: ClusterStage) -> Non
     assert _weights(on.backend) == [100, 0]
 
 
+def test_a_job_has_the_rights_that_manifests_prints_for_a_route(
+    on: ClusterStage,
+) -> None:
+    _apply(on.backend)
+    with on.users(RPS):
+        policy = str(on.policy())
+        on.create(on.manifests("intent", "--backend", "gateway", "-f", policy))
+        on.until(on.phase)
+        code, said = on.verb("status", "intent", "--wait", "--timeout", "100")
+    assert code == 0, said
+    assert _weights(on.backend) == [0, 100]
+
+
 def test_a_failing_one_gets_none(on: ClusterStage) -> None:
     _apply(on.backend, FAULTS, "failing")
     verdict = on.noted("every tenth 500, HTTPRoute", on.run(rps=RPS))
