@@ -6,6 +6,7 @@ Nothing of this checkout or its environment is to be seen from there.
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest_httpserver import HTTPServer
@@ -76,6 +77,10 @@ def cluster(httpserver: HTTPServer, tmp_path: Path) -> HTTPServer:
     httpserver.expect_request(
         "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", method="POST"
     ).respond_with_json({"status": {"allowed": True}})
+    running: dict[str, Any] = {"containerStatuses": [{"state": {"running": {}}}]}
+    httpserver.expect_request(pods, method="GET").respond_with_json(
+        {"items": [{"status": running}]}
+    )
     for path in (maps, pods, "/apis/batch/v1/namespaces/default/jobs"):
         asked = httpserver.expect_request(path, method="POST")
         asked.respond_with_handler(created)
@@ -90,7 +95,7 @@ def cluster(httpserver: HTTPServer, tmp_path: Path) -> HTTPServer:
 
 
 def _job(cluster: HTTPServer) -> object:
-    (request, _) = cluster.log[-1]
+    (request,) = (each for each, _ in cluster.log if each.path.endswith("/jobs"))
     return request.get_json()["spec"]["template"]["spec"]["containers"][0]["args"]
 
 

@@ -152,6 +152,12 @@ def test_a_service_that_is_deleted_ends_its_job_once_with_what_is_left(
         bot = Service(backend, tmp_path).begin("bot")
         try:
             with bot.asked():
+                bot.permit("bot")
+                job = ("run", "-f", bot.own_policy(), "--in-cluster", "--image")
+                code, said = bot.verb(*job, "dev.local/nothing:v0")
+                assert code == 2, said
+                assert "does not start" in said
+                backend.kubectl("delete", "job", "--all")
                 bot.create(bot.manifests("bot", "-f", bot.own_policy()))
                 until(lambda: bot.says("APPROVAL"), 90, bot.log)
                 backend.kubectl("delete", "isvc", "bot", "--wait=false")

@@ -1,16 +1,33 @@
 """`run --in-cluster`: run the rollout in a Job made from the shipped manifest."""
 
+import time
+
 from scripts.rollout.cli.options import Common, emit
+from scripts.rollout.cluster import pods
 from scripts.rollout.cluster.client import Cluster, Object
 from scripts.rollout.cluster.promoter.render import IMAGE, KINDS, POLICY_FILE, Promoter
-from scripts.rollout.errors import ApiError, Exit, Forbidden, NotFound, RolloutError
+from scripts.rollout.errors import (
+    ApiError,
+    Exit,
+    Forbidden,
+    NotFound,
+    RemoteError,
+    RolloutError,
+)
 from scripts.rollout.policy.policy import Policy
 
+JOB_NAME = "batch.kubernetes.io/job-name"
+# What a container waits for until a person changes something.
+STUCK = (
+    *("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"),
+    *("CreateContainerConfigError", "RunContainerError"),
+)
+STARTS_S, POLL_S = 30.0, 0.5  # a pod that waits longer, for a node say, may still come
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 
 def start(policy: Policy, text: str, image: str | None, common: Common) -> Exit:
-    """Write the policy to a ConfigMap and create the Job, without waiting for it."""
+    """Write the policy to a ConfigMap, create the Job, wait until its pod starts."""
     backend, target = policy.target.backend, policy.target
     if policy.backend.journal != "configmap":
         raise RolloutError(f"target.backend: {backend} is this machine, not a cluster")
@@ -23,9 +40,11 @@ def start(policy: Policy, text: str, image: str | None, common: Common) -> Exit:
     _keep(cluster, target.namespace, named.policy_map, text)
     jobs = f"/apis/batch/v1/namespaces/{target.namespace}/jobs"
     created = cluster.create(jobs, job)["metadata"]["name"]
+    has_started = _has_started(cluster, target.namespace, created)
     where = f"-n {target.namespace}"
     said = [
-        f"job {created} created; how it goes, and how to steer it:",
+        f"job {created} {'has started' if has_started else 'waits for its pod'}; how "
+        "it goes, and how to steer it:",
         f"  kubectl {where} logs -f job/{created}",
         f"  python -m scripts.canary status {where} --cluster {target.name}",
     ]
@@ -59,6 +78,32 @@ def _check(cluster: Cluster, named: Promoter, job: Object) -> None:
         cluster.create(f"{space}/pods?dryRun=All", {**pod, "metadata": metadata})
     except ApiError as error:
         raise RolloutError(f"the Job's pod could not start: {error}") from error
+
+
+def _has_started(cluster: Cluster, namespace: str, job: str) -> bool:
+    """Wait for the Job's container. Raises RolloutError if it cannot start as it is."""
+    deadline = time.monotonic() + STARTS_S
+    while time.monotonic() < deadline:
+        try:
+            found = pods.find_pods(cluster, namespace, {JOB_NAME: job})
+        except RemoteError:
+            return False  # whoever may not see pods reads the Job's log
+        states = [
+            status["state"]
+            for pod in found
+            for status in pod.get("status", {}).get("containerStatuses", ())
+        ]
+        for waiting in (each["waiting"] for each in states if "waiting" in each):
+            if waiting.get("reason") in STUCK:
+                why = waiting.get("message") or waiting["reason"]
+                ends = f"kubectl -n {namespace} delete job {job}"
+                raise RolloutError(
+                    f"job {job} does not start: {why}; it goes on trying until: {ends}"
+                )
+        if any("waiting" not in each for each in states):
+            return True
+        time.sleep(POLL_S)
+    return False
 
 
 def _may_create_pods(cluster: Cluster, namespace: str) -> bool:

@@ -1,10 +1,12 @@
 """`run --in-cluster`: what would keep the Job's pod from starting is said at once."""
 
+import time
 from pathlib import Path
 
 import pytest
 
 from scripts.canary import main
+from scripts.rollout.cli.inside import job
 from scripts.rollout.cluster.client import Cluster, Object
 from scripts.rollout.errors import Exit, Forbidden
 from tests.support.api_server import Api
@@ -43,6 +45,8 @@ def policy(tmp_path: Path) -> str:
 
 def _run(api: Api, policy: str, monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.setattr(Cluster, "of", lambda _: api)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    monkeypatch.setattr(job, "STARTS_S", 0.2)
     return main(["run", "-f", policy, "--in-cluster"])
 
 
@@ -87,10 +91,41 @@ def test_a_dry_pod_is_asked_about_and_the_job_is_named_by_its_service(
         "/api/v1/namespaces/shop/configmaps",
         "/apis/batch/v1/namespaces/shop/jobs",
     ]
-    (_, pod), _, (_, job) = api.created
-    assert pod["spec"] == job["spec"]["template"]["spec"]
+    (_, pod), _, (_, made) = api.created
+    assert pod["spec"] == made["spec"]["template"]["spec"]
     assert pod["spec"]["serviceAccountName"] == "bot-canary"
-    assert job["metadata"]["generateName"] == "bot-rollout-"
+    assert made["metadata"]["generateName"] == "bot-rollout-"
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "said"),
+    [
+        ({"running": {}}, 0, "job bot-rollout-1 has started"),
+        ({"terminated": {}}, 0, "job bot-rollout-1 has started"),
+        ({"waiting": {"reason": "ContainerCreating"}}, 0, "waits for its pod"),
+        (
+            {"waiting": {"reason": "ErrImagePull", "message": "no such image: x"}},
+            2,
+            "job bot-rollout-1 does not start: no such image: x; it goes on trying",
+        ),
+    ],
+)
+def test_a_job_that_cannot_start_as_it_is_is_said(
+    state: Object,
+    code: int,
+    said: str,
+    policy: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Captured,
+) -> None:
+    api = Admitting()
+    api.objects[ACCOUNT] = {}
+    api.objects["/api/v1/namespaces/shop/pods/bot-rollout-1-x"] = {
+        "metadata": {"labels": {job.JOB_NAME: "bot-rollout-1"}},
+        "status": {"containerStatuses": [{"state": state}]},
+    }
+    assert _run(api, policy, monkeypatch) == code
+    assert said in "".join(capsys.readouterr())
 
 
 def test_a_policy_without_a_namespace_is_in_that_of_the_cluster(
