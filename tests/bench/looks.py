@@ -10,12 +10,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from io import BytesIO
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median
+from types import MappingProxyType
 from typing import Any
 from unittest.mock import patch
 
@@ -66,12 +67,19 @@ BUCKET = (
 EDGES = (*(0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000), "+Inf")
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(BytesIO):
     """An answer of a server that is not asked over a network."""
 
-    data: bytes
-    status: int = 200
+    status = 200
+    headers: Mapping[str, str] = MappingProxyType({})
+
+    def read(self, size: int | None = -1, **options: bool) -> bytes:
+        """Return up to `size` bytes."""
+        del options
+        return super().read(size)
+
+    def release_conn(self) -> None:
+        """Keep no connection."""
 
 
 class Arm:

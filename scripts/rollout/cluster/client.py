@@ -8,6 +8,7 @@ from typing import Any
 
 import urllib3
 
+from scripts.rollout import bounded
 from scripts.rollout.cluster import login
 from scripts.rollout.cluster.session import Route, Session, connect
 from scripts.rollout.errors import NotFound, RolloutError, Unreachable, refusal
@@ -112,10 +113,17 @@ class Cluster:
         A text is sent as it is.
         """
         try:
-            answer = self._send("POST", url, body, {**JSON, **headers}, COLD_START_S)
-        except Unreachable:
+            return str(
+                bounded.status(
+                    self.http,
+                    url,
+                    body=json.dumps(body),
+                    headers={**self.http.headers, **JSON, **headers},
+                    seconds=COLD_START_S,
+                )
+            )
+        except urllib3.exceptions.HTTPError:
             return "none"
-        return str(answer.status)
 
     def _ask(
         self,
@@ -147,7 +155,6 @@ class Cluster:
         url: str,
         body: Object | str | None,
         headers: Mapping[str, str],
-        timeout_s: float = TIMEOUT_S,
     ) -> urllib3.BaseHTTPResponse:
         try:
             return self.http.request(
@@ -155,7 +162,7 @@ class Cluster:
                 url,
                 body=json.dumps(body) if isinstance(body, dict) else body,
                 headers={**self.http.headers, **headers},
-                timeout=timeout_s,
+                timeout=TIMEOUT_S,
             )
         except urllib3.exceptions.HTTPError as error:
             raise Unreachable(f"{self.server}: {error}") from error

@@ -10,6 +10,7 @@ from typing import Any
 import urllib3
 from urllib3.util.ssl_ import create_urllib3_context
 
+from scripts.rollout.bounded import in_time
 from scripts.rollout.errors import RolloutError
 
 UNAUTHORIZED = 401
@@ -101,8 +102,8 @@ def connect(route: Route) -> urllib3.PoolManager:
     else:
         options["ssl_context"] = _context(route)
     if route.proxy:
-        return urllib3.ProxyManager(route.proxy, **options)
-    return urllib3.PoolManager(**options)
+        return in_time(urllib3.ProxyManager(route.proxy, **options))
+    return in_time(urllib3.PoolManager(**options))
 
 
 def _context(route: Route) -> ssl.SSLContext:

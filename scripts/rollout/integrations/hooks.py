@@ -7,8 +7,6 @@ about the same weight again.
 """
 
 import math
-import os
-import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +14,9 @@ from typing import Any
 
 import urllib3
 
+from scripts.rollout.bounded import ask as answer_to
+from scripts.rollout.bounded import in_time
+from scripts.rollout.integrations import command
 from scripts.rollout.journal.saved import Saved
 from scripts.rollout.policy.integrations import Hook
 from scripts.rollout.policy.policy import Policy
@@ -26,6 +27,7 @@ from scripts.rollout.state.state import State
 YES_CODE, NO_CODE = 0, 1
 YES_BELOW, NO_STATUS = 300, 403  # the same for an answer over HTTP
 LONGEST_REASON = 200  # characters: little more than one line of a terminal
+MOST_BYTES = 64 * 1024  # of an answer
 # A hook is not asked the same again sooner, however short the interval.
 AGAIN_S = 5.0
 
@@ -92,37 +94,31 @@ def ask(hook: Hook, message: dict[str, Any]) -> tuple[Says, str]:
 
 
 def _run(
-    command: tuple[str, ...], message: dict[str, Any], timeout_s: float
+    words: tuple[str, ...], message: dict[str, Any], timeout_s: float
 ) -> tuple[Says, str]:
-    environment = {f"ROLLOUT_{key.upper()}": str(message[key]) for key in message}
     try:
-        done = subprocess.run(
-            command,
-            env={**os.environ, **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=timeout_s,
-        )
-    except subprocess.TimeoutExpired:
+        code, said = command.run(words, message, timeout_s)
+    except TimeoutError:
         return Says.NOT_YET, f"no answer for {timeout_s:g} s"
-    except OSError as error:
-        return Says.NOT_YET, f"{command[0]}: {error.strerror}"
-    lines = done.stdout.decode(errors="replace").split("\n")
-    said = next(filter(None, reversed(lines)), f"exit code {done.returncode}")
-    says = {YES_CODE: Says.YES, NO_CODE: Says.NO}.get(done.returncode, Says.NOT_YET)
-    return says, said[:LONGEST_REASON]
+    except (OSError, ValueError) as error:  # of a name with a NUL: ValueError
+        why = getattr(error, "strerror", None) or str(error)
+        return Says.NOT_YET, f"{words[0]}: {why}"
+    lines = said.decode(errors="replace").split("\n")
+    last = next(filter(None, reversed(lines)), f"exit code {code}")
+    says = {YES_CODE: Says.YES, NO_CODE: Says.NO}.get(code, Says.NOT_YET)
+    return says, last[:LONGEST_REASON]
 
 
 def _post(url: str, message: dict[str, Any], timeout_s: float) -> tuple[Says, str]:
-    try:
-        answer = urllib3.request(
-            "POST", url, json=message, timeout=timeout_s, retries=False
-        )
-    except urllib3.exceptions.HTTPError as error:
-        return Says.NOT_YET, f"no answer: {error}"[:LONGEST_REASON]
+    with in_time(urllib3.PoolManager(retries=False)) as http:
+        try:
+            answer = answer_to(
+                http, "POST", url, json=message, seconds=timeout_s, most=MOST_BYTES
+            )
+        except urllib3.exceptions.HTTPError as error:
+            return Says.NOT_YET, f"no answer: {error}"[:LONGEST_REASON]
     says = Says.YES if answer.status < YES_BELOW else Says.NOT_YET
     if answer.status == NO_STATUS:
         says = Says.NO
-    text = answer.data.decode(errors="replace").strip()
+    text = answer.text.strip()
     return says, text[:LONGEST_REASON] or f"status {answer.status}"

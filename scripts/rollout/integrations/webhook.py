@@ -14,6 +14,7 @@ from typing import Any
 
 import urllib3
 
+from scripts.rollout import bounded
 from scripts.rollout.journal.notes import read_notes
 from scripts.rollout.journal.saved import Saved
 from scripts.rollout.policy.integrations import Webhook
@@ -21,6 +22,7 @@ from scripts.rollout.policy.integrations import Webhook
 # Pauses double, 7.5 s from the first try to the last: a receiver may restart meanwhile.
 # The end of a run waits at most PATIENCE_S for messages that are left.
 TRIES, FIRST_PAUSE_S, PATIENCE_S = 5, 0.5, 10.0
+TIMEOUT_S = 5.0  # of one try
 
 
 class Notify:
@@ -29,7 +31,7 @@ class Notify:
     def __init__(self, webhook: Webhook, target: str) -> None:
         """Start the sending thread; the end of the process waits briefly for it."""
         self._webhook, self._target = webhook, target
-        self._http = urllib3.PoolManager(retries=False)
+        self._http = bounded.in_time(urllib3.PoolManager(retries=False))
         self._waiting: queue.Queue[bytes | None] = queue.Queue()
         self._before: object = None
         self._ended = threading.Event()
@@ -90,9 +92,13 @@ class Notify:
     def _is_sent(self, message: bytes) -> bool:
         kind = {"Content-Type": "application/json"}
         try:
-            answer = self._http.request(
-                "POST", self._webhook.url, body=message, headers=kind, timeout=5.0
+            found = bounded.status(
+                self._http,
+                self._webhook.url,
+                body=message,
+                headers=kind,
+                seconds=TIMEOUT_S,
             )
         except urllib3.exceptions.HTTPError:
             return False
-        return bool(answer.status < 300)
+        return found < 300

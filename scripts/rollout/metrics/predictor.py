@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from scripts.rollout.metrics.exposition import Series, add, add_bucket
+from scripts.rollout.metrics.exposition import Series, add, add_bucket, edge_of
 from scripts.rollout.metrics.port import (
     CONFIDENCE,
     ERRORS,
@@ -21,6 +21,7 @@ PREDICTOR_FAMILIES = (
     "intent_confidence_bucket",
     "process_start_time_seconds",
 )
+MOST_COUNTERS = 4096  # a model has one a label; each is part of every look's entry
 # gRPC codes that are the server's doing; the others are the caller's.
 OURS = ("UNKNOWN", "DEADLINE_EXCEEDED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS")
 
@@ -47,7 +48,7 @@ def from_predictor(
             case "intent_predictions_total":
                 add(sample, LABEL + each.labels["label"], each.value)
             case "intent_confidence_bucket":
-                add(sample, f"{CONFIDENCE}{float(each.labels['le']):g}", each.value)
+                add(sample, f"{CONFIDENCE}{edge_of(each):g}", each.value)
             case _ if not (with_grpc if _is_grpc(each) else with_http):
                 pass
             case "intent_requests_total":
@@ -58,6 +59,8 @@ def from_predictor(
                 add(sample, TIMED, each.value)
             case "intent_request_duration_seconds_bucket":
                 add_bucket(sample, each, 1.0)
+        if len(sample) > MOST_COUNTERS:
+            raise ValueError(f"more than {MOST_COUNTERS} labels and edges")
     return {revision: {instance: sample}} if revision else {}
 
 

@@ -7,11 +7,13 @@ before it has answered or failed.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from functools import reduce
 from http import HTTPStatus
 
 import urllib3
 
+from scripts.rollout.bounded import MIB, ask, in_time
 from scripts.rollout.errors import Unreachable
 from scripts.rollout.metrics import envoy, exposition, port, predictor, queue_proxy
 from scripts.rollout.metrics.failure import why
@@ -20,8 +22,19 @@ from scripts.rollout.metrics.port import Pages, Reading, Scraped, merge
 # Pages asked for at once: 300 are read within a second (tests/bench/looks.py).
 WORKERS = 32
 PATIENCE_S = 2.0  # of the ten seconds of a look; what comes later counts at the next
-TIMEOUT_S = 10.0  # then the page is given up and asked anew
-Answer = tuple[str, float] | Unreachable  # a page, and when it answered
+TIMEOUT_S = 10.0  # of a whole page; then it is given up and asked anew
+# A pod of 151 intents says 50 KB; a gateway's page has each revision of a cluster.
+MOST_OF_POD, MOST_OF_GATEWAY = MIB, 16 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """Why a page that answered is no data."""
+
+    text: str
+
+
+Answer = Reading | _Doubt | Unreachable
 
 
 class Scrape:
@@ -38,7 +51,7 @@ class Scrape:
         self._patience_s = patience_s
         self._namespace = namespace
         self._find = find
-        self._http = http or urllib3.PoolManager(num_pools=1024, retries=False)
+        self._http = http or in_time(urllib3.PoolManager(num_pools=1024, retries=False))
         self._pool = ThreadPoolExecutor(WORKERS)
         self._pending: dict[str, Future[Answer]] = {}
 
@@ -47,22 +60,14 @@ class Scrape:
         pages = self._find(revisions)
         if pages is None:
             raise Unreachable("where requests are counted is not known now")
-        answers = self._get_all([*pages.gateways, *pages.queues, *pages.predictors])
-        if not any(isinstance(answers[url], tuple) for url in pages.counting):
+        answers = self._get_all(pages)
+        if all(isinstance(answers[url], Unreachable) for url in pages.counting):
             raise _silence(pages, answers)
-        found, doubts = [], list(pages.doubts)
-        for url, answer in answers.items():
-            if isinstance(answer, Unreachable):
-                continue
-            text, at = answer
-            try:
-                found.append(port.aged(self._reading(pages, url, text), at))
-            except KeyError as error:
-                doubts.append(f"no data: {url}: a series without a label {error}")
-            except ValueError as error:
-                doubts.append(f"no data: {url}: {error}")
+        found = [each for each in answers.values() if isinstance(each, Mapping)]
+        odd = [each.text for each in answers.values() if isinstance(each, _Doubt)]
+        doubts = [*pages.doubts, *odd]
         if not found:
-            raise Unreachable(doubts[0])
+            raise Unreachable(odd[0])
         return Scraped(_only(reduce(merge, found), revisions), tuple(doubts))
 
     def _reading(self, pages: Pages, url: str, text: str) -> Reading:
@@ -86,11 +91,12 @@ class Scrape:
         del revision, seconds, step
         return []
 
-    def _get_all(self, urls: Sequence[str]) -> dict[str, Answer]:
+    def _get_all(self, pages: Pages) -> dict[str, Answer]:
         """Return the pages that answer in time."""
+        urls = (*pages.gateways, *pages.queues, *pages.predictors)
         for url in urls:
             if url not in self._pending:
-                self._pending[url] = self._pool.submit(self._get, url)
+                self._pending[url] = self._pool.submit(self._get, pages, url)
         asked = {url: self._pending[url] for url in urls}
         wait(asked.values(), timeout=self._patience_s)
         late = Unreachable("no answer in time")
@@ -98,14 +104,22 @@ class Scrape:
         self._pending = {u: f for u, f in self._pending.items() if not f.done()}
         return answers
 
-    def _get(self, url: str) -> Answer:
+    def _get(self, pages: Pages, url: str) -> Answer:
+        """Ask for a page and read it; only the counters of it are kept."""
+        most = MOST_OF_GATEWAY if url in pages.gateways else MOST_OF_POD
         try:
-            answer = self._http.request("GET", url, timeout=TIMEOUT_S)
+            answer = ask(self._http, "GET", url, most=most, seconds=TIMEOUT_S)
         except urllib3.exceptions.HTTPError as error:
             return Unreachable(why(error))
         if answer.status != HTTPStatus.OK:
             return Unreachable(f"HTTP {answer.status}")
-        return answer.data.decode(errors="replace"), time.time()
+        at = time.time()
+        try:
+            return port.aged(self._reading(pages, url, answer.text), at)
+        except KeyError as error:
+            return _Doubt(f"no data: {url}: a series without a label {error}")
+        except ValueError as error:
+            return _Doubt(f"no data: {url}: {error}")
 
 
 def _silence(pages: Pages, answers: Mapping[str, Answer]) -> Unreachable:

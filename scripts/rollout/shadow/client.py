@@ -1,5 +1,6 @@
 """Asks one arm one request as a user asked it, and measures the answer."""
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -7,14 +8,17 @@ from urllib.parse import urlsplit
 
 import urllib3
 
+from scripts.rollout.bounded import MIB, ask
 from scripts.rollout.shadow import requests, wire
 from scripts.rollout.shadow.pairs import Outcome
 from scripts.rollout.shadow.requests import GRPC, Answers, Lent
 
 TIMEOUT_S = 10.0  # a longer answer counts as a failure
 MARK = "x-intent-traffic"
-FAULTS = (ValueError, LookupError, TypeError)  # of an answer that is none
-LARGEST = [("grpc.max_receive_message_length", -1)]  # as over HTTP: no limit
+LONGEST_LABEL = 256  # characters
+FAULTS = (ValueError, LookupError, TypeError, RecursionError)  # of an odd answer
+MOST_BYTES = 16 * MIB  # 1,024 texts of a model with 151 intents are 5 MiB
+LARGEST = [("grpc.max_receive_message_length", MOST_BYTES)]
 
 
 class Client:
@@ -36,6 +40,8 @@ class Client:
         took = time.perf_counter() - start
         if found is None:
             return Outcome(took, is_silent=True)
+        if not _is_whole(found, lent):
+            found = ()
         labels, confidences = zip(*found, strict=True) if found else ((), ())
         return Outcome(took, labels, confidences)
 
@@ -48,7 +54,8 @@ class Client:
         """Return the answers, () for a failure, None without any answer."""
         message = requests.message(lent)
         try:
-            answer = self._http.request(
+            answer = ask(
+                self._http,
                 "POST",
                 door + message.path,
                 body=message.body,
@@ -57,7 +64,8 @@ class Client:
                     **message.headers,
                     self.mark: self._name,
                 },
-                timeout=TIMEOUT_S,
+                seconds=TIMEOUT_S,
+                most=MOST_BYTES,
             )
             return requests.answers(lent, answer.data) if answer.status == 200 else ()
         except urllib3.exceptions.HTTPError:
@@ -81,3 +89,11 @@ class Client:
             return None if is_silent else ()
         except FAULTS:
             return ()
+
+
+def _is_whole(found: Answers, lent: Lent) -> bool:
+    """Return whether each text has an answer, of a size that a state can keep."""
+    return len(found) == len(lent.texts) and all(
+        len(label) <= LONGEST_LABEL and math.isfinite(confidence)
+        for label, confidence in found
+    )

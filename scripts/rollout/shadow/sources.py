@@ -2,16 +2,20 @@
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import cycle
-from typing import Any
+from typing import Annotated, Literal
 
+import msgspec
 import urllib3
 
+from scripts.rollout.bounded import MIB, ask
 from scripts.rollout.shadow.requests import Lent
 
 POLL_S = 0.5  # predictors keep the newest 1,000: enough for 2,000 per second
 TIMEOUT_S = 10.0
+Id = Annotated[str, msgspec.Meta(max_length=512)]
+MOST_BYTES = 16 * MIB  # a predictor lends 1,000,000 characters at once
 
 
 class Shadow:
@@ -28,28 +32,54 @@ class Shadow:
     def requests(self, doors: Sequence[str]) -> Iterator[Lent]:
         """Yield the requests that these predictors recorded meanwhile."""
         for door in doors:
-            answer = self._http.request(
+            answer = ask(
+                self._http,
                 "POST",
                 f"{door}/shadow/texts",
                 json={"share": self._share, "as": "requests"},
                 headers=self._headers,
-                timeout=TIMEOUT_S,
+                seconds=TIMEOUT_S,
+                most=MOST_BYTES,
             )
             if answer.status != 200:
                 raise LookupError(f"status {answer.status} for the users' texts")
-            content = answer.json()
-            self.grpc_ports[door] = content.get("grpcPort")
-            yield from _lent(content)
+            content = _content(answer.data)
+            self.grpc_ports[door] = content.grpcPort
+            yield from content.lent()
 
 
-def _lent(content: Mapping[str, Any]) -> Iterator[Lent]:
-    """Read what a predictor lends; an older one lends texts without their protocol."""
-    for name, text in content.get("texts", ()):
-        yield Lent(name, (text,))
-    for each in content.get("requests", ()):
-        texts = tuple(each["texts"])
-        form = each["protocol"], each["form"], content["model"]
-        yield Lent(each["id"], texts, *form)
+class _Text(msgspec.Struct, frozen=True):
+    id: Id
+    protocol: Literal["v1", "v2", "predict", "grpc"]
+    form: Literal["plain", "binary", "event"]
+    texts: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
+
+
+class _Content(msgspec.Struct, frozen=True):
+    """What a predictor lends; an older one lends texts without their protocol.
+
+    The model's name becomes part of a path: one with slashes and dots would choose
+    what is asked, past an API server's proxy of a pod.
+    """
+
+    texts: tuple[tuple[Id, str], ...] = ()
+    requests: tuple[_Text, ...] = ()
+    model: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*\Z")] = "-"
+    grpcPort: Annotated[int, msgspec.Meta(ge=1, le=65535)] | None = None
+
+    def lent(self) -> Iterator[Lent]:
+        """Yield the requests."""
+        for name, text in self.texts:
+            yield Lent(name, (text,))
+        for each in self.requests:
+            yield Lent(each.id, each.texts, each.protocol, each.form, self.model)
+
+
+def _content(body: bytes) -> _Content:
+    try:
+        return msgspec.json.decode(body, type=_Content)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError("no requests, but something else was lent") from error
 
 
 class Synthetic:

@@ -14,6 +14,7 @@ METHOD = "/inference.GRPCInferenceService/ModelInfer"
 MODEL, INPUTS, RAW_INPUTS, OUTPUTS, RAW_OUTPUTS = 1, 5, 7, 5, 6
 NAME, DATATYPE, SHAPE, CONTENTS = 1, 2, 3, 5
 FLOATS, BYTES = 6, 8
+LONGEST_VARINT = 63  # bits
 VARINT, FIXED64, SIZED, FIXED32 = 0, 1, 2, 5  # how a field is written
 
 
@@ -100,3 +101,5 @@ def _read_varint(message: bytes, place: int) -> tuple[int, int]:
         if byte < 0x80:
             return number, place
         shift += 7
+        if shift > LONGEST_VARINT:
+            raise ValueError("a number without end")

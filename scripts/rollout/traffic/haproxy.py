@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import urllib3
 
+from scripts.rollout.bounded import in_time
 from scripts.rollout.cluster import pods
 from scripts.rollout.errors import RolloutError
 from scripts.rollout.metrics.haproxy import HaproxyMetrics, Runtime, Server
@@ -43,7 +44,7 @@ class HaproxyTraffic:
         self._runtime, self._name = Runtime(control, target.name), target.name
         self._served = Served(control.with_suffix(".served"), target.name)
         self.counted_by = counted_by
-        self.http = urllib3.PoolManager(maxsize=POOL_SIZE, retries=False)
+        self.http = in_time(urllib3.PoolManager(maxsize=POOL_SIZE, retries=False))
         self._arms()
 
     def _arms(self) -> tuple[Server, Server]:

@@ -21,6 +21,7 @@ from scripts.local.envoy_config import host_name
 from scripts.local.errors import LocalError
 from scripts.local.rules import LATEST
 from scripts.local.store import Store
+from scripts.rollout.bounded import in_time
 from scripts.rollout.errors import NotFound, RolloutError, Unreachable
 from scripts.rollout.metrics.envoy import PROXY_PAGE
 from scripts.rollout.metrics.port import Metrics, Pages
@@ -58,7 +59,7 @@ class LocalTraffic:
             )
         served = container.read(manifest.template(document))
         self.counted_by = "grpc" if served.is_http2 else counted_by
-        self.http = urllib3.PoolManager(maxsize=POOL_SIZE, retries=False)
+        self.http = in_time(urllib3.PoolManager(maxsize=POOL_SIZE, retries=False))
         self._model = model_name(served.args, self._name)
         self._has_tags = manifest.has_tag_routing(document)
 

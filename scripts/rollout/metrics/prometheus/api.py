@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Mapping
+from time import monotonic
 from typing import TypeVar
 
 import msgspec
 import urllib3
 
+from scripts.rollout.bounded import MIB, ask, in_time
 from scripts.rollout.errors import Unreachable
 from scripts.rollout.metrics.failure import why
 from scripts.rollout.metrics.port import MOST
@@ -14,7 +16,8 @@ from scripts.rollout.metrics.prometheus import login
 from scripts.rollout.policy.prometheus import PrometheusServer
 
 T = TypeVar("T")
-TIMEOUT_S = 10.0  # a look: whatever takes longer is silence
+MOST_BYTES = 16 * MIB  # of one answer
+TIMEOUT_S, SHORTEST_S = 10.0, 0.001  # of a question, of one whose time is over
 # What an answer may be instead of what was asked for; anything else has no name here.
 SHAPES = ("scalar", "string", "matrix", "vector")
 MOST_SAID = 200  # characters of a foreign error
@@ -70,7 +73,12 @@ class Api:
     def __init__(self, server: PrometheusServer) -> None:
         """Ask this server."""
         self._server, self._url = server, server.url.rstrip("/")
-        self._http = urllib3.PoolManager(retries=False, ca_certs=server.ca)
+        self._http = in_time(urllib3.PoolManager(retries=False, ca_certs=server.ca))
+        self._until = math.inf
+
+    def begin(self, seconds: float) -> None:
+        """Give the questions that follow `seconds` in all."""
+        self._until = monotonic() + seconds
 
     def vector(self, query: str, at: float | None = None) -> list[Row]:
         """Each series now, or at a time. Raises Unreachable or Odd."""
@@ -85,16 +93,21 @@ class Api:
         data = self._ask("query_range", {"query": query, **fields})
         return _rows(data, "matrix", list[Range])
 
+    def _left(self) -> float:
+        return max(min(self._until - monotonic(), TIMEOUT_S), SHORTEST_S)
+
     def _ask(self, what: str, fields: Mapping[str, str]) -> msgspec.Raw:
         shown = login.headers(self._server)
         try:
-            answer = self._http.request(
+            answer = ask(
+                self._http,
                 "POST",
                 f"{self._url}/api/v1/{what}",
                 fields=dict(fields),
                 encode_multipart=False,
                 headers=shown,
-                timeout=TIMEOUT_S,
+                most=MOST_BYTES,
+                seconds=self._left(),
             )
         except urllib3.exceptions.HTTPError as error:
             raise Unreachable(f"{self._url}: {why(error)}") from error

@@ -28,6 +28,7 @@ from scripts.rollout.policy.prometheus import PrometheusServer
 # Prometheus refuses more than 11,000 points a series.
 MOST_POINTS = 5000
 OWN = "promql"
+LOOK_S, HISTORY_S = 10.0, 60.0  # for all questions; whatever takes longer is silence
 
 
 class Prometheus:
@@ -53,6 +54,7 @@ class Prometheus:
     def read(self, revisions: Sequence[str]) -> Scraped:
         """Read both arms now. Raises Unreachable, also where neither is known."""
         doubts: list[str] = []
+        self._api.begin(LOOK_S)
         rows, at = self._now(revisions, doubts)
         own = {each: self._own(each, at, doubts) for each in revisions}
         reading = self._aged(self._reading(rows, doubts), revisions, at)
@@ -65,6 +67,7 @@ class Prometheus:
         self, revision: str, seconds: float, step: float
     ) -> list[tuple[float, Reading]]:
         """Read one revision over the last `seconds`. Raises Unreachable."""
+        self._api.begin(HISTORY_S)
         try:
             (now,) = {row.value[0] for row in self._api.vector("vector(1)")}
             past = {

@@ -1,0 +1,1 @@
+"""Whoever the promoter asks, hostile: bounded answers, no traceback, nothing stuck."""
