@@ -31,7 +31,11 @@ def on(tmp_path: Path) -> Iterator[ClusterStage]:
         backend.host = f"intent.{backend.namespace}.example.com"
         where = f"namespace: {backend.namespace}, backend: gateway"
         backend.target = f"{{route: intent, {where}}}"
-        yield ClusterStage(backend, tmp_path)
+        built = ClusterStage(backend, tmp_path)
+        try:
+            yield built
+        finally:
+            built.forbid()
 
 
 def _apply(backend: Site, canary: str = "", model: str = "v2") -> None:
@@ -78,6 +82,8 @@ def test_a_job_has_the_rights_that_manifests_prints_for_a_route(
         code, said = on.verb("status", "intent", "--wait", "--timeout", "100")
     assert code == 0, said
     assert _weights(on.backend) == [0, 100]
+    logs = on.backend.kubectl("logs", "-l", "app.kubernetes.io/instance=intent")
+    assert "forbidden" not in logs
 
 
 def test_a_failing_one_gets_none(on: ClusterStage) -> None:

@@ -18,6 +18,7 @@ from tests.support.site import REGISTRY, Object, Site, site
 from tests.support.stage import POLICY, Stage, Verdict
 
 RPS = 40.0
+SHARED = ("kourier-system", "knative-serving", "projectcontour")
 PROMOTER = os.environ.get("PROMOTER", f"{REGISTRY}/intent-canary:latest")
 RESULTS: list[tuple[str, Verdict]] = []
 
@@ -87,7 +88,7 @@ class ClusterStage(Stage[Site]):
 
     def forbid(self) -> None:
         """Take back what is outside this namespace."""
-        for elsewhere in ("kourier-system", "knative-serving"):
+        for elsewhere in SHARED:
             get = ["-n", elsewhere, "get", "role,rolebinding", "-o", "name"]
             found = self.backend.kubectl(*get).split()
             own = f"/{self.backend.namespace}-"

@@ -32,6 +32,7 @@ CANARY = CommandLine(
 Shares = dict[str, float]
 SHARES = "errors=0.5%,latency=1%"
 FOLDER = "write files for kubectl apply -k there instead"
+INGRESS = "whose Envoys count: kourier; of a route contour or envoy-gateway"
 PAST = "the stable's counters as CSV, instead of its history; - is stdin"
 Reason = Annotated[str, Option(help="for the journal")]
 
@@ -101,11 +102,12 @@ def manifests(
     file: Annotated[Path | None, Option("-f", help="the policy, if not auto")] = None,
     image: Annotated[str | None, Option(help="of the promoter")] = None,
     folder: Annotated[Path | None, Option(help=FOLDER)] = None,
+    ingress: Annotated[str, Option(help=INGRESS)] = "",
 ) -> Exit:
     """Print what a promoter in the cluster needs, its Job included."""
     from scripts.rollout.cli.inside import manifests as verb
 
-    return verb.manifests(name, namespace, backend, file, image, folder)
+    return verb.manifests(name, namespace, backend, file, image, folder, ingress)
 
 
 @CANARY.verb

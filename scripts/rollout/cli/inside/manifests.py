@@ -16,11 +16,12 @@ def manifests(
     policy: Path | None,
     image: str | None,
     folder: Path | None,
+    ingress: str,
 ) -> Exit:
     """Print all documents, or write them to a folder for `kubectl apply -k`."""
     text = "" if policy is None else _checked(policy, name, namespace, backend)
     backend = backend or _backend(text)
-    found = Promoter(name, namespace, backend, text, image or IMAGE)
+    found = Promoter(name, namespace, backend, text, image or IMAGE, ingress)
     where = f"namespace: {json.dumps(namespace)}"
     whole = f"target: {{{found.key}: {json.dumps(name)}, {where}, backend: {backend}}}"
     reader.parse(whole, "manifests")  # refuses a name that Kubernetes would
@@ -31,10 +32,9 @@ def manifests(
         path = folder / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
-    written = [f"kubectl apply -k {folder}"]
-    if (folder / "knative").is_dir():
-        written.append(f"kubectl apply -k {folder / 'knative'}")
-    print("\n".join([*written, f"kubectl create -f {folder / 'job.yaml'}"]))
+    print(f"kubectl apply -k {folder}")
+    print(f"kubectl apply -k {folder / backend}")
+    print(f"kubectl create -f {folder / 'job.yaml'}")
     return Exit.PROMOTED
 
 

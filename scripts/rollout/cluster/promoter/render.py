@@ -19,10 +19,22 @@ IMAGE = "dev.local/intent-canary:latest"
 POLICY_FILE = "rollout.yaml"
 KINDS = {"knative": "the InferenceService", "gateway": "the HTTPRoute"}
 KEYS = {"knative": "inferenceservice", "gateway": "route"}
-# What the folder has beside its parts that every backend needs.
+# Namespaces where every service's promoter lists pods, by the ingress that is there.
+SHARED = {
+    "kourier": ("kourier-system", "knative-serving"),
+    "contour": ("projectcontour",),
+    "envoy-gateway": ("envoy-gateway-system",),
+}
+INGRESSES = {"knative": ("kourier",), "gateway": ("contour", "envoy-gateway")}
+ENVOY_PORTS = {"kourier": 9000, "contour": 8002, "envoy-gateway": 19001}
 SHARED_NOTE = """\
-# and in the namespaces of Kourier and Knative:
-#   kubectl apply -k {folder}/knative
+# and in the namespaces of its ingress:
+#   kubectl apply -k {folder}/{backend}
+"""
+SHARED_HEAD = """\
+# Where the gateways are, whose counters see what never reaches a pod, and with Knative
+# its activator, which wakes a canary that is scaled to zero. Others share these places,
+# so the names say whose promoter it is: a second one takes no rights from the first.
 """
 
 
@@ -35,6 +47,7 @@ class Promoter:
     backend: str = "knative"
     policy: str = ""
     image: str = IMAGE
+    ingress: str = ""
 
     def __post_init__(self) -> None:
         """Raise RolloutError for a backend whose rights are not written down here."""
@@ -43,6 +56,16 @@ class Promoter:
             raise RolloutError(
                 f"target.backend: manifests of {expected}, got {self.backend}"
             )
+        if self._ingress not in INGRESSES[self.backend]:
+            expected = " or ".join(INGRESSES[self.backend])
+            raise RolloutError(
+                f"--ingress: expected {expected} with backend {self.backend}, got "
+                f"{self.ingress}"
+            )
+
+    @property
+    def _ingress(self) -> str:
+        return self.ingress or INGRESSES[self.backend][0]
 
     @property
     def key(self) -> str:
@@ -63,21 +86,17 @@ class Promoter:
         """Return the files of a folder `where` for `kubectl apply -k`."""
         found = {name: self._part(name) for name in ("rbac.yaml", "networkpolicy.yaml")}
         found |= {"job.yaml": self._part("job.yaml"), POLICY_FILE: self._policy()}
-        note = ""
-        if self.backend == "knative":
-            note = SHARED_NOTE.format(folder=where)
-            found["knative/rbac.yaml"] = self._part("knative.yaml")
-            kustomization = self._part("knative.kustomization.yaml")
-            found["knative/kustomization.yaml"] = kustomization
+        found[f"{self.backend}/rbac.yaml"] = self._shared()
+        kustomization = self._part("shared.kustomization.yaml")
+        found[f"{self.backend}/kustomization.yaml"] = kustomization
+        note = SHARED_NOTE.format(folder=where, backend=self.backend)
         names = {"folder": where, "shared_note": note}
         found["kustomization.yaml"] = self._part("kustomization.yaml", **names)
         return found
 
     def documents(self) -> str:
         """Return all of it for `kubectl apply -f -`: the Job has a name of its own."""
-        parts = [self._part("rbac.yaml")]
-        if self.backend == "knative":
-            parts.append(self._part("knative.yaml"))
+        parts = [self._part("rbac.yaml"), self._shared()]
         parts += [self._part("networkpolicy.yaml"), self._policy_document()]
         name = f"name: {self.name}-rollout-{secrets.token_hex(3)}"
         job = self._part("job.yaml")
@@ -88,6 +107,11 @@ class Promoter:
         """Return the Job, for the API server to name."""
         found: Object = yaml.safe_load(self._part("job.yaml"))
         return found
+
+    def _shared(self) -> str:
+        places = SHARED[self._ingress]
+        parts = (self._part("shared.yaml", shared=place) for place in places)
+        return SHARED_HEAD + "---\n".join(parts)
 
     def _policy(self) -> str:
         return self.policy or self._part(POLICY_FILE)
@@ -108,6 +132,8 @@ class Promoter:
             "image": self.image,
             "kind": KINDS[self.backend],
             "key": self.key,
+            "shared": SHARED[self._ingress][0],
+            "envoy_port": str(ENVOY_PORTS[self._ingress]),
             **names,
         }
         if file in ("rbac.yaml", "networkpolicy.yaml"):

@@ -118,7 +118,19 @@ def test_every_object_is_about_the_named_service_alone(
     target = reader.parse(given).target
     assert (target.name, target.backend) == ("bot", backend)
     places = {place for _, place, _ in found}
-    assert places == {"shop", *(SHARED if backend == "knative" else ())}
+    shared = SHARED if backend == "knative" else ("projectcontour",)
+    assert places == {"shop", *shared}
+
+
+def test_a_routes_promoter_lists_the_envoys_of_its_ingress(capsys: Captured) -> None:
+    route = ("bot", "-n", "shop", "--backend", "gateway")
+    found = _printed(capsys, *route, "--ingress", "envoy-gateway")
+    assert ("RoleBinding", "envoy-gateway-system", "shop-bot-canary") in found
+    network = found["NetworkPolicy", "shop", "bot-canary"]["spec"]
+    ports = [each.get("ports") for each in network["egress"]]
+    assert [{"protocol": "TCP", "port": 19001}] in ports
+    assert main(["manifests", *route, "--ingress", "kourier"]) == 2
+    assert "expected contour or envoy-gateway" in capsys.readouterr().err
 
 
 def test_each_printing_has_a_job_of_its_own(capsys: Captured) -> None:
