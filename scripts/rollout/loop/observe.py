@@ -7,7 +7,7 @@ from dataclasses import replace
 from scripts.rollout.errors import ApiError, RemoteError, Unreachable
 from scripts.rollout.journal.saved import Saved
 from scripts.rollout.loop.world import World
-from scripts.rollout.metrics import counters, edges
+from scripts.rollout.metrics import counters, edges, unwatched
 from scripts.rollout.metrics.port import Metrics, Scraped
 from scripts.rollout.metrics.windows import windows
 from scripts.rollout.metrics.windows.windows import Bases
@@ -57,9 +57,12 @@ def look(
     return seen, bases, apart
 
 
-def _doubts(policy: Policy, scraped: Scraped, arms: Sequence[str]) -> tuple[str, ...]:
-    """Return what is no data, and what is judged otherwise than the policy says."""
-    return (*scraped.doubts, *edges.judged(policy, scraped.reading, arms))
+def _doubts(policy: Policy, scraped: Scraped, arms: tuple[str, str]) -> tuple[str, ...]:
+    """Return what is no data, and what is not judged or otherwise than asked."""
+    _, stable = arms
+    missing = unwatched.told(policy, scraped.reading, stable)
+    found = edges.judged(policy, scraped.reading, arms)
+    return (*scraped.doubts, *found, *missing)
 
 
 def view(traffic: Traffic) -> View | RemoteError:

@@ -71,7 +71,7 @@ BACKENDS: MutableMapping[str, Backend] = {
     "knative": Backend(
         adapter="scripts.rollout.traffic.knative:KnativeTraffic",
         target="inferenceservice",
-        counted_by=("gateway", "queue-proxy", "predictor"),
+        counted_by=("gateway", "queue-proxy", "istio", "predictor"),
         journal="configmap",
         settles_s=5.0,
         shortest_look_s=1.0,
@@ -83,7 +83,7 @@ BACKENDS: MutableMapping[str, Backend] = {
     "gateway": Backend(
         adapter="scripts.rollout.traffic.gateway:GatewayTraffic",
         target="route",
-        counted_by=("gateway", "predictor"),
+        counted_by=("gateway", "istio", "predictor"),
         journal="configmap",
         settles_s=5.0,
         shortest_look_s=1.0,

@@ -26,6 +26,9 @@ def conflicts(policy: Policy) -> Iterator[Conflict]:
         expected = " or ".join(policy.backend.counted_by)
         fault = f"with backend {policy.target.backend} expected {expected}"
         yield Conflict(("source", "counts"), fault, (("target",),))
+    if policy.counted_by == "istio" and policy.source.prometheus is None:
+        fault = "istio's counts are read from a Prometheus: needs source.prometheus"
+        yield Conflict(("source", "counts"), fault, (("source", "prometheus"),))
     if policy.source.prometheus is not None and policy.backend.steered_at:
         fault = f"with backend {policy.target.backend} expected none: it counts itself"
         yield Conflict(("source", "prometheus"), fault, (("target",),))

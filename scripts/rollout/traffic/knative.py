@@ -66,7 +66,8 @@ class KnativeTraffic:
             )
         if self._container:
             pods.check(self._pods(), self._container)
-        self.counted_by = "grpc" if self._is_grpc(document) else counted_by
+        by_predictor = self._is_grpc(document) and counted_by != "istio"
+        self.counted_by = "grpc" if by_predictor else counted_by
         self.http = cluster.http
 
     def observe(self) -> View:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from scripts.rollout.metrics import queue_proxy
+from scripts.rollout.metrics import istio, queue_proxy
 from scripts.rollout.metrics.port import READ_AT, Reading, merge
 from scripts.rollout.metrics.prometheus.api import Odd
 
@@ -15,10 +15,12 @@ Scraper = tuple[tuple[str, str], ...]
 
 
 def kind_of(labels: Mapping[str, str]) -> str:
-    """Return who counts it: gateway, queue-proxy or predictor."""
+    """Return who counts it: gateway, istio, queue-proxy or predictor."""
     if "envoy_cluster_name" in labels:
         return "gateway"
     name = labels.get("__name__")
+    if name in istio.FAMILIES:
+        return "istio"
     return "queue-proxy" if name in queue_proxy.QUEUE_FAMILIES else "predictor"
 
 

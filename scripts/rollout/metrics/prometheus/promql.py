@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from scripts.rollout.metrics import envoy, predictor, queue_proxy
+from scripts.rollout.metrics import envoy, istio, predictor, queue_proxy
 
 
 def queries(namespace: str, counts: str, revisions: Sequence[str]) -> list[str]:
@@ -19,6 +19,9 @@ def queries(namespace: str, counts: str, revisions: Sequence[str]) -> list[str]:
             f'{{__name__=~"{names}"}} and on (job, instance) {info}',
             f'{{__name__=~"{old}",revision_name=~"{wanted}"}}',
         ]
+    if counts == "istio":
+        names = "|".join(istio.FAMILIES)
+        found.append(f'{{__name__=~"{names}",{istio.chosen(namespace, revisions)}}}')
     if counts == "gateway":
         names = "|".join(envoy.proxy_names())
         clusters = envoy.clusters(namespace, revisions)
@@ -40,6 +43,9 @@ def times(
             f"(timestamp({new}) or timestamp({middle})) and on (job, instance) "
             f'{info} or timestamp({old}{{revision_name=~"{wanted}"}})',
         )
+    if counts == "istio":
+        of = f"{istio.REQUESTS_TOTAL}{{{istio.chosen(namespace, revisions)}}}"
+        yield "istio", f"timestamp({of})"
     if counts == "gateway":
         clusters = envoy.clusters(namespace, revisions)
         of = f'{envoy.PROXY}completed{{envoy_cluster_name=~"{clusters}"}}'

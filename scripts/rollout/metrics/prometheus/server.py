@@ -7,7 +7,7 @@ from functools import reduce
 from types import MappingProxyType
 
 from scripts.rollout.errors import Unreachable
-from scripts.rollout.metrics import envoy, predictor, queue_proxy
+from scripts.rollout.metrics import envoy, istio, predictor, queue_proxy
 from scripts.rollout.metrics.exposition import Series
 from scripts.rollout.metrics.port import BAD, READ_AT, TOTAL, Reading, Scraped, merge
 from scripts.rollout.metrics.prometheus import promql
@@ -191,7 +191,11 @@ class Prometheus:
         match kind:
             case "gateway":
                 return envoy.from_proxy(lines, self._namespace, name)
+            case "istio":
+                return istio.from_istio(lines, name)
             case "queue-proxy":
                 return queue_proxy.from_queue(lines, name)
-        is_last = self._counts == "predictor"
-        return predictor.from_predictor(lines, name, with_http=is_last)
+        is_last, by_istio = self._counts == "predictor", self._counts == "istio"
+        return predictor.from_predictor(
+            lines, name, with_http=is_last, with_grpc=not by_istio
+        )
