@@ -22,6 +22,7 @@ from scripts.rollout.metrics.port import Metrics
 from scripts.rollout.metrics.prometheus.server import Prometheus
 from scripts.rollout.policy import reader
 from scripts.rollout.policy.policy import Policy
+from scripts.rollout.policy.warmup import sent
 from scripts.rollout.report.writer import Report
 from scripts.rollout.shadow.asker import PairAsker
 from scripts.rollout.shadow.pairs import PairSource
@@ -166,7 +167,9 @@ def _pair_sources(
         users = Shadow(policy.shadow.share, token, http)
         found.append(PairAsker(users, find, http, say, counts=True))
     if policy.synthetic is not None:
-        made = Synthetic(policy.synthetic.rps, _sentences(policy.synthetic.texts))
+        own = policy.synthetic.path or "", sent(policy.synthetic.body)
+        texts = _sentences(policy.synthetic.texts)
+        made = Synthetic(policy.synthetic.rps, texts, *own)
         found.append(PairAsker(made, find, http, say, counts=policy.synthetic.counts))
     return tuple(found)
 

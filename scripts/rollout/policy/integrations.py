@@ -5,6 +5,9 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from scripts.rollout.policy.values import Part, SomeSeconds, fraction
+from scripts.rollout.policy.warmup import Body, Path, sent
+
+TEXT = "{text}"  # stands for a sentence in a request of the policy's own
 
 
 class Webhook(Part):
@@ -55,13 +58,24 @@ class Synthetic(Part):
     """Requests per second to both arms, with sentences of a file, one per line.
 
     `counts`: whether they are evidence, or only displayed; `stands_for_users` as with
-    shadow.
+    shadow. `path` and `body` are the request of a model of another form, in which
+    {text} stands for the sentence.
     """
 
     rps: Annotated[float, Field(gt=0, le=1000)]
     texts: str
     counts: bool = False
     stands_for_users: bool = False
+    path: Path | None = None
+    body: Body | None = None
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> "Synthetic":
+        if (self.path is None) != (self.body is None):
+            raise ValueError("path and body are one request: expected both or neither")
+        if self.body is not None and TEXT not in sent(self.body):
+            raise ValueError(f"body: expected {TEXT}, where the sentence goes")
+        return self
 
 
 class Pairs(Part):

@@ -11,6 +11,7 @@ from typing import Any
 
 GRPC, PLAIN, BINARY, EVENT = "grpc", "plain", "binary", "event"
 LENGTH = "inference-header-content-length"
+JSON = {"content-type": "application/json"}
 AS_EVENT = {
     "ce-specversion": "1.0",
     "ce-id": "1",
@@ -26,7 +27,8 @@ class Lent:
     """A request to ask again; `name` is its id, "" without one.
 
     `protocol`: v1, v2, predict or grpc. `form`: plain JSON, tensors as bytes (binary),
-    or a CloudEvent. `model` is the name by which the user asked.
+    or a CloudEvent. `model` is the name by which the user asked. `path` and `body` are
+    a request of the policy's own, whose answer has no label that is known here.
     """
 
     name: str
@@ -34,6 +36,8 @@ class Lent:
     protocol: str = "predict"
     form: str = PLAIN
     model: str = ""
+    path: str = ""
+    body: str = ""
 
     @property
     def over_http(self) -> "Lent":
@@ -52,6 +56,8 @@ class Message:
 
 def message(lent: Lent) -> Message:
     """Write a request for HTTP."""
+    if lent.path:
+        return Message(lent.path, JSON, lent.body.encode())
     match lent.protocol, lent.form:
         case "predict", _:
             return _json("/predict", {"text": lent.texts[0]})
@@ -78,6 +84,8 @@ def raw(lent: Lent) -> bytes:
 
 def answers(lent: Lent, body: bytes) -> Answers:
     """Read an answer over HTTP. Raises ValueError, LookupError or TypeError."""
+    if lent.path:
+        return (("", 1.0),)
     content: Any = json.loads(body)
     match lent.protocol:
         case "predict":

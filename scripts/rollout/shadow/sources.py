@@ -1,5 +1,6 @@
 """The requests that both arms are asked: the users' or the policy's sentences."""
 
+import json
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -87,8 +88,14 @@ class Synthetic:
 
     name = "synthetic"
 
-    def __init__(self, rps: float, sentences: Sequence[str]) -> None:
-        """Use `rps` sentences per second, from the first one on."""
+    def __init__(
+        self, rps: float, sentences: Sequence[str], path: str = "", body: str = ""
+    ) -> None:
+        """Use `rps` sentences per second, from the first one on.
+
+        `body` is sent to `path` with the sentence, as JSON has it, for {text}.
+        """
+        self._path, self._body = path, body
         self._rps, self._sentences = rps, cycle(sentences)
         self._last, self._owed = -math.inf, 0.0
         self.grpc_ports: dict[str, int | None] = {}
@@ -101,4 +108,9 @@ class Synthetic:
         self._last = now
         while self._owed >= 1:
             self._owed -= 1
-            yield Lent("", (next(self._sentences),))
+            yield self._lent(next(self._sentences))
+
+    def _lent(self, text: str) -> Lent:
+        quoted = json.dumps(text, ensure_ascii=False)[1:-1]
+        body = self._body.replace("{text}", quoted)
+        return Lent("", (text,), path=self._path, body=body)
