@@ -43,7 +43,7 @@ help: ## Show this help
 	  /^[a-z0-9-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 ##@ Develop
-.PHONY: install lint typecheck lock fuzz clean
+.PHONY: install lint typecheck lock fuzz soak mutants sbom audit clean
 install: $(INSTALLED) ## Make .venv from the hash-locked requirements, and the commands
 
 lint: $(INSTALLED) ## Check style, and which folder imports which
@@ -56,6 +56,19 @@ typecheck: $(INSTALLED) ## Check types, strictly
 
 fuzz: $(MODELS) ## Draw thousands of pipelines: compiled and equal, or answering
 	$(RUN) -m pytest -q -s tests/compiled/test_drawn.py --hypothesis-profile fuzz --timeout 3000
+
+soak: $(INSTALLED) ## Run 20,000 simulated rollouts full of faults (SEED=n for one)
+	$(RUN) -m tests.simulation $(SEED:%=--seed %)
+
+mutants: $(INSTALLED) ## Break the promoter in one place at a time: the simulation must notice
+	$(RUN) -m tests.simulation.mutants
+
+sbom: $(INSTALLED) ## Write build/sbom.json from the lock files, list the licences
+	$(RUN) -m tests.supply
+
+audit: $(INSTALLED) ## Ask for known faults of what is locked; needs pypi.org's JSON API
+	for lock in requirements*.lock; do $(RUN) -m uv tool run pip-audit@2.10.1 -r $$lock \
+	  --disable-pip --require-hashes || exit; done
 
 lock: $(INSTALLED) ## Bring the lock files in line with pyproject.toml (SCIKIT_LEARN=1.7.2)
 	mkdir -p .cache && cp requirements*.lock .cache

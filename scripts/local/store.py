@@ -37,6 +37,9 @@ class Pod:
     metrics_url: str | None
 
 
+OWNERS = 0o700  # journals, logs and the gateway's configuration are nobody else's
+
+
 class Store:
     """Paths and files below one state folder."""
 
@@ -54,6 +57,8 @@ class Store:
 
         Relative paths of a manifest, such as --model_dir's, begin at `home`.
         """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(OWNERS)
         for folder in (self._objects, self._states, self.envoy, self.logs):
             folder.mkdir(parents=True, exist_ok=True)
         write_json(self._gateway, {"port": port, "home": str(home)})

@@ -45,10 +45,14 @@ class FileJournal:
         """Return the folder."""
         return str(self.folder)
 
+    def _make_folder(self) -> None:
+        """Make the folder, for its owner alone."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Lock the folder until the block ends. Raises LockHeld with the holder."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self._make_folder()
         with (self.folder / "lock").open("a+") as file:
             if not _has_locked(file):
                 file.seek(0)
@@ -134,7 +138,7 @@ class FileJournal:
             raise Unreachable(f"{self.folder}: {error.strerror}") from error
 
     def _write(self, after: Saved) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self._make_folder()
         temporary = self._state.with_suffix(".new")
         with temporary.open("w", encoding="utf-8") as file:
             file.write(json.dumps(codec.encode(after), allow_nan=False))
@@ -150,7 +154,7 @@ class FileJournal:
 
     def ask(self, request: Request) -> None:
         """Leave a request for the promoter."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self._make_folder()
         with self._requests.open("a", encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.write(json.dumps(codec.encode(request)) + "\n")

@@ -1,0 +1,1 @@
+"""The whole promoter in simulated time against a simulated cluster full of faults."""

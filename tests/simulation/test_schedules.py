@@ -1,0 +1,38 @@
+"""The whole promoter through 500 schedules of faults; each bug is a named seed."""
+
+from functools import cache
+
+import pytest
+
+from tests.simulation import promises
+from tests.simulation.simulation import Result, run
+
+PARTS, SIZE = 10, 50
+
+
+@cache
+def _ran(part: int) -> list[Result]:
+    return [run(seed) for seed in range(part * SIZE, (part + 1) * SIZE)]
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_no_fault_breaks_a_promise(part: int) -> None:
+    found = [each for result in _ran(part) for each in result.broken]
+    assert found == [], f"make soak SEED=n shows one of {part * SIZE} and the next"
+
+
+@pytest.mark.timeout(600)
+def test_faults_roll_back_no_more_good_canaries_and_promote_no_more_bad_ones() -> None:
+    results = [each for part in range(PARTS) for each in _ran(part)]
+    assert promises.broken(results) == []
+    seen = {kind for each in results for kind in each.faults}
+    assert len(seen) > 30
+    outcomes = {each.outcome for each in results}
+    assert outcomes >= {"Promoted", "RolledBack", "Held", "Aborted", "Superseded"}
+
+
+def test_the_same_seed_is_the_same_run() -> None:
+    for seed in (3, 4, 5):
+        assert run(seed).digest == run(seed).digest
+    assert run(3).digest != run(4).digest

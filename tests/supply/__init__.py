@@ -1,0 +1,1 @@
+"""What is installed: from where, under which licence, and why."""
