@@ -114,6 +114,7 @@ train: $(MODELS) ## Train both model versions
 
 evaluate: $(MODELS) ## Score both on the held-out texts, write MODEL_CARD.md's figures
 	$(RUN) -m training.evaluate --write-card
+	$(RUN) -m training.slices --write-card
 
 ##@ Image
 .PHONY: image image-promoter

@@ -62,6 +62,7 @@ def write(
     pickled: bytes | None = None,
     modules: Sequence[Path] = (),
     differs: str = "",
+    unsure_below: float = 0.0,
 ) -> Metadata:
     """Write a fitted pipeline as the artifact of the version that `directory` names.
 
@@ -83,6 +84,7 @@ def write(
         metrics=metrics,
         modules=tuple(sources),
         differs=differs,
+        unsure_below=unsure_below,
     )
     directory.mkdir(parents=True, exist_ok=True)
     for name, content in {MODEL_FILE: pickled, **sources}.items():

@@ -37,6 +37,8 @@ class Metadata:
     `sha256` is the digest, in hexadecimal, of the pickle and the `modules` after it:
     files with functions of one's own that the pickle names. `differs`: how the
     compiled form answered otherwise than the pipeline when it was packed, "" if not.
+    `unsure_below`: a text of no more confidence is likely none of the labels; 0 where
+    nobody measured it.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -51,6 +53,7 @@ class Metadata:
     metrics: Mapping[str, Any]
     modules: tuple[Annotated[str, Field(pattern=MODULE)], ...] = ()
     differs: str = ""
+    unsure_below: Annotated[float, Field(ge=0, le=1, multiple_of=0.05)] = 0.0
 
 
 FACTS = TypeAdapter(Metadata)

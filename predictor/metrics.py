@@ -48,6 +48,10 @@ class Distribution:
         self._counts[bisect_left(self._bounds, value)] += 1
         self._sum += value
 
+    def up_to(self, bound: float) -> int:
+        """Return how many values were at most `bound`, one of the bounds."""
+        return sum(self._counts[: bisect_left(self._bounds, bound) + 1])
+
     def add_to(self, family: HistogramMetricFamily, labels: Sequence[str]) -> None:
         """Add the histogram to `family` as the series of these labels."""
         edges = [*map(str, map(float, self._bounds)), "+Inf"]
@@ -64,8 +68,13 @@ class Metrics(Collector):
         scorer: Scorer,
         labels: Iterable[str],
         registry: CollectorRegistry,
+        unsure_below: float = 0.0,
     ) -> None:
-        """Register the series; every predicted label starts at zero."""
+        """Register the series; every predicted label starts at zero.
+
+        A confidence up to `unsure_below`, a multiple of 0.05, is unsure; 0: none is.
+        """
+        self._unsure_below = unsure_below
         self._scorer = scorer
         self._source = (source.model, source.version, source.revision)
         self._requests: Counter[tuple[str, str]] = Counter()
@@ -128,6 +137,15 @@ class Metrics(Collector):
             "intent_confidence", "Probability of the predicted label.", labels=SOURCE
         )
         self._confidence.add_to(confidence, self._source)
+        if self._unsure_below:
+            unsure = CounterMetricFamily(
+                "intent_unsure",
+                "Texts whose confidence was at most the model's unsure_below.",
+                labels=SOURCE,
+            )
+            count = self._confidence.up_to(self._unsure_below)
+            unsure.add_metric(self._source, count)
+            yield unsure
         cost = GaugeMetricFamily(
             "intent_text_cost_seconds",
             "Seconds for a short text, as measured when the model was loaded.",

@@ -68,7 +68,9 @@ class IntentModel(kserve.Model):  # type: ignore[misc]  # published without type
         self.work = Work(self.scorer)
         self.labels, self.sha256 = facts.labels, facts.sha256
         self.source = Source(self.name, facts.version, self._revision)
-        self.metrics = Metrics(self.source, self.scorer, self.labels, self._registry)
+        self.metrics = Metrics(
+            self.source, self.scorer, self.labels, self._registry, facts.unsure_below
+        )
         self.ready = True
         return self.ready
 

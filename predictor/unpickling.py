@@ -87,7 +87,7 @@ def _is_allowed(found: Any, module: str, name: str) -> bool:
     is_cython = module.startswith("sklearn.") and name.startswith("__pyx_unpickle_")
     # What a module imported from elsewhere is not its own.
     is_own = getattr(found, "__module__", None) == module
-    return is_cython or (module in FUNCTIONS_OF and is_own)
+    return is_cython or (_is_in(module, FUNCTIONS_OF) and is_own)
 
 
 def _is_scalar(found: type) -> bool:

@@ -9,8 +9,12 @@ from hypothesis import strategies as st
 
 from predictor.features import (
     LexiconScores,
+    Message,
     Shape,
+    Spelling,
+    body,
     is_negation,
+    message,
     negation_ngrams,
     tokens,
 )
@@ -64,10 +68,67 @@ def test_columns_of_the_scores() -> None:
 
 def test_columns_of_the_shape() -> None:
     row = Shape().transform(["really? no!"])[0].tolist()
-    assert row == [math.log1p(4) / 3, 0, 1, 1, 0, 1, 0]
+    assert row == [math.log1p(4) / 3, 0, 1, 1, 0, 1, 0, 0, 0]
 
 
 @given(st.text())
 def test_any_text_gives_finite_features(text: str) -> None:
     assert np.isfinite(SCORES.fit([text]).transform([text])).all()
     assert np.isfinite(Shape().fit([text]).transform([text])).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("hi, my card is blocked", Message("my card is blocked", True, False)),
+        (
+            "Good morning. How are you? The app is down",
+            Message("The app is down", True),
+        ),
+        ("my card is blocked, thanks!", Message("my card is blocked", False, True)),
+        ("hey team, it broke again. Thank you", Message("it broke again", True, True)),
+        ("hello doctor", Message("hello doctor")),
+        ("thanks a lot", Message("thanks a lot")),
+        ("history repeats itself here", Message("history repeats itself here")),
+        ("a thankless task for anyone", Message("a thankless task for anyone")),
+        ("", Message("")),
+    ],
+)
+def test_politeness_is_cut_off_a_message_of_more_words(
+    text: str, said: Message
+) -> None:
+    assert message(text) == said
+    assert body(text) == said.body.lower()
+
+
+def test_politeness_is_one_mark() -> None:
+    grams = negation_ngrams("hi, it does not work, thanks")
+    assert {"<hello>", "<thanks>", "<s> it"} <= set(grams)
+    assert not {"hi", "thanks", "<s>"} & set(grams)
+
+
+@given(st.text(max_size=300))
+def test_any_text_has_a_body_that_is_part_of_it(text: str) -> None:
+    assert message(text).body in text
+
+
+SPELLING = Spelling().fit(["where is my parcel", "my parcel broke", "Where? terrible"])
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("my prcel", "my parcel"),
+        ("my parrcel", "my parcel"),
+        ("my pacrel", "my parcel"),
+        ("my parvel", "my parcel"),
+        ("WHEERE", "where"),
+        ("parcellll", "parcel"),
+        ("my parcel", "my parcel"),
+        ("terible", "terible"),  # seen once only
+        ("mx paarccel", "mx paarccel"),  # two edits
+        ("", ""),
+    ],
+)
+def test_a_misspelt_word_is_led_back_to_a_common_one(written: str, read: str) -> None:
+    assert SPELLING.transform([written]) == [read]

@@ -49,3 +49,12 @@ def test_predictions_count_texts_labels_and_confidences() -> None:
     assert value("intent_predictions_total", NAMES | {"label": "a"}) == 2
     assert value("intent_request_texts_sum", NAMES) == 3
     assert value("intent_confidence_bucket", NAMES | {"le": "0.75"}) == 1
+
+
+def test_unsure_texts_are_counted_where_the_model_says_which_they_are() -> None:
+    assert "intent_unsure" not in {family.name for family in _metrics()[1].collect()}
+    registry = CollectorRegistry()
+    metrics = Metrics(SOURCE, SCORER, ("a", "b"), registry, unsure_below=0.6)
+    rows = [[0.6, 0.4], [0.39, 0.61], [0.5, 0.5]]
+    metrics.observe_predictions(Predictions.of(("a", "b"), rows))
+    assert registry.get_sample_value("intent_unsure_total", NAMES) == 2

@@ -10,6 +10,9 @@ from pathlib import Path
 
 INTENTS = ("complaint", "greeting", "praise", "question")
 DATA = Path(__file__).parent / "data" / "intents.csv"
+# Texts that are none of the intents: `read` them with OUTSIDE_INTENTS.
+OUTSIDE_DATA = DATA.with_name("outside.csv")
+OUTSIDE_INTENTS = ("outside",)
 NEAR_DUPLICATE = 0.7
 GRAM = 5
 TEST_SHARE = 0.2
@@ -21,15 +24,19 @@ class DataError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """One text with its intent, and the domain it was written for ("" if unknown)."""
+    """One text with its intent, and the domain and style it was written for.
+
+    Both are "" where they are unknown, the style also where it is plain.
+    """
 
     text: str
     intent: str
     domain: str
+    style: str = ""
 
 
-def read(path: Path) -> list[Utterance]:
-    """Read a CSV file with columns text, intent and, where present, domain.
+def read(path: Path, intents: Sequence[str] = INTENTS) -> list[Utterance]:
+    """Read a CSV file with columns text, intent and, if present, domain and style.
 
     Raises DataError naming the line that does not fit.
     """
@@ -42,22 +49,24 @@ def read(path: Path) -> list[Utterance]:
                     f"{path}: expected columns text,intent, missing "
                     f"{', '.join(sorted(missing))}"
                 )
-            return [_utterance(path, rows.line_num, row) for row in rows]
+            return [_utterance(path, rows.line_num, row, intents) for row in rows]
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: expected UTF-8, {error.reason}") from error
 
 
-def _utterance(path: Path, line: int, row: dict[str, str | None]) -> Utterance:
+def _utterance(
+    path: Path, line: int, row: dict[str, str | None], intents: Sequence[str]
+) -> Utterance:
     text, intent = row["text"], row["intent"]
     if not text or not text.strip():
         raise DataError(f"{path}:{line}: text is empty")
-    if intent not in INTENTS:
+    if intent is None or intent not in intents:
         raise DataError(
-            f"{path}:{line}: intent is {intent!r}, expected one of {', '.join(INTENTS)}"
+            f"{path}:{line}: intent is {intent!r}, expected one of {', '.join(intents)}"
         )
-    return Utterance(text, intent, row.get("domain") or "")
+    return Utterance(text, intent, row.get("domain") or "", row.get("style") or "")
 
 
 def normalise(text: str) -> str:

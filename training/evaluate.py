@@ -104,15 +104,18 @@ def as_markdown(results: Sequence[Result]) -> str:
 
 def write_card(card: Path, results: Sequence[Result]) -> None:
     """Write the figures between the card's marks, and the pictures beside it."""
-    text = card.read_text(encoding="utf-8")
-    head, rest = text.split(BEGIN)
-    tail = rest.split(END)[1]
-    figures = as_markdown(results)
-    card.write_text(
-        f"{head}{BEGIN}\n{figures}\n\n{END}{tail}", encoding="utf-8", newline="\n"
-    )
+    write_between(card, BEGIN, as_markdown(results), END)
     for result in results:
         draw_confusion(result, card.parent / PICTURE.format(version=result.version))
+
+
+def write_between(card: Path, begin: str, figures: str, end: str) -> None:
+    """Put figures between two marks of a card."""
+    head, rest = card.read_text(encoding="utf-8").split(begin)
+    tail = rest.split(end)[1]
+    card.write_text(
+        f"{head}{begin}\n{figures}\n\n{end}{tail}", encoding="utf-8", newline="\n"
+    )
 
 
 def draw_confusion(result: Result, path: Path) -> None:

@@ -1,6 +1,7 @@
 """The unfitted pipelines of the model versions; MODEL_CARD.md says how v2 was found."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from importlib import resources
 
 from sklearn.base import ClassifierMixin
@@ -11,7 +12,17 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import FeatureUnion, Pipeline
 
-from predictor.features import LexiconScores, Shape, negation_ngrams, tokens
+from predictor.features import (
+    LexiconScores,
+    Shape,
+    Spelling,
+    body,
+    negation_ngrams,
+    tokens,
+)
+from predictor.outside import WithOutside
+from training.changes import greeted
+from training.dataset import OUTSIDE_DATA, OUTSIDE_INTENTS, Utterance, read, split
 
 FOLDS = 5
 
@@ -24,18 +35,27 @@ def v1() -> Pipeline:
 
 
 def v2() -> Pipeline:
-    """Build a soft vote, two to one, of a linear model and naive Bayes."""
+    """Build a soft vote, two to one, of a linear model and naive Bayes.
+
+    It corrects spelling first, and knows texts that are none of the intents.
+    """
     vote = VotingClassifier(
         [("linear", linear()), ("bayes", bayes())], voting="soft", weights=(2, 1)
     )
-    return Pipeline([("classify", _calibrated(vote))])
+    return Pipeline(
+        [("spelling", Spelling()), ("classify", WithOutside(_calibrated(vote)))]
+    )
 
 
 def linear() -> Pipeline:
     """Build logistic regression on words, character n-grams, lexicon and shape."""
     words = TfidfVectorizer(analyzer=negation_ngrams, sublinear_tf=True)
     characters = TfidfVectorizer(
-        analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, min_df=2
+        preprocessor=body,
+        analyzer="char_wb",
+        ngram_range=(2, 5),
+        sublinear_tf=True,
+        min_df=2,
     )
     features = FeatureUnion(
         [
@@ -56,14 +76,29 @@ def bayes() -> Pipeline:
 
 
 def vader_valences() -> dict[str, float]:
-    """Return the valence of each word in VADER (Hutto & Gilbert 2014, MIT)."""
-    lexicon = resources.files("vaderSentiment").joinpath("vader_lexicon.txt")
-    entries = (
-        line.split("\t") for line in lexicon.read_text(encoding="utf-8").splitlines()
-    )
-    return {
-        word: float(valence) for word, valence, *_ in entries if tokens(word) == (word,)
+    """Return VADER's valence of each word and emoji (Hutto & Gilbert 2014, MIT).
+
+    An emoji has the mean of the words that describe it.
+    """
+    words = {
+        word: float(valence)
+        for word, valence in _vader("vader_lexicon.txt")
+        if tokens(word) == (word,)
     }
+    emojis = {}
+    for emoji, described in _vader("emoji_utf8_lexicon.txt"):
+        known = [words[word] for word in described.split() if word in words]
+        if known and len(tokens(emoji)) == 1:
+            emojis[emoji] = sum(known) / len(known)
+    return words | emojis
+
+
+def _vader(name: str) -> Iterator[tuple[str, str]]:
+    """Yield the first two fields of each line of one of the package's files."""
+    text = resources.files("vaderSentiment").joinpath(name).read_text(encoding="utf-8")
+    for line in text.splitlines():
+        entry, value, *_ = line.split("\t")
+        yield entry, value
 
 
 def _calibrated(classifier: ClassifierMixin) -> CalibratedClassifierCV:
@@ -73,4 +108,22 @@ def _calibrated(classifier: ClassifierMixin) -> CalibratedClassifierCV:
     )
 
 
-VERSIONS: dict[str, Callable[[], Pipeline]] = {"v1": v1, "v2": v2}
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """An unfitted pipeline, and the rows that it is fitted on besides those given."""
+
+    build: Callable[[], Pipeline]
+    more: Callable[[Sequence[Utterance]], list[Utterance]]
+
+
+def _none(rows: Sequence[Utterance]) -> list[Utterance]:
+    del rows
+    return []
+
+
+def _greeted_and_outside(rows: Sequence[Utterance]) -> list[Utterance]:
+    outside, _ = split(read(OUTSIDE_DATA, OUTSIDE_INTENTS))
+    return greeted(rows) + outside
+
+
+VERSIONS = {"v1": Recipe(v1, _none), "v2": Recipe(v2, _greeted_and_outside)}

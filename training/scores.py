@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import binomtest
-from sklearn.metrics import confusion_matrix, f1_score, log_loss
+from sklearn.metrics import confusion_matrix, f1_score, log_loss, roc_auc_score
 
 BINS = 10
 RESAMPLES = 1000
 SEED = 20
+CONFIDENCE_STEPS = 20  # the predictor counts confidences in steps of 0.05
+UNSURE_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,24 @@ def calibration_error(correct: np.ndarray, probabilities: np.ndarray) -> float:
             for each in np.unique(bins)
         )
     )
+
+
+def unsure_below(probabilities: np.ndarray) -> float:
+    """Return the largest multiple of 0.05 that at most 5 % of confidences are up to.
+
+    `probabilities` [texts, labels] are of texts that are all of a label's kind.
+    """
+    confidences = probabilities.max(axis=1)
+    steps = np.arange(CONFIDENCE_STEPS) / CONFIDENCE_STEPS
+    shares = np.array([np.mean(confidences <= step) for step in steps])
+    return float(steps[shares <= UNSURE_SHARE][-1])
+
+
+def separation(inside: np.ndarray, outside: np.ndarray) -> float:
+    """Return how often a text inside has more confidence than one outside (AUROC)."""
+    confidences = np.concatenate([inside.max(axis=1), outside.max(axis=1)])
+    is_inside = np.arange(len(confidences)) < len(inside)
+    return float(roc_auc_score(is_inside, confidences))
 
 
 def mcnemar(first: np.ndarray, second: np.ndarray) -> tuple[int, int, float]:

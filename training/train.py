@@ -29,12 +29,15 @@ def train(version: str, data: Path, models: Path) -> Metadata:
     Raises dataset.DataError where the data cannot be read.
     """
     fitted_on, held_out = dataset.split(dataset.read(data))
-    pipeline = VERSIONS[version]()
+    recipe = VERSIONS[version]
+    fitted_on += recipe.more(fitted_on)
+    pipeline = recipe.build()
     with _progress(f"fitting {version} on {len(fitted_on)} texts"):
         pipeline.fit([row.text for row in fitted_on], [row.intent for row in fitted_on])
+    probabilities = pipeline.predict_proba([row.text for row in held_out])
     result = scores.score(
         [row.intent for row in held_out],
-        pipeline.predict_proba([row.text for row in held_out]),
+        probabilities,
         [str(label) for label in pipeline.classes_],
     )
     for step in pipeline.named_steps.values():
@@ -47,6 +50,7 @@ def train(version: str, data: Path, models: Path) -> Metadata:
         data_sha256=hashlib.sha256(data.read_bytes()).hexdigest(),
         git_commit=_git_commit(),
         metrics={"held_out": asdict(result)},
+        unsure_below=scores.unsure_below(probabilities),
     )
 
 

@@ -28,6 +28,7 @@ from predictor.compiled.steps import (
     floats,
 )
 from predictor.compiled.transforms import through
+from predictor.outside import OUTSIDE, WithOutside
 
 LOG_EPSILON = 1e-12  # scikit-learn adds it to a probability before its logarithm
 # A temperature multiplies rounding errors, scikit-learn's too: far above 1, no two ways
@@ -68,6 +69,8 @@ def _odds(model: Any, source: Source) -> Score:
     inner = _inner(model)
     if inner is not None:
         return _odds(inner, source)
+    if kind is WithOutside:
+        return _spread(model, source)
     if kind is CalibratedClassifierCV:
         return _mean([_calibrated(model, each, source) for each in _each_of(model)])
     if kind is VotingClassifier:
@@ -249,6 +252,19 @@ def _mean(parts: Sequence[Score], weights: Sequence[float] | None = None) -> Sco
         return [value / top for value in sums]
 
     return odds
+
+
+def _spread(model: WithOutside, source: Source) -> Score:
+    """Compile one class more, whose share is spread over the others."""
+    odds = _odds(model.inner_, source)
+    outside, others = list(model.inner_.classes_).index(OUTSIDE), len(model.classes_)
+
+    def spread(text: str) -> list[float]:
+        values = odds(text)
+        more = values.pop(outside) / others
+        return [value + more for value in values]
+
+    return spread
 
 
 def _vote(model: VotingClassifier, source: Source) -> Score:

@@ -27,7 +27,7 @@ from predictor.compiled.steps import (
     as_it_is,
     floats,
 )
-from predictor.features import LexiconScores, Shape, shape
+from predictor.features import LexiconScores, Shape, Spelling, shape
 
 CACHED_TERMS = 65_536
 # Of both, every count below 2^53 is exact.
@@ -51,6 +51,9 @@ def vectorized(step: Any, prepare: Prepare) -> Features | Prepare:
         return _hashes(step, prepare)
     if kind is FunctionTransformer:
         return _function(step, prepare)
+    if kind is Spelling:
+        # Each vectorizer behind it asks for the same text in turn.
+        return lru_cache(1)(lambda text: str(step.correct(prepare(text))))
     if kind is LexiconScores:
         return dense(step.scores, prepare)
     if kind is Shape:

@@ -1,0 +1,75 @@
+"""What a message says, without the greeting before it and the thanks after it.
+
+The labelling rules give a mixed message the intent of the part that needs an answer:
+politeness around a complaint is one mark, and no words.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+LEAST_WORDS = 3  # of a body: "hello doctor" is a greeting and no doctor
+LONGEST_CLOSING = 80  # letters: a search from every letter of a long text takes minutes
+WORD = re.compile(r"\w+")
+_WHOM = (
+    r"(?:there|all|again|team|guys|everyone|everybody|folks|mate|friends?|bot|support)"
+)
+_HELLO = (
+    r"(?:hi+|hello+|hey+|heya|hiya|yo|hallo|good\s+(?:morning|afternoon|evening|day)"
+    r"|morning|afternoon|evening|greetings|dear)"
+)
+_WELL = (
+    r"(?:how\s+(?:are|r)\s+(?:you|u)(?:\s+(?:doing|today))*"
+    r"|how['’]?s\s+(?:it\s+going|things)"  # noqa: RUF001
+    r"|hope\s+(?:you\s+are|you['’]re|all\s+is)\s+well)"  # noqa: RUF001
+)
+OPENING = re.compile(
+    rf"\s*(?:{_HELLO}(?:\s+{_WHOM})*\b[\s,.!;:()👋-]*)+(?:{_WELL}\b[\s,.!?;:-]+)?",
+    re.IGNORECASE,
+)
+CLOSING = re.compile(
+    r"[\s,.!;:-]*(?:\b(?:many|and|ok|okay)\s+)*"
+    r"\b(?:thanks|thank\s+(?:you|u)|thx|thnx|ty|ta|cheers|regards"
+    r"|appreciate\s+it|much\s+appreciated)"
+    r"(?:\s+(?:so\s+much|very\s+much|a\s+lot|a\s+million|in\s+advance|again|mate|guys"
+    r"|all|for\s+looking|for\s+(?:your|the)\s+(?:help|time|attention|support)))*"
+    r"[\s.!]*$",
+    re.IGNORECASE,
+)
+# Of each closing one is a part: looking for them takes a tenth of the search.
+CLOSING_PARTS = ("thank", "thx", "thnx", "ty", "ta", "cheers", "regards", "appreciate")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A body, and whether a greeting stood before it and thanks after it."""
+
+    body: str
+    is_opened: bool = False
+    is_closed: bool = False
+
+
+@lru_cache(maxsize=1)
+def message(text: str) -> Message:
+    """Cut a text's politeness off; one of little else stays whole."""
+    opening = OPENING.match(text)
+    start = opening.end() if opening else 0
+    closing = _closing(text, max(start, len(text) - LONGEST_CLOSING))
+    if opening is None and closing is None:
+        return Message(text)
+    body = text[start : closing.start()] if closing else text[start:]
+    if len(WORD.findall(body)) < LEAST_WORDS:
+        return Message(text)
+    return Message(body, opening is not None, closing is not None)
+
+
+def _closing(text: str, start: int) -> "re.Match[str] | None":
+    tail = text[start:].lower()
+    if not any([part in tail for part in CLOSING_PARTS]):
+        return None
+    return CLOSING.search(text, start)
+
+
+def body(text: str) -> str:
+    """Return the lower-cased body of a text."""
+    return message(text).body.lower()
