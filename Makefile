@@ -148,6 +148,6 @@ $(INSTALLED): requirements.lock
 	touch $@
 
 $(MODELS): models/%/intent_model.pkl: $(INSTALLED) training/train.py training/pipelines.py \
-  training/dataset.py predictor/features.py predictor/artifact.py \
-  training/data/intents.csv
+  training/changes.py training/dataset.py $(wildcard predictor/features/*.py) \
+  predictor/outside.py predictor/artifact.py $(wildcard training/data/*.csv)
 	$(RUN) -m training.train --version $*
