@@ -30,11 +30,18 @@ class Answer:
         """Answer with an object, or with a text."""
         self.status, self.reason = status, HTTPStatus(status).phrase
         self._content, self._text = content, text
+        self._unread = (text or "").encode()
+        self.headers: dict[str, str] = {}
 
-    @property
-    def data(self) -> bytes:
-        """Return the body."""
-        return (self._text or "").encode()
+    def read(self, most: int, **_: object) -> bytes:
+        """Return the next bytes of the body, b"" after the last."""
+        part, self._unread = self._unread[:most], self._unread[most:]
+        return part
+
+    def close(self) -> None:
+        """Leave the rest unread."""
+
+    release_conn = close
 
     def json(self) -> Any:
         """Return the content. Raises ValueError where it is a text."""

@@ -117,7 +117,7 @@ class Cluster:
                 bounded.status(
                     self.http,
                     url,
-                    body=json.dumps(body),
+                    body=body if isinstance(body, str) else json.dumps(body),
                     headers={**self.http.headers, **JSON, **headers},
                     seconds=COLD_START_S,
                 )
