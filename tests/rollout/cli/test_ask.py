@@ -36,6 +36,7 @@ def _promoter(cluster: There, monkeypatch: pytest.MonkeyPatch) -> Runner:
     runner = cluster.runner()
     runner.start()
     monkeypatch.setattr(time, "sleep", lambda _: runner.look())
+    monkeypatch.setattr(ask, "ANSWER_S", 60.0)
     return runner
 
 
