@@ -28,9 +28,14 @@ from scripts.rollout.shadow.asker import PairAsker
 from scripts.rollout.shadow.pairs import PairSource
 from scripts.rollout.shadow.sources import Shadow, Synthetic
 from scripts.rollout.traffic.port import CountedTraffic, Place
+from scripts.rollout.traffic.routes.group import member_path
 from scripts.rollout.traffic.routes.httproute import route_path
 
-SUBJECTS = {"inferenceservice": service_path, "route": route_path}
+SUBJECTS = {
+    "inferenceservice": service_path,
+    "route": route_path,
+    "llminferenceservice": member_path,
+}
 
 
 def traffic(place: Place, policy: Policy) -> CountedTraffic:

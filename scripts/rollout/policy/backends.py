@@ -29,7 +29,7 @@ class Backend:
     """
 
     adapter: str
-    target: Literal["inferenceservice", "route", "proxy"]
+    target: Literal["inferenceservice", "route", "llminferenceservice", "proxy"]
     counted_by: tuple[str, ...]
     journal: Literal["folder", "configmap"]
     settles_s: float
@@ -91,6 +91,16 @@ BACKENDS: MutableMapping[str, Backend] = {
         "applied again: the old ones mean back",
         after_rollback="give the next version's Service weight 0 in the manifest",
         again="give it a Service of another name, with weight 0 as second backendRef",
+    ),
+    "group": Backend(
+        adapter="scripts.rollout.traffic.gateway:GroupTraffic",
+        target="llminferenceservice",
+        counted_by=("predictor", "istio"),
+        journal="configmap",
+        settles_s=10.0,
+        shortest_look_s=1.0,
+        after_promotion="write these weights into both members' manifests before they "
+        "are applied again: the old ones mean back",
     ),
     "standard": Backend(
         adapter="scripts.rollout.traffic.standard:StandardTraffic",

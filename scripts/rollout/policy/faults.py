@@ -22,6 +22,7 @@ STAND_INS: dict[object, Any] = {
     "target": {"inferenceservice": "intent"},
     "inferenceservice": "intent",
     "route": "intent",
+    "llminferenceservice": "intent",
     "name": "errors",
     "slo": "1s",
     "bad": "confidence<0.5",

@@ -54,6 +54,7 @@ class Target(Part):
 
     inferenceservice: Name | None = None
     route: Name | None = None
+    llminferenceservice: Name | None = None
     proxy: Name | None = None
     control: str | None = None
     container: Name | None = None
@@ -64,7 +65,7 @@ class Target(Part):
     @property
     def name(self) -> str:
         """Return the name of the object to roll out."""
-        return str(self.route or self.proxy or self.inferenceservice)
+        return str(getattr(self, BACKENDS[self.backend].target))
 
     @property
     def steered_at(self) -> str:
@@ -74,7 +75,8 @@ class Target(Part):
     @property
     def kind(self) -> str:
         """Return the kind of the object to roll out."""
-        return "HTTPRoute" if self.route else "InferenceService"
+        kinds = {"route": "HTTPRoute", "llminferenceservice": "LLMInferenceService"}
+        return kinds.get(BACKENDS[self.backend].target, "InferenceService")
 
     @model_validator(mode="after")
     def _is_named_by_its_key(self) -> "Target":

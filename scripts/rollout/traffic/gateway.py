@@ -6,6 +6,7 @@ the promoter may change the weights.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Self
 
 from scripts.rollout.cluster import pods
@@ -19,7 +20,7 @@ from scripts.rollout.state.state import FULL
 from scripts.rollout.traffic import warming
 from scripts.rollout.traffic.fence import Fence
 from scripts.rollout.traffic.port import Place
-from scripts.rollout.traffic.routes import behind, httproute, ingress
+from scripts.rollout.traffic.routes import behind, group, httproute, ingress
 from scripts.rollout.traffic.routes.behind import Behind
 
 OVER_GRPC = "a gRPC server is sent none"
@@ -169,3 +170,35 @@ class GatewayTraffic:
         """Yield the stable's pods, then the canary's."""
         for reference in httproute.backends(rule):
             yield behind.find(self._cluster, reference, self._namespace)
+
+
+class GroupTraffic(GatewayTraffic):
+    """The traffic of two LLMInferenceServices of one group, by their weights.
+
+    What really routes is read from the HTTPRoute that KServe makes for the canary.
+    """
+
+    def __init__(self, cluster: Cluster, target: Target, counted_by: str) -> None:
+        """Check the target. Raises RolloutError unless its group has two members."""
+        self._member = target.name
+        group.members(cluster, target.namespace, self._member)
+        route = {"route": group.route_name(self._member), "backend": "gateway"}
+        super().__init__(cluster, target.model_copy(update=route), counted_by)
+
+    def _rule(self, route: Object) -> Object:
+        return group.shared_rule(route, self._member)
+
+    def _members(self) -> group.Group:
+        return group.members(self._cluster, self._namespace, self._member)
+
+    def observe(self) -> View:
+        """Read the weights that are set from both members, the rest from the route."""
+        percent = self._members().percent
+        view = super().observe()
+        asked = f"weights {FULL - percent}/{percent}"
+        return replace(view, percent=None if percent == FULL else percent, asked=asked)
+
+    def set_weight(self, percent: int) -> None:
+        """Set both members' weights, if the route is as it was seen."""
+        self._fence.check(self._cluster.get(self._path))
+        group.set_weights(self._cluster, self._namespace, self._members(), percent)
