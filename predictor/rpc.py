@@ -22,7 +22,8 @@ from kserve.protocol.grpc.servicer import InferenceServicer
 from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 
 from predictor.model import TRAFFIC, IntentModel
-from predictor.overload.limits import MAX_BODY
+from predictor.overload.calls import Bounded, Calls
+from predictor.overload.limits import MAX_BODY, WINDOW
 from predictor.overload.work import BusyError
 from predictor.protocol import INPUT, MAX_ID, check_texts
 from predictor.protocol_v2 import new_id
@@ -117,7 +118,7 @@ class Plain:
 
 
 class Methods(grpc.GenericRpcHandler):  # type: ignore[misc]
-    """The SDK's methods behind its interceptors, with ModelInfer counted."""
+    """The SDK's methods behind its interceptors, bounded, with ModelInfer counted."""
 
     def __init__(self, model: IntentModel, handlers: Mapping[str, Any]) -> None:
         """Take one handler per method, by the method's full name."""
@@ -126,16 +127,22 @@ class Methods(grpc.GenericRpcHandler):  # type: ignore[misc]
             Metadatum("x-model-version", model.source.version),
             Metadatum("x-revision", model.source.revision),
         )
-        self._handlers = dict(handlers)
         infer = handlers[INFER]
         self._answered = infer.unary_unary
-        self._handlers[INFER] = grpc.unary_unary_rpc_method_handler(
+        counted = grpc.unary_unary_rpc_method_handler(
             self._infer, infer.request_deserializer, infer.response_serializer
         )
+        others = Calls()
+        self._bounded = {
+            name: Bounded(each, others, lambda _: None)
+            for name, each in handlers.items()
+        }
+        self._bounded[INFER] = Bounded(counted, Calls(), self._refused)
 
     def service(self, handler_call_details: Any) -> Any:
         """Return the handler of a method, None for an unknown one."""
-        return self._handlers.get(handler_call_details.method)
+        method = self._bounded.get(handler_call_details.method)
+        return None if method is None else method.handler()
 
     async def _infer(self, request: Any, context: Any) -> Any:
         """Count every ModelInfer by its status, and send the model's source."""
@@ -146,6 +153,9 @@ class Methods(grpc.GenericRpcHandler):  # type: ignore[misc]
         finally:
             code = _status_name(context.code())
             self._metrics.observe_request("grpc", code, time.perf_counter() - start)
+
+    def _refused(self, seconds: float) -> None:
+        self._metrics.observe_request("grpc", "RESOURCE_EXHAUSTED", seconds)
 
 
 def _plain_first(model: IntentModel, ordinary: Any) -> Any:
@@ -187,6 +197,9 @@ def server_class(model: IntentModel, host: str = EVERYWHERE) -> type[GRPCServer]
             options = (
                 ("grpc.max_receive_message_length", MAX_BODY),
                 ("grpc.so_reuseport", 0),
+                # Of a message that was not asked for, and never a guess of more.
+                ("grpc.http2.lookahead_bytes", WINDOW),
+                ("grpc.http2.bdp_probe", 0),
                 # Beyond these gRPC would cancel calls; ours are refused with a reason.
                 ("grpc.server.max_pending_requests", PENDING),
                 ("grpc.server.max_pending_requests_hard_limit", PENDING),

@@ -15,6 +15,12 @@ HELD_BYTES = 48 * MIB  # bodies beyond SHORT_BODY, and answers that are not read
 HELD_SHORT = 32 * MIB  # heads and short bodies that are not complete
 PIPELINED_BYTES = 4096  # what a request costs that waits behind another
 
+# gRPC's messages have no length before they are here: each may be MAX_BODY.
+READ_AT_ONCE, READ_IN_TURN = 4, 4
+HELD_MESSAGES = 8 * MIB  # of long ones, until they are answered
+WAITING_CALLS = 1024  # whose messages are not read yet; gRPC holds WINDOW of each
+WINDOW = 32 * 1024
+
 FIRST_S = 30.0  # until a new connection asks
 HEAD_S = 10.0  # from a head's first byte to its last
 BODY_S = 30.0  # from a head's end to its body's
