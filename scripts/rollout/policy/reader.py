@@ -10,11 +10,22 @@ from scripts.rollout.policy.conflicts import Place
 from scripts.rollout.policy.faults import find
 from scripts.rollout.policy.policy import Policy
 
+MOST_BYTES = 256 * 1024  # the largest known policy has 5 KiB
+DEEPEST, MOST_TOLD = 32, 50
+OPEN = (
+    yaml.BlockMappingStartToken,
+    yaml.BlockSequenceStartToken,
+    yaml.FlowMappingStartToken,
+    yaml.FlowSequenceStartToken,
+)
+CLOSED = (yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken)
+
 
 def read(path: Path) -> Policy:
     """Read a policy file. Raises PolicyError with one line per fault."""
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            text = file.read(MOST_BYTES + 1).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8"
         raise PolicyError(f"{path}: {reason}") from error
@@ -24,14 +35,17 @@ def read(path: Path) -> Policy:
 def parse(text: str, name: str = "policy") -> Policy:
     """Parse a policy; `name` stands for the text in messages. Raises PolicyError."""
     try:
+        _check(text)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # of a date or number that is none
         raise PolicyError(
             f"{name}: not YAML: {' '.join(str(error).split())}"
         ) from error
     if not isinstance(content, dict) or root is None:
-        raise PolicyError(f"{name}:1: expected a mapping with target, got {content!r}")
+        raise PolicyError(
+            f"{name}:1: expected a mapping with target, got {content!r:.80}"
+        )
     lines = dict(_lines(root, ()))
     faults = list(_repeated(root, ()))
     found, others = find(content)
@@ -40,9 +54,26 @@ def parse(text: str, name: str = "policy") -> Policy:
         said = sorted(
             {(_line(place, lines), _said(place, fault)) for place, fault in faults}
         )
-        raise PolicyError("\n".join(f"{name}:{line}: {fault}" for line, fault in said))
+        told = [f"{name}:{line}: {fault}" for line, fault in said[:MOST_TOLD]]
+        more = [f"{name}: {len(said)} faults in all"] * (len(said) > MOST_TOLD)
+        raise PolicyError("\n".join(told + more))
     assert found is not None
     return found
+
+
+def _check(text: str) -> None:
+    """Refuse what grows when it is read. Raises YAMLError."""
+    if len(text) > MOST_BYTES:
+        raise yaml.YAMLError(f"expected at most {MOST_BYTES} bytes")
+    depth = 0
+    for token in yaml.scan(text, Loader=yaml.SafeLoader):
+        if isinstance(token, yaml.AnchorToken | yaml.AliasToken):
+            line = token.start_mark.line + 1
+            raise yaml.YAMLError(f"line {line}: anchors are not read; write it out")
+        depth += isinstance(token, OPEN) - isinstance(token, CLOSED)
+        if depth > DEEPEST:
+            line = token.start_mark.line + 1
+            raise yaml.YAMLError(f"line {line}: nested more than {DEEPEST} deep")
 
 
 def is_placed(policy: Policy) -> bool:
