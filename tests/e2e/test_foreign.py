@@ -18,6 +18,7 @@ from tests.e2e.foreign import stage
 from tests.support.cluster_stage import ClusterStage
 from tests.support.site import INGRESS, Site, site
 from tests.support.stage import POLICY, Verdict
+from tests.support.waiting import until
 
 GATEWAY_API = os.environ.get("GATEWAY_API", "")
 RPS = 60.0
@@ -53,6 +54,8 @@ def _run(
     here.target = target
     on = ClusterStage(here, folder)
     policy = on.policy(POLICY.replace(WARMUP, warmup))
+    # A gateway without a route before this one has no listener yet.
+    until(lambda: stage.is_served(users))
     began = time.monotonic()
     with steady(users, ["hello", "thanks"], RPS, 8) as answers:
         code, said = on.verb("run", "-f", str(policy))

@@ -98,6 +98,14 @@ def over_grpc(address: str, host: str) -> Callable[[], Ask]:
     return connect
 
 
+def is_served(users: Callable[[], Ask]) -> bool:
+    """Whether the stable answers whom the gateway sends to it."""
+    try:
+        return not users()("hello").error
+    except requests.ConnectionError:
+        return False
+
+
 def host_of(name: str, site: Site) -> str:
     """The name by which users ask."""
     return f"{name}.{site.namespace}.{DOMAIN}"
