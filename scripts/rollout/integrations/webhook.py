@@ -77,7 +77,9 @@ class Notify:
     def _work(self) -> None:
         while (message := self._waiting.get()) is not None:
             if not self._is_received(message):
-                print(f"no receipt from {self._webhook.url}", file=sys.stderr)
+                # Its path may be a secret, as Slack's is.
+                host = urllib3.util.parse_url(self._webhook.url).netloc
+                print(f"no receipt from {host}", file=sys.stderr)
 
     # urllib3's Retry waits in time.sleep, which `close` cannot end. A subclass that
     # waits for `_ended` instead takes more lines than the loop here.
