@@ -60,3 +60,59 @@ def test_envoys_admin_port_is_on_loopback(tmp_path: Path) -> None:
 
 def _mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
+
+
+# What `kubectl auth can-i VERB RESOURCE --as` the promoter's account answers no to.
+REFUSED = (
+    "get secrets",
+    "list secrets",
+    "get inferenceservices/other",
+    "list inferenceservices",
+    "create inferenceservices",
+    "delete inferenceservices/intent",
+    "update inferenceservices/intent",
+    "patch services/intent-predictor",
+    "delete services/intent-predictor",
+    "get configmaps/other",
+    "list configmaps",
+    "delete configmaps/intent-rollout",
+    "delete leases/intent-rollout",
+    "create pods",
+    "delete pods",
+    "create pods/exec",
+    "get pods/proxy",
+    "patch deployments",
+    "create roles",
+    "create rolebindings",
+    "create serviceaccounts/token",
+)
+GRANTED = (
+    "get inferenceservices/intent",
+    "patch inferenceservices/intent",
+    "list pods",
+    "create leases",
+)
+
+
+def test_the_promoters_account_may_do_its_work_and_nothing_else() -> None:
+    text = (ROOT / "manifests" / "promotion" / "rbac.yaml").read_text()
+    documents = list(yaml.safe_load_all(text))
+    kinds = {document["kind"] for document in documents}
+    assert kinds == {"ServiceAccount", "Role", "RoleBinding"}
+    (role,) = (document for document in documents if document["kind"] == "Role")
+    assert not any("*" in words for rule in role["rules"] for words in rule.values())
+    assert [asked for asked in REFUSED if _may(role["rules"], asked)] == []
+    assert [asked for asked in GRANTED if not _may(role["rules"], asked)] == []
+
+
+def _may(rules: list[dict[str, list[str]]], asked: str) -> bool:
+    """Decide as RBAC does; a subresource is asked for as a name that no rule has."""
+    verb, _, what = asked.partition(" ")
+    resource, _, name = what.partition("/")
+    return any(
+        verb in rule["verbs"]
+        and (resource in rule["resources"] or what in rule["resources"])
+        and ("resourceNames" not in rule or name in rule["resourceNames"])
+        and (name == "" or "resourceNames" in rule)
+        for rule in rules
+    )
