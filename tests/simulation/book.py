@@ -171,6 +171,8 @@ class Book:
             return
         if is_steered and self._last_author == "person":
             return
+        if phase == "Superseded" and self._cluster.rolled_out == canary:
+            return
         routed = self._cluster.users.routed.get(canary, 0)
         wanted = {"Promoted": 100, "Held": weight}.get(phase, 0)
         if routed != wanted:

@@ -114,6 +114,11 @@ class Kubernetes:
             self._clock.after(self._lag(), self._knative)
 
     @property
+    def rolled_out(self) -> str:
+        """Return the revision that had all traffic last."""
+        return self._known.get(ROLLED, "")
+
+    @property
     def _known(self) -> dict[str, str]:
         status = self.objects[SERVICE].get("status", {})
         found: dict[str, str] = status.get("components", {}).get("predictor", {})

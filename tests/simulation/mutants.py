@@ -42,7 +42,7 @@ MUTANTS = (
     Mutant(
         "ends a rollback without reading the traffic back",
         "decision/phases/phases.py",
-        "view.percent == 0 and view.routed.get(state.stable) == FULL",
+        "view.percent == 0 and view.routed.get(stable) == FULL",
         "view.percent == 0",
     ),
     Mutant(

@@ -15,6 +15,20 @@ def _ran(part: int) -> list[Result]:
     return [run(seed) for seed in range(part * SIZE, (part + 1) * SIZE)]
 
 
+# Seeds that were broken by bugs since mended, and their mutants: make mutants.
+BUGS = {
+    "a revision that came after a promotion was rolled back for ever": 1406,
+    "a third revision got the weight that the second had earned": 314,
+    "a third revision was raised while the status still named the second": 197,
+}
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("bug", BUGS)
+def test_each_bug_stays_mended(bug: str) -> None:
+    assert run(BUGS[bug]).broken == []
+
+
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_fault_breaks_a_promise(part: int) -> None:

@@ -14,7 +14,8 @@ from scripts.rollout.errors import Exit
 from scripts.rollout.state.actions import Consult, Says, Warmed, WarmUp
 from scripts.rollout.state.baked import Baked
 from scripts.rollout.state.notes import Note, NoteKind
-from scripts.rollout.state.state import FULL, Pause, Phase
+from scripts.rollout.state.observation import View
+from scripts.rollout.state.state import FULL, Pause, Phase, State
 from scripts.rollout.state.warming import Warming
 
 
@@ -205,8 +206,9 @@ def promoting(draft: Draft) -> None:
 def rolling_back(draft: Draft) -> None:
     """Wait until the stable has all traffic again; report when that is late."""
     state, view = draft.state, draft.view
-    if view is not None and view.percent == 0 and view.routed.get(state.stable) == FULL:
-        note = f"{state.stable} has all traffic: {state.reason}"
+    stable = state.stable if view is None else _stable(state, view)
+    if view is not None and view.percent == 0 and view.routed.get(stable) == FULL:
+        note = f"{stable} has all traffic: {state.reason}"
         draft.end(state.ending, state.code, Note(NoteKind.ROLLED_BACK, note))
     elif state.now - state.entered > draft.policy.deadlines.rollback:
         note = f"ROLLBACK NOT VERIFIED, last seen: {state.last_seen}"
@@ -214,6 +216,12 @@ def rolling_back(draft: Draft) -> None:
             note += "; now the API does not answer"
         draft.change(verdict=Exit.UNVERIFIED, entered=state.now)
         draft.say(NoteKind.ROLLBACK_UNVERIFIED, note)
+
+
+def _stable(state: State, view: View) -> str:
+    """Return the stable: the canary, if it was promoted before a newer one came."""
+    is_new = state.ending is Phase.SUPERSEDED and view.rolledout == state.canary
+    return state.canary if is_new else state.stable
 
 
 def held(draft: Draft) -> None:
