@@ -1,6 +1,7 @@
 .DEFAULT_GOAL := help
 PYTHON ?=
 PORT ?= 8080
+BACKEND ?= local
 VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --disable-pip-version-check --quiet
@@ -20,8 +21,8 @@ MODELS := models/v1/intent_model.pkl models/v2/intent_model.pkl
 
 ##@ Start here
 .PHONY: demo test cover quick e2e e2e-images help
-demo: $(MODELS) ## Split, promotion by evidence, rollback (PORT=8080)
-	$(RUN) -m scripts.demo --port $(PORT)
+demo: $(MODELS) ## Split, promotion by evidence, rollback (PORT=8080, BACKEND=haproxy)
+	$(RUN) -m scripts.demo --port $(PORT) --backend $(BACKEND)
 
 test: $(MODELS) ## Run every test
 	$(RUN) -m pytest -n 2 --dist loadfile
@@ -129,7 +130,10 @@ image-promoter: ## Build the promoter's image, PROMOTER
 	$(CONTAINER) build --target promoter -t $(PROMOTER) .
 
 ##@ Homes without Kubernetes
-.PHONY: vm
+.PHONY: vm homes
+homes: $(MODELS) ## Each faulty version in those homes; a few minutes
+	$(RUN) -m pytest -q tests/homes/*.py
+
 vm: VM := build/vm
 vm: $(MODELS) ## Write build/vm, which an operator copies to a VM
 	rm -rf build && mkdir -p $(VM)/opt/intent $(VM)/var/lib/intent

@@ -8,10 +8,11 @@ a bad canary, both watched live. It ends its processes and leaves two reports.
 import argparse
 import os
 import sys
+import tempfile
 from functools import partial
 
 from scripts import console
-from scripts.demo import rollout
+from scripts.demo import rollout, vm
 from scripts.demo.rollout import FOLDER
 from scripts.inference.clients import Target, connect
 from scripts.inference.load import summarise
@@ -19,6 +20,7 @@ from scripts.inference.terminal import ask_all, print_summary
 from scripts.local import processes
 from scripts.local.__main__ import main as local
 from scripts.local.store import Store
+from scripts.rollout.metrics.haproxy import Runtime
 
 MANIFESTS = processes.ROOT / "manifests"
 REQUESTS = 2000
@@ -39,6 +41,8 @@ def main(argv: list[str] | None = None) -> int:
     """Run the demo; return 1 if anything failed."""
     parser = argparse.ArgumentParser(prog="python -m scripts.demo")
     parser.add_argument("--port", type=int, default=8080, help="the gateway's port")
+    told = "the home: local mode's Envoy, or a VM's HAProxy"
+    parser.add_argument("--backend", choices=SHOWS, default="local", help=told)
     options = parser.parse_args(argv)
     os.chdir(processes.ROOT)
     os.chdir(processes.ROOT)  # the manifests' relative paths begin there
@@ -47,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
         local(["down"])
     reports: dict[str, str] = {}
     try:
-        failed = _show(options.port, reports)
+        failed = SHOWS[options.backend](options.port, reports)
     except KeyboardInterrupt:
         console.err.print("interrupted")
         failed = 1
@@ -78,24 +82,7 @@ def _show(port: int, reports: dict[str, str]) -> int:
             f"{protocol:5} {answer.text!r} -> {answer.label} "
             f"{answer.confidence:.2f} from {answer.revision} ({answer.version})"
         )
-    _title(f"{REQUESTS} requests through the gateway")
-    answers = ask_all(
-        partial(connect, "v2", Target(gateway, None, "intent")),
-        TEXTS,
-        total=REQUESTS,
-        rate=None,
-        concurrency=CONCURRENCY,
-    )
-    summary = summarise(answers)
-    wanted = _wanted()
-    print_summary(summary, wanted)
-    for share in summary.split:
-        if not share.holds(wanted.get(share.revision, 0) / 100):
-            console.out.print(
-                f"{share.revision}: the interval misses the wanted percent, as one in "
-                "twenty does by chance"
-            )
-    if summary.failed:
+    if _split(gateway, _wanted()):
         return 1
     _title("v2 promoted by evidence")
     if rollout.promote(gateway):
@@ -105,6 +92,48 @@ def _show(port: int, reports: dict[str, str]) -> int:
     failed = rollout.roll_back(gateway)
     reports["rolled-back"] = rollout.REPORT.read_text(encoding="utf-8")
     return failed
+
+
+def _show_vm(port: int, reports: dict[str, str]) -> int:
+    _title("v1 and v2 behind HAProxy, from manifests/vm")
+    if not vm.begin(port):
+        return 1
+    gateway, policy = f"http://127.0.0.1:{port}", vm.policy()
+    Runtime(vm.SOCKET, "intent").set_weights({"v2": 10, "v1": 90})
+    if _split(gateway, {"v1": 90, "v2": 10}):
+        return 1
+    _title("v2 promoted by evidence")
+    if rollout.promote(gateway, policy):
+        return 1
+    reports["promoted"] = rollout.REPORT.read_text(encoding="utf-8")
+    _title("a version that answers 500 to every tenth request, after an undo")
+    with tempfile.TemporaryDirectory() as folder:
+        if rollout.undo() or not vm.exchange(rollout.faulty(folder)):
+            return 1
+        failed = rollout.expect_rollback(gateway, policy)
+    reports["rolled-back"] = rollout.REPORT.read_text(encoding="utf-8")
+    return failed
+
+
+def _split(gateway: str, wanted: dict[str, int]) -> int:
+    """Send requests; print each version's share beside the one that is set."""
+    _title(f"{REQUESTS} requests through the gateway")
+    answers = ask_all(
+        partial(connect, "v2", Target(gateway, None, "intent")),
+        TEXTS,
+        total=REQUESTS,
+        rate=None,
+        concurrency=CONCURRENCY,
+    )
+    summary = summarise(answers)
+    print_summary(summary, wanted)
+    for share in summary.split:
+        if not share.holds(wanted.get(share.revision, 0) / 100):
+            console.out.print(
+                f"{share.revision}: the interval misses the wanted percent, as one in "
+                "twenty does by chance"
+            )
+    return summary.failed
 
 
 def _title(text: str) -> None:
@@ -127,6 +156,8 @@ def _wanted() -> dict[str, int]:
         for target in state.routed
     }
 
+
+SHOWS = {"local": _show, "haproxy": _show_vm}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -30,17 +30,34 @@ CONCURRENCY = 8
 LAST_LINES = 3
 
 
-def promote(gateway: str) -> int:
+def promote(gateway: str, policy: str = POLICY) -> int:
     """Roll v2 out by evidence; return 0 if it was promoted."""
-    return _run(gateway, wanted=0)
+    return _run(gateway, policy, wanted=0)
+
+
+def undo() -> int:
+    """Take v2 back, so that the next version meets v1 again."""
+    undone = [sys.executable, "-m", "scripts.canary", "undo", "intent", "--local"]
+    return subprocess.run(undone, cwd=processes.ROOT).returncode
+
+
+def faulty(folder: str) -> Path:
+    """Write a model that answers 500 to every tenth request."""
+    model = Path(folder) / "failing"
+    fault = [sys.executable, "-m", "tests.faults.models", str(model)]
+    subprocess.run(fault, cwd=processes.ROOT, check=True)
+    return model
+
+
+def expect_rollback(gateway: str, policy: str = POLICY) -> int:
+    """Roll the version out that is there; return 0 if it was rolled back."""
+    return _run(gateway, policy, wanted=10)
 
 
 def roll_back(gateway: str) -> int:
     """Apply a canary that answers 500 to every tenth request; 0 if rolled back."""
     with tempfile.TemporaryDirectory() as folder:
-        model = Path(folder) / "failing"
-        fault = [sys.executable, "-m", "tests.faults.models", str(model)]
-        subprocess.run(fault, cwd=processes.ROOT, check=True)
+        model = faulty(folder)
         document = yaml.safe_load(
             (processes.ROOT / "manifests/isvc-v2.yaml").read_text()
         )
@@ -50,14 +67,14 @@ def roll_back(gateway: str) -> int:
         predictor["containers"][0]["args"][1:2] = [f"--model_dir={model}", trusted]
         path = Path(folder) / "isvc.yaml"
         path.write_text(yaml.safe_dump(document))
-        return local(["apply", "-f", str(path)]) or _run(gateway, wanted=10)
+        return local(["apply", "-f", str(path)]) or expect_rollback(gateway)
 
 
-def _run(gateway: str, *, wanted: int) -> int:
+def _run(gateway: str, policy: str, *, wanted: int) -> int:
     canary = [sys.executable, "-m", "scripts.canary"]
-    console.out.print(f"$ python -m scripts.canary run -f {POLICY} &", markup=False)
+    console.out.print(f"$ python -m scripts.canary run -f {policy} &", markup=False)
     console.out.print("$ python -m scripts.canary watch intent", markup=False)
-    command = [*canary, "run", "-f", POLICY]
+    command = [*canary, "run", "-f", policy]
     pipe = subprocess.PIPE
     with (
         _users(gateway) as answers,

@@ -1,7 +1,6 @@
 """The home on a VM: predictors of both versions behind the real HAProxy."""
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
@@ -50,7 +49,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vm]:
 @pytest.fixture
 def on(running: Vm) -> Vm:
     """All traffic at v1 and no rollout yet, whatever the test before did."""
-    shutil.rmtree(running.folder / "rollouts", ignore_errors=True)
+    running.forget()
     running.runtime.set_weights({"v2": 0, "v1": 100})
     return running
 

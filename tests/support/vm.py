@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -147,6 +148,10 @@ class Vm:
         ask = partial(connect, "v2", Target(self.url, None, "intent"))
         return steady(ask, texts(), rps, concurrency=8)
 
+    def forget(self) -> None:
+        """Begin as if there had been no rollout."""
+        shutil.rmtree(self.folder / "rollouts", ignore_errors=True)
+
     def said(self) -> str:
         """What the predictors wrote to their logs."""
         return "".join(each.read_text() for each in self.folder.glob("v*.log"))
@@ -188,9 +193,10 @@ class Vm:
         return Verdict(code, said, seconds, len(bad), len(answers), len(failed))
 
     def records(self, kind: str = "look") -> list[dict[str, Any]]:
-        """Lines of the journal."""
+        """Lines of the journal, none before it is begun."""
         path = self.folder / "rollouts" / "default.intent" / "journal.jsonl"
-        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        text = path.read_text() if path.exists() else ""
+        lines = [json.loads(line) for line in text.splitlines()]
         return [each for each in lines if each["kind"] == kind]
 
 

@@ -1,0 +1,173 @@
+"""Every faulty version on the VM, a killed promoter, TLS: `make homes`, two minutes."""
+
+import os
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from scripts.local.processes import free_ports
+from tests.faults import models
+from tests.faults.pipelines import (
+    Cold,
+    CrashLooping,
+    Failing,
+    NeverReady,
+    OneClass,
+    Slow,
+)
+from tests.support.predictors import MODELS
+from tests.support.stage import COLD, POLICY, QUICK
+from tests.support.vm import MANIFESTS, Vm, vm
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.timeout(240)
+# A version that is never there is given up sooner than after ten minutes.
+IMPATIENT = POLICY + "guards: {readyTimeout: 8s}\n"
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vm]:
+    """v1 behind HAProxy; each test brings its v2."""
+    with vm(tmp_path_factory.mktemp("vm")) as built:
+        built.serve("v1", MODELS / "v1")
+        until(lambda: built.is_up("v1"), 60, built.said)
+        yield built
+
+
+@pytest.fixture
+def on(running: Vm) -> Iterator[Vm]:
+    """All traffic at v1."""
+    running.runtime.set_weights({"v2": 0, "v1": 100})
+    yield running
+    running.stop("v2")
+    running.forget()
+
+
+def _serve(on: Vm, pipeline: Any) -> None:
+    on.serve("v2", models.write(on.folder / type(pipeline).__name__.lower(), pipeline))
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "policy", "code", "said"),
+    [
+        (Failing(models.inner(), every=10), POLICY, 10, "errors: "),
+        (Failing(models.inner(), every=1), POLICY, 11, "warm-up requests failed"),
+        (Failing(models.inner(), every=1), COLD, 10, "errors: "),
+        (OneClass(models.inner()), POLICY, 10, "labels: "),
+    ],
+    ids=["every tenth 500", "500 always", "500 always, cold", "one class"],
+)
+def test_a_faulty_version_is_rolled_back(
+    on: Vm, pipeline: Any, policy: str, code: int, said: str
+) -> None:
+    _serve(on, pipeline)
+    until(lambda: on.is_up("v2"), 60, on.said)
+    verdict = on.run(policy)
+    print(verdict)
+    assert verdict.code == code, verdict.said
+    assert said in verdict.said
+    assert on.weights() == (100, 0)
+
+
+def test_one_that_is_slow_is_rolled_back(on: Vm) -> None:
+    """By evidence, or because it is too busy to say within a second that it is ready."""
+    _serve(on, Slow(models.inner()))
+    until(lambda: on.is_up("v2"), 60, on.said)
+    verdict = on.run(QUICK)
+    print(verdict)
+    assert verdict.code in (10, 11), verdict.said
+    assert on.weights() == (100, 0)
+
+
+def test_one_that_is_only_cold_is_promoted(on: Vm) -> None:
+    _serve(on, Cold(models.inner()))
+    until(lambda: on.is_up("v2"), 60, on.said)
+    verdict = on.run(POLICY.replace("settle: 5s", "settle: 30s"))
+    print(verdict)
+    assert verdict.code == 0, verdict.said
+
+
+@pytest.mark.parametrize("kind", [NeverReady, CrashLooping])
+def test_one_that_does_not_stay_up_is_rolled_back(on: Vm, kind: Any) -> None:
+    _serve(on, kind(models.inner()))
+    verdict = on.run(IMPATIENT)
+    print(verdict)
+    assert verdict.code in (10, 11), verdict.said
+    assert on.weights() == (100, 0)
+
+
+def test_a_killed_promoter_goes_on_with_the_same_evidence(on: Vm) -> None:
+    on.serve("v2", MODELS / "v2")
+    until(lambda: on.is_up("v2"), 60, on.said)
+    with on.users(150) as answers:
+        first = on.start()
+        until(lambda: on.weights()[1] > 0)
+        first.kill()
+        first.communicate()
+        code, said = on.verb("run", "-f", str(on.policy()))
+    assert code == 0, said
+    assert "going on at" in said
+    assert on.weights() == (0, 100)
+    assert len(on.records("begin")) == len(on.records("restart")) == 1
+    assert Counter(each.error for each in answers) == {"": len(answers)}
+
+
+def test_a_gateway_that_is_killed_goes_on_with_its_weights(on: Vm) -> None:
+    on.serve("v2", MODELS / "v2")
+    until(lambda: on.is_up("v2"), 60, on.said)
+    with on.users(150):
+        promoter = on.start()
+        until(lambda: on.weights()[1] > 0)
+        on.kill()
+        on.begin()
+        said, _ = promoter.communicate(timeout=110)
+    assert promoter.returncode == 0, said
+
+
+def test_a_weight_set_by_hand_is_kept_until_a_person_says_more(on: Vm) -> None:
+    on.serve("v2", MODELS / "v2")
+    until(lambda: on.is_up("v2"), 60, on.said)
+    with on.users(150):
+        promoter = on.start(POLICY.replace("duration: 2s", "duration: 60s"))
+        until(lambda: str(on.records()).count("'phase': 'Bake'") > 3, 90)
+        on.runtime.set_weights({"v2": 3, "v1": 97})
+        until(lambda: "by hand" in str(on.records()))
+        assert on.weights() == (97, 3)
+        code, said = on.verb("abort", "intent")
+        assert code == 0, said
+        said, _ = promoter.communicate(timeout=110)
+    assert promoter.returncode == 12, said
+    assert on.weights() == (100, 0)
+
+
+def test_tls_and_the_limit_of_an_address(on: Vm) -> None:
+    pem = on.folder / "intent.pem"
+    name = ["-subj", "/CN=vm", "-addext", "subjectAltName=IP:127.0.0.1"]
+    name += ["-keyout", str(pem), "-out", str(pem)]
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *name]
+    subprocess.run(made, check=True, capture_output=True)
+    (port,) = free_ports(1)
+    text = on.here(MANIFESTS / "etc/haproxy/haproxy-tls.cfg")
+    text = text.replace(" :6443", f" 127.0.0.1:{port}")
+    tls = on.folder / "haproxy-tls.cfg"
+    tls.write_text(text.replace("/etc/haproxy/intent.pem", str(pem)))
+    on.kill()
+    on.begin(tls)
+    before = {each.name: each.failed for each in on.runtime.servers()}
+    with requests.Session() as session:
+        url = f"https://127.0.0.1:{port}/predict"
+        codes = Counter(
+            session.post(url, json={"text": "hi"}, verify=str(pem)).status_code
+            for _ in range(120)
+        )
+    assert codes == {200: 100, 429: 20}
+    assert {each.name: each.failed for each in on.runtime.servers()} == before
+
+
+def test_nobody_else_reaches_the_runtime_socket(on: Vm) -> None:
+    mode = os.stat(on.socket).st_mode & 0o777
+    assert mode == 0o660
