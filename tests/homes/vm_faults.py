@@ -74,7 +74,7 @@ def test_a_faulty_version_is_rolled_back(
 
 
 def test_one_that_is_slow_is_rolled_back(on: Vm) -> None:
-    """By evidence, or because it is too busy to say within a second that it is ready."""
+    """By evidence, or as it is too busy to say within a second that it is ready."""
     _serve(on, Slow(models.inner()))
     until(lambda: on.is_up("v2"), 60, on.said)
     verdict = on.run(QUICK)
