@@ -129,7 +129,7 @@ def test_a_gateway_that_is_killed_goes_on_with_its_weights(on: Vm) -> None:
 
 
 def test_a_weight_set_by_hand_is_kept_until_a_person_says_more(on: Vm) -> None:
-    on.serve("v2", MODELS / "v2")
+    on.serve("v2", MODELS / "v1")
     until(lambda: on.is_up("v2"), 60, on.said)
     with on.users(150):
         promoter = on.start(POLICY.replace("duration: 2s", "duration: 60s"))
