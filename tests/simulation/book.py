@@ -82,7 +82,8 @@ class Book:
             self._entries = []
             return
         if not self._entries:
-            broken.append("no rollout began")
+            # What a person set before may have been refused.
+            broken += [] if is_steered else ["no rollout began"]
             return
         try:
             replay.journal(self.lines, None)
