@@ -111,6 +111,14 @@ def manifests(
 
 
 @CANARY.verb
+def gitops(file: PolicyFile, common: Common) -> Exit:
+    """Print what Argo CD and Flux need beside a rollout."""
+    from scripts.rollout.cli import gitops as verb
+
+    return verb.gitops(file, common)
+
+
+@CANARY.verb
 def status(
     named: Named,
     common: Common,

@@ -99,6 +99,19 @@ class Cluster:
         address = f"{path}?fieldManager={MANAGER}&timeout={WRITE_S:g}s"
         return self._ask("PATCH", address, {"metadata": version, **change}, kind)
 
+    def apply(self, path: str, read: Object, change: Object) -> Object:
+        """Apply these fields on the server as their manager, whoever had them.
+
+        On the resourceVersion of `read`. Raises Conflict as `patch` does, else
+        RemoteError.
+        """
+        names = {key: read["metadata"][key] for key in ("name", "resourceVersion")}
+        kinds = {key: read[key] for key in ("apiVersion", "kind")}
+        content_type = {"Content-Type": "application/apply-patch+yaml"}
+        query = f"fieldManager={MANAGER}&force=true&timeout={WRITE_S:g}s"
+        content = {**kinds, "metadata": names, **change}
+        return self._ask("PATCH", f"{path}?{query}", content, content_type)
+
     def pod_url(self, pod: Object, port: int, path: str) -> str:
         """Return a pod's URL: its own address, or the API server's proxy."""
         if self.is_inside:

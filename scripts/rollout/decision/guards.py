@@ -4,7 +4,7 @@ from dataclasses import replace
 from http import HTTPStatus
 
 from scripts.rollout import text
-from scripts.rollout.decision import paired
+from scripts.rollout.decision import paired, rivals
 from scripts.rollout.decision.draft import Draft
 from scripts.rollout.decision.explaining import conditions, reasons
 from scripts.rollout.errors import Exit
@@ -23,6 +23,7 @@ def revisions(draft: Draft) -> None:
     if view is None:
         return
     draft.change(last_seen=reasons.traffic(view))
+    rivals.see(draft, view)
     is_promoted = (
         view.rolledout == state.canary and view.routed.get(state.canary) == FULL
     )
@@ -42,6 +43,8 @@ def revisions(draft: Draft) -> None:
         due = state.weight if is_routable else 0
         if view.routed.get(state.canary, 0) == due:
             draft.change(is_verified=True)
+    elif rivals.is_rewritten(draft, view):
+        return
     elif state.is_verified and state.phase not in OUR_OWN_WAY:
         _by_hand(draft, FULL if view.percent is None else view.percent)
 

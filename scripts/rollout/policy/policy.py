@@ -121,6 +121,8 @@ class Guards(Part):
     ready_timeout: SomeSeconds = 600.0  # Flagger's and Argo Rollouts' progressDeadline
     # Chosen by hand: twice the load that a replica was seen to carry, rarely its limit.
     max_load: Annotated[float, Field(gt=0)] = 2.0
+    # By hand, as a person would: a sync in passing is one write, a fourth is a fight.
+    max_rival_writes: Annotated[int, Field(ge=0)] = 3
 
 
 class Dependence(Part):

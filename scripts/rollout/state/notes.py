@@ -44,6 +44,7 @@ class NoteKind(StrEnum):
     ROLLED_BACK = "rolledBack"
     ROLLBACK_UNVERIFIED = "rollbackUnverified"
     CHANGED_BY_HAND = "changedByHand"
+    REWRITTEN = "rewritten"
     ABORTED = "aborted"
     PAUSED = "paused"
     RESUMED = "resumed"

@@ -30,6 +30,7 @@ class View:
     `is_idle`: the newest is ready and scaled to zero; its next request wakes it.
     `asked` is the split that is set, in the backend's own words. `danger` says why no
     rollout may begin from here, and what to do, where the backend knows a reason.
+    `writer` is the field manager that set the percent last, at the time `written`.
     """
 
     created: str
@@ -44,6 +45,8 @@ class View:
     is_idle: bool = False
     asked: str = ""
     danger: str = ""
+    writer: str = ""
+    written: str = ""
 
     @classmethod
     def in_force(cls, canary: str, stable: str, percent: int | None) -> "View":

@@ -96,6 +96,8 @@ class State:
     `doubts` about the metrics were said.
     `compared`: when the arms' counts were of the same seconds last, or none was needed.
     `apart_s`: by how much later one arm was read, the most in what was compared.
+    `rival_writes`: how often a GitOps controller wrote another percent; `rival_at`: the
+    time of the last write of the percent that is known.
     `split` is the evidence that the counted split is not the one that is set.
     """
 
@@ -142,6 +144,8 @@ class State:
     compared: float = 0.0
     apart_s: float = 0.0
     split: Split | None = None
+    rival_writes: int = 0
+    rival_at: str = ""
     schema: int = SCHEMA
 
     @property

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Self
 
 from scripts.inference.clients import model_name
-from scripts.rollout.cluster import pods
+from scripts.rollout.cluster import managed, pods
 from scripts.rollout.cluster.client import (
     Cluster,
     Object,
@@ -86,6 +86,8 @@ class KnativeTraffic:
         ready = predictor.get("latestReadyRevision", "")
         replicas = pods.replicas(mine, _revision, self._container)
         has_pods = created in replicas and replicas[created].ready > 0
+        field = "spec", "predictor", PERCENT_FIELD
+        writer, written = managed.last_writer(document, *field)
         view = View(
             created=created,
             ready=ready,
@@ -97,6 +99,8 @@ class KnativeTraffic:
             failure="" if created == ready else self._failure(created),
             blocked=_blocked(service),
             is_idle=created == ready and not has_pods and self._is_idle(created),
+            writer=writer,
+            written=written,
         )
         return percent_field.explain(view)
 
@@ -125,13 +129,15 @@ class KnativeTraffic:
     def _patch(self, percent: int | None) -> None:
         """Patch one field, on the resourceVersion that was just read.
 
-        0 % is right for whatever revision is the newest by now.
+        A weight is applied: so it is ours even where somebody else's is equal, and
+        stays when they give theirs up. 0 % is right for whichever revision is newest.
         """
         read = self._cluster.get(self._service)
         if percent != 0:
             self._fence.check(read)
         change = {"spec": {"predictor": {PERCENT_FIELD: percent}}}
-        self._fence.see(self._cluster.patch(self._service, read, change))
+        write = self._cluster.patch if percent is None else self._cluster.apply
+        self._fence.see(write(self._service, read, change))
 
     def warm_up(self, asked: WarmUp) -> Warmed:
         """Send a round of requests to the canary's pods, past the gateway.

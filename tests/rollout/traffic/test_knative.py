@@ -36,6 +36,7 @@ INTENT = Target(inferenceservice="intent", backend="knative")
 RECORDED = json.loads((ROOT / "tests" / "data" / "kserve_objects.json").read_text())
 SERVING = "/apis/serving.kserve.io/v1beta1/namespaces/default/inferenceservices/intent"
 KNATIVE = "/apis/serving.knative.dev/v1/namespaces/default"
+KINDS = {"apiVersion": "serving.kserve.io/v1beta1", "kind": "InferenceService"}
 PODS = "/api/v1/namespaces/default/pods"
 GATEWAY = f"/api/v1/namespaces/{GATEWAYS[0]}/pods"
 FIRST, NEWEST = "intent-predictor-00001", "intent-predictor-00003"
@@ -53,7 +54,7 @@ class Recorded:
         """Serve the recorded objects."""
         recorded = copy.deepcopy(RECORDED)
         self.objects: dict[str, Any] = {
-            SERVING: recorded["inferenceservice"],
+            SERVING: {**KINDS, **recorded["inferenceservice"]},
             f"{KNATIVE}/services/intent-predictor": recorded["service"],
             PODS: recorded["pods"],
             f"{KNATIVE}/revisions/{NEWEST}": {"status": {}},
@@ -221,14 +222,40 @@ def test_one_field_is_patched_on_the_version_that_was_read(
     else:
         traffic.set_weight(percent)
     method, path, kind, body = api.sent[-1]
-    query = "fieldManager=intent-canary&timeout=9s"
+    forced = "" if percent is None else "&force=true"
+    query = f"fieldManager=intent-canary{forced}&timeout=9s"
     assert (method, path) == ("PATCH", f"{SERVING}?{query}")
-    assert kind == "application/merge-patch+json"
-    version = RECORDED["inferenceservice"]["metadata"]["resourceVersion"]
-    assert body == {
-        "metadata": {"resourceVersion": version},
-        "spec": {"predictor": {"canaryTrafficPercent": percent}},
+    way = "merge-patch+json" if percent is None else "apply-patch+yaml"
+    assert kind == f"application/{way}"
+    recorded = RECORDED["inferenceservice"]
+    version = {"resourceVersion": recorded["metadata"]["resourceVersion"]}
+    change = {"spec": {"predictor": {"canaryTrafficPercent": percent}}}
+    if percent is None:
+        assert body == {"metadata": version, **change}
+        return
+    assert body == {**KINDS, "metadata": {"name": "intent", **version}, **change}
+
+
+def test_who_wrote_the_percent_last_is_read_from_the_managed_fields(
+    api: Recorded, cluster: Cluster
+) -> None:
+    percent: dict[str, Any] = {
+        "f:spec": {"f:predictor": {"f:canaryTrafficPercent": {}}}
     }
+    other: dict[str, Any] = {"f:spec": {"f:predictor": {"f:minReplicas": {}}}}
+    api.objects[SERVING]["metadata"]["managedFields"] = [
+        {"manager": manager, "time": f"2026-01-01T00:00:0{second}Z", "fieldsV1": owned}
+        for second, (manager, owned) in enumerate(
+            [
+                ("intent-canary", percent),
+                ("argocd-controller", percent),
+                ("kubectl-edit", other),
+            ]
+        )
+    ]
+    view = _traffic(cluster).observe()
+    assert view.writer == "argocd-controller"
+    assert view.written == "2026-01-01T00:00:01Z"
 
 
 def test_a_conflict_is_told_and_tried_again_by_the_loop(

@@ -1,0 +1,75 @@
+"""`gitops`: what to put where so that a GitOps controller does not fight a rollout."""
+
+from pathlib import Path
+
+from scripts.rollout.cli.options import Common, emit, text_of
+from scripts.rollout.errors import Exit, RolloutError
+from scripts.rollout.policy import reader
+
+GATEWAY = """\
+# The weights and the template are different objects: Git keeps 100/0, safe at rest.
+# {rule}
+# Argo CD, in the Application's spec. Plain pointers: a condition in a
+# jqPathExpression is evaluated otherwise on Git's object than on the live one, and
+# stays OutOfSync. Not by managedFieldsManagers: rules is an atomic list, and no change
+# of it would be seen again.
+ignoreDifferences:
+  - group: gateway.networking.k8s.io
+    kind: HTTPRoute
+    name: {name}
+    namespace: {namespace}
+    jsonPointers:
+      - /spec/rules/{index}/backendRefs/0/weight
+      - /spec/rules/{index}/backendRefs/1/weight
+syncPolicy:
+  syncOptions: [RespectIgnoreDifferences=true]
+---
+# Flux, in the HTTPRoute in Git. It is applied once and then left alone. Not by
+# driftIgnoreRules: weights that are left out default to 1 each, half for the canary.
+metadata:
+  annotations: {{kustomize.toolkit.fluxcd.io/ssa: IfNotPresent}}
+"""
+PERCENT = """\
+# Recommended: backend: gateway. There weight and template are different objects; here
+# they are one, so the sync has to be suspended while a rollout goes on.
+# Do not ignore {field}: Argo CD would drop it from the next version too, and
+# Flux gives it up at its next apply; both give a canary everything.
+# Argo CD, in the Application's spec: it restores nothing. Any commit still syncs: let
+# nobody push to this Application's path meanwhile.
+syncPolicy:
+  automated: {{selfHeal: false}}
+# To begin: argocd app sync APP, with {field} 0 in Git.
+---
+# Flux has no such switch: hooks suspend and resume, in the policy.
+hooks:
+  pre: {{command: [flux, suspend, kustomization, APP], timeout: 30s}}
+# After run --write-manifest FILE: commit, push, then flux resume kustomization APP. Not
+# by hooks.post, which is told before FILE is written: what Git still says would take
+# the promotion back.
+# An annotation on the InferenceService (reconcile: disabled, ssa: IfNotPresent) would
+# make a new revision: not there.
+"""
+FIELDS = {"knative": "canaryTrafficPercent", "standard": "spec.canary's trafficPercent"}
+
+
+def gitops(file: Path, common: Common) -> Exit:
+    """Print the settings of Argo CD and Flux for the policy's backend."""
+    policy = reader.parse(text_of(file), str(file))
+    target = policy.target
+    if target.backend == "gateway":
+        rule = f"The rule {target.rule}: write its number below." if target.rule else ""
+        text = GATEWAY.format(
+            name=target.name,
+            namespace=target.namespace,
+            index="NUMBER" if target.rule else 0,
+            rule=rule or "The route's first rule.",
+        )
+    elif target.backend in FIELDS:
+        text = PERCENT.format(field=FIELDS[target.backend])
+    else:
+        raise RolloutError(
+            f"target.backend {target.backend}: no GitOps controller writes it; "
+            "expected knative, standard or gateway"
+        )
+    emit(common.output, {"settings": text}, text.rstrip())
+    return Exit.PROMOTED
