@@ -20,6 +20,8 @@ BUGS = {
     "a revision that came after a promotion was rolled back for ever": 1406,
     "a third revision got the weight that the second had earned": 314,
     "a third revision was raised while the status still named the second": 197,
+    "a promotion ordered while a hand had the percent waited for it for ever": 1942,
+    "the same, where a controller had put its percent back": 2025,
 }
 
 

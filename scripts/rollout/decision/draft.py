@@ -98,6 +98,7 @@ class Draft:
     def promote(self) -> None:
         """Give the canary all traffic, for good."""
         self.change(phase=Phase.PROMOTING, entered=self.state.now, forced="")
+        self.change(pause=Pause.NONE)
         self.say(NoteKind.PROMOTING, f"promoting {self.state.canary}")
         self.ask_for(FULL)
 
