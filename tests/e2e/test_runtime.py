@@ -1,0 +1,84 @@
+"""manifests/runtime: models from a volume; the next version is another storageUri."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from scripts.local.processes import ROOT
+from tests.support.backends import settles
+from tests.support.cluster_stage import ClusterStage
+from tests.support.site import REGISTRY, Object, site
+
+RUNTIME = ROOT / "manifests" / "runtime"
+VOLUME = """
+apiVersion: v1
+kind: PersistentVolume
+metadata: {{name: {namespace}}}
+spec: &both
+  capacity: {{storage: 1Gi}}
+  accessModes: [ReadOnlyMany]
+  storageClassName: ""
+  claimRef: {{namespace: {namespace}, name: models}}
+  hostPath: {{path: {path}}}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {{name: models}}
+spec:
+  accessModes: [ReadOnlyMany]
+  storageClassName: ""
+  volumeName: {namespace}
+  resources: {{requests: {{storage: 1Gi}}}}
+"""
+
+
+def _service(version: str, percent: int | None, pinned_to: str) -> str:
+    document: Object = yaml.safe_load((RUNTIME / "isvc.yaml").read_text())
+    facts = json.loads((ROOT / "models" / pinned_to / "metadata.json").read_text())
+    predictor = document["spec"]["predictor"]
+    predictor["canaryTrafficPercent"] = percent
+    predictor["model"]["storageUri"] = f"pvc://models/{version}"
+    predictor["model"]["env"] = [{"name": "MODEL_SHA256", "value": facts["sha256"]}]
+    return yaml.safe_dump(document)
+
+
+@pytest.fixture
+def on(tmp_path: Path) -> Iterator[ClusterStage]:
+    """A volume with both models, and v1 rolled out in full from it."""
+    with site(tmp_path) as backend:
+        built = ClusterStage(backend, tmp_path)
+        models = Path("/var/tmp") / backend.namespace
+        shutil.copytree(ROOT / "models", models)
+        volume = VOLUME.format(namespace=backend.namespace, path=models)
+        backend.kubectl("apply", "-f", "-", given=volume)
+        runtime = (RUNTIME / "runtime.yaml").read_text()
+        runtime = runtime.replace("dev.local", REGISTRY).replace("250m", "20m")
+        backend.kubectl("apply", "-f", "-", given=runtime)
+        backend.kubectl("apply", "-f", "-", given=_service("v1", None, "v1"))
+        settles(backend, [("1", 100)], created="1")
+        try:
+            yield built
+        finally:
+            built.forbid()
+            backend.kubectl("delete", "pv", backend.namespace, "--wait=false")
+            shutil.rmtree(models)
+
+
+def test_another_storage_uri_is_promoted_and_a_model_without_its_pin_never_starts(
+    on: ClusterStage,
+) -> None:
+    backend = on.backend
+    backend.kubectl("apply", "-f", "-", given=_service("v2", 0, "v2"))
+    settles(backend, [("1", 100), ("2", 0)], created="2")
+    verdict = on.run()
+    assert verdict.code == 0
+    answer = backend.ask(backend.host)
+    assert answer.headers["x-model-version"] == "v2"
+    backend.kubectl("apply", "-f", "-", given=_service("v1", 0, "v2"))
+    settles(
+        backend, [("2", 100), ("3", 0)], created="3", is_ready="False", says="sha256"
+    )
