@@ -14,6 +14,7 @@ CONTROLLERS = (
     "helm-controller",
 )
 OUR_OWN_WAY = (Phase.ROLLING_BACK, Phase.PROMOTING)
+# A unit: how often, in words.
 TIMES = {1: "", 2: ", second time", 3: ", third time"}
 
 
