@@ -114,9 +114,11 @@ class Vm:
         pin = json.loads((model / "metadata.json").read_text())["sha256"]
         flags += [f"--revision={server}", "--host=127.0.0.1", f"--model_sha256={pin}"]
         run = ["sh", "-c", RESTARTED, "sh", *command, *flags]
+        # A faulty pipeline is a class of tests.faults, which -P would not find.
+        env = {**os.environ, "PYTHONPATH": str(ROOT)}
         with (self.folder / f"{server}.log").open("ab") as log:
             self.predictors[server] = subprocess.Popen(
-                run, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+                run, cwd=ROOT, env=env, stdout=log, stderr=log, start_new_session=True
             )
 
     def stop(self, server: str) -> None:
