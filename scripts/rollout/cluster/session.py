@@ -77,10 +77,10 @@ class Session(urllib3.PoolManager):
         before = self._login.route
         try:
             self._login = self._log_in()
+            if self._login.route != before:
+                self._connections = connect(self._login.route)
         except RolloutError as error:
             raise urllib3.exceptions.HTTPError(str(error)) from error
-        if self._login.route != before:
-            self._connections = connect(self._login.route)
 
 
 def connect(route: Route) -> urllib3.PoolManager:
@@ -89,9 +89,6 @@ def connect(route: Route) -> urllib3.PoolManager:
         "num_pools": 64,
         "maxsize": 64,
         "retries": False,
-        "ca_certs": route.ca,
-        "cert_file": route.certificate,
-        "key_file": route.key,
     }
     if route.server_name:
         options["server_hostname"] = route.server_name
@@ -99,6 +96,7 @@ def connect(route: Route) -> urllib3.PoolManager:
         # The kubeconfig says so; a warning at every request would say nothing new.
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         options["cert_reqs"] = "CERT_NONE"
+        options |= {"cert_file": route.certificate, "key_file": route.key}
     else:
         options["ssl_context"] = _context(route)
     if route.proxy:
@@ -109,13 +107,25 @@ def connect(route: Route) -> urllib3.PoolManager:
 def _context(route: Route) -> ssl.SSLContext:
     """Return what certificates are verified by, as strictly as kubectl does.
 
+    Its files are read here, once: given to urllib3 they would be read into it again for
+    each connection, and OpenSSL crashes where another thread shakes hands meanwhile.
     Python 3.13 refuses a certificate without an Authority Key Identifier, and some
-    managed clusters have such ones (kubernetes-client/python issue 2394).
+    managed clusters have such ones (kubernetes-client/python issue 2394). Raises
+    RolloutError where a file cannot be read.
     """
     context = create_urllib3_context()
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    if route.ca is None:
-        context.load_default_certs()
+    try:
+        if route.ca is None:
+            context.load_default_certs()
+        else:
+            context.load_verify_locations(cafile=route.ca)
+        if route.certificate is not None:
+            context.load_cert_chain(route.certificate, route.key)
+    except OSError as error:
+        files = ", ".join(filter(None, (route.ca, route.certificate, route.key)))
+        told = f"{route.server}: its login's files: {files}: {error}"
+        raise RolloutError(told) from error
     return context
 
 

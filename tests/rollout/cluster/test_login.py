@@ -9,6 +9,7 @@ import yaml
 
 from scripts.rollout.cluster import client, login
 from scripts.rollout.cluster.client import Cluster
+from scripts.rollout.cluster.session import Route, connect
 from scripts.rollout.errors import Forbidden, RolloutError, Unreachable
 from tests.rollout.cluster.conftest import NAME, ApiServer, Authority, kubeconfig
 
@@ -107,6 +108,25 @@ def test_certificates_are_of_the_file_they_are_named_in(
     assert secure_api.shown == ["ann"]
 
 
+def test_no_connection_reads_certificates_into_what_others_use(
+    tmp_path: Path, authority: Authority
+) -> None:
+    """OpenSSL crashed where one did while another shook hands."""
+    pair = authority.pair("ann")
+    files = {"ca": authority.pem, "crt": pair.certificate, "key": pair.key}
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    ca, crt, key = (str(tmp_path / name) for name in files)
+    pool = connect(Route("https://127.0.0.1:1", ca, crt, key))
+    assert pool.connection_pool_kw["ssl_context"].get_ca_certs()
+    assert not {"ca_certs", "cert_file", "key_file"} & set(pool.connection_pool_kw)
+
+
+def test_a_certificate_that_is_not_there_is_named() -> None:
+    with pytest.raises(RolloutError, match=r"files: /none/ca.crt: .*No such file"):
+        connect(Route("https://127.0.0.1:1", "/none/ca.crt"))
+
+
 def test_a_certificate_is_checked_unless_the_kubeconfig_says_not_to(
     config: Path, secure_api: ApiServer, authority: Authority
 ) -> None:
@@ -145,11 +165,15 @@ def test_what_is_no_kubeconfig_is_said_in_a_line(text: str, config: Path) -> Non
 
 
 def test_a_pod_is_its_own_account_and_a_context_is_none_of_its(
-    tmp_path: Path, config: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    config: Path,
+    authority: Authority,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     del config
     monkeypatch.setattr(client, "ACCOUNT", tmp_path)
     (tmp_path / "namespace").write_text("shop\n")
+    (tmp_path / "ca.crt").write_text(authority.pem)
     cluster = Cluster.here()
     assert (cluster.is_inside, cluster.namespace) == (True, "shop")
     with pytest.raises(RolloutError, match="set KUBECONFIG"):
