@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 LEAST_WORDS = 3  # of a body: "hello doctor" is a greeting and no doctor
-LONGEST_CLOSING = 80  # letters: a search from every letter of a long text takes minutes
+LONGEST_CLOSING = 80  # letters: a search may begin at each, and run to the end
 WORD = re.compile(r"\w+")
 _WHOM = (
     r"(?:there|all|again|team|guys|everyone|everybody|folks|mate|friends?|bot|support)"

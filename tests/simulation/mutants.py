@@ -172,7 +172,7 @@ def main() -> int:
     parser.add_argument("--schedules", type=int, default=SCHEDULES)
     parser.add_argument("--only", default="", help="mutants whose name has this")
     chosen = parser.parse_args()
-    if _is_caught(WHOLE, WHOLE_SCHEDULES):
+    if _broken(WHOLE, WHOLE_SCHEDULES) is not None:
         raise SystemExit("the code is broken as it is: make soak")
     mutants = [each for each in MUTANTS if chosen.only in each.name]
     missed = [each for each in mutants if not _is_caught(each, chosen.schedules)]
@@ -181,6 +181,14 @@ def main() -> int:
 
 
 def _is_caught(mutant: Mutant, schedules: int) -> bool:
+    what = _broken(mutant, schedules)
+    told = "MISSED" if what is None else f"caught: {what[:160]}"
+    print(f"{mutant.name}: {told}", flush=True)
+    return what is not None
+
+
+def _broken(mutant: Mutant, schedules: int) -> str | None:
+    """Return what of a mutated copy's schedules was broken, None if nothing was."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
         for name in COPIED:
@@ -199,14 +207,11 @@ def _is_caught(mutant: Mutant, schedules: int) -> bool:
             check=False,
         )
     said = ran.stdout.strip().splitlines()
-    what = next((line for line in said if line.startswith("seed")), (said or [""])[-1])
-    print(
-        f"{'caught' if ran.returncode else 'MISSED'}: {mutant.name}: {what[:160]}",
-        flush=True,
-    )
-    if ran.returncode and not said:
+    if not ran.returncode:
+        return None
+    if not said:
         raise SystemExit(ran.stderr)
-    return ran.returncode != 0
+    return next((line for line in said if line.startswith("seed")), said[-1])
 
 
 def _copied(source: Path, target: Path) -> None:

@@ -1,8 +1,5 @@
 """A real Prometheus, from the Debian package, in a folder of the test."""
 
-import fcntl
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-import pytest
 import requests
 import yaml
 
-from scripts.local.processes import ROOT, free_ports
+from scripts.local.processes import free_ports
+from tests.support import debian
 from tests.support.commands import end
 from tests.support.waiting import until
 
-CACHE = ROOT / ".cache" / "prometheus"
+PROGRAM = ("usr/bin/prometheus", "prometheus")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,38 +28,7 @@ class Server:
 
 def find() -> Path | None:
     """The one on this machine, or that of the package; None where there is neither."""
-    installed = shutil.which("prometheus")
-    if installed is not None:
-        return Path(installed)
-    unpacked = CACHE / "usr" / "bin" / "prometheus"
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / "lock").open("w") as lock:  # pytest's workers fetch it once
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        is_here = unpacked.exists() or (shutil.which("apt-get") and _fetch())
-    return unpacked if is_here else None
-
-
-def _fetch() -> bool:
-    """Unpack the package, which needs no root; False where it cannot be fetched."""
-    if not _apt("download", "prometheus"):
-        _apt("update")
-        if not _apt("download", "prometheus"):
-            return False
-    (package,) = CACHE.glob("prometheus_*.deb")
-    subprocess.run(["dpkg", "-x", package.name, "."], cwd=CACHE, check=True)
-    package.unlink()
-    return True
-
-
-def _binary() -> Path:
-    """Fails in CI where there is none: what is skipped has not passed."""
-    found = find()
-    if found is None:
-        missing = "needs Debian's package prometheus"
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return found
+    return debian.find(*PROGRAM)
 
 
 def job(url: str, name: str) -> dict[str, object]:
@@ -76,11 +42,6 @@ def job(url: str, name: str) -> dict[str, object]:
     if parts.query:
         found["params"] = parse_qs(parts.query)
     return found
-
-
-def _apt(*args: str) -> bool:
-    command = ["apt-get", "-q", *args]
-    return subprocess.run(command, cwd=CACHE, capture_output=True).returncode == 0
 
 
 @contextmanager
@@ -98,7 +59,7 @@ def scraping(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     command = [
-        str(_binary()),
+        str(debian.program(*PROGRAM)),
         f"--config.file={folder / 'prometheus.yml'}",
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",

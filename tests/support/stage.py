@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -71,7 +72,48 @@ class Verdict:
     failed: int = 0
 
 
-class Stage(Generic[Somewhere]):
+class Promoting(ABC):
+    """Runs the promotion script, whatever it promotes."""
+
+    @abstractmethod
+    def command(self, *args: str) -> list[str]:
+        """The command line of a verb."""
+
+    @abstractmethod
+    def policy(self, text: str = POLICY) -> Path:
+        """A policy file."""
+
+    @abstractmethod
+    def users(self, rps: float = RPS) -> AbstractContextManager[list[Answer]]:
+        """Requests at a steady rate until the block ends, and their answers."""
+
+    def verb(self, *args: str) -> tuple[int, str]:
+        """Run a verb to its end: exit code, and what it printed."""
+        done = subprocess.run(
+            self.command(*args), cwd=ROOT, capture_output=True, text=True, timeout=110
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.returncode, done.stdout + done.stderr
+
+    def start(self, policy: str = POLICY) -> "subprocess.Popen[str]":
+        """Start `run`, without waiting for it."""
+        command = self.command("run", "-f", str(self.policy(policy)))
+        pipe, merged = subprocess.PIPE, subprocess.STDOUT
+        return commands.start(command, stdout=pipe, stderr=merged)
+
+    def run(self, policy: str = POLICY, rps: float = RPS) -> Verdict:
+        """Run a rollout under load, to its verdict."""
+        began = time.monotonic()
+        with self.users(rps) as answers:
+            code, said = self.verb("run", "-f", str(self.policy(policy)))
+        seconds = time.monotonic() - began
+        assert answers, "no user asked"
+        bad = [each for each in answers if each.error or each.latency_ms > SLO_MS]
+        failed = [each for each in bad if each.error]
+        return Verdict(code, said, seconds, len(bad), len(answers), len(failed))
+
+
+class Stage(Promoting, Generic[Somewhere]):
     """Somewhere with a stable revision; canaries come and go."""
 
     def __init__(self, backend: Somewhere, folder: Path) -> None:
@@ -126,36 +168,11 @@ class Stage(Generic[Somewhere]):
         flags = self.backend.flags(args[0])
         return [sys.executable, "-m", "scripts.canary", *args, *flags]
 
-    def verb(self, *args: str) -> tuple[int, str]:
-        """Run a verb to its end: exit code, and what it printed."""
-        done = subprocess.run(
-            self.command(*args), cwd=ROOT, capture_output=True, text=True, timeout=110
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        return done.returncode, done.stdout + done.stderr
-
-    def start(self, policy: str = POLICY) -> "subprocess.Popen[str]":
-        """Start `run`, without waiting for it."""
-        command = self.command("run", "-f", str(self.policy(policy)))
-        pipe, merged = subprocess.PIPE, subprocess.STDOUT
-        return commands.start(command, stdout=pipe, stderr=merged)
-
     def policy(self, text: str = POLICY) -> Path:
         """A policy file."""
         path = self.folder / "rollout.yaml"
         path.write_text(f"target: {self.backend.target}\n{text}")
         return path
-
-    def run(self, policy: str = POLICY, rps: float = RPS) -> Verdict:
-        """Run a rollout under load, to its verdict."""
-        began = time.monotonic()
-        with self.users(rps) as answers:
-            code, said = self.verb("run", "-f", str(self.policy(policy)))
-        seconds = time.monotonic() - began
-        assert answers, "no user asked"
-        bad = [each for each in answers if each.error or each.latency_ms > SLO_MS]
-        failed = [each for each in bad if each.error]
-        return Verdict(code, said, seconds, len(bad), len(answers), len(failed))
 
     def users(self, rps: float = RPS) -> AbstractContextManager[list[Answer]]:
         """Requests at a steady rate until the block ends, and their answers."""

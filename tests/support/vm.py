@@ -23,7 +23,7 @@ from scripts.local.processes import ROOT, free_ports
 from scripts.rollout.errors import Unreachable
 from scripts.rollout.metrics.haproxy import Runtime
 from tests.support import commands, debian
-from tests.support.stage import POLICY, RPS, SLO_MS, Verdict, texts
+from tests.support.stage import POLICY, RPS, Promoting, texts
 from tests.support.waiting import POLL_S, until
 
 MANIFESTS = ROOT / "manifests" / "vm"
@@ -38,7 +38,7 @@ def haproxy() -> Path:
     return debian.program("usr/sbin/haproxy", "haproxy", *LIBRARIES)
 
 
-class Vm:
+class Vm(Promoting):
     """HAProxy before two servers, each of which is a predictor or nothing."""
 
     def __init__(self, folder: Path) -> None:
@@ -145,7 +145,7 @@ class Vm:
         one, other = (each.weight for each in self.runtime.servers())
         return one, other
 
-    def users(self, rps: float) -> AbstractContextManager[list[Answer]]:
+    def users(self, rps: float = RPS) -> AbstractContextManager[list[Answer]]:
         """Requests at a steady rate until the block ends, and their answers."""
         ask = partial(connect, "v2", Target(self.url, None, "intent"))
         return steady(ask, texts(), rps, concurrency=8)
@@ -169,30 +169,6 @@ class Vm:
         """A verb of the promotion script, its journal in this folder."""
         here = ["--dir", str(self.folder)]
         return [sys.executable, "-m", "scripts.canary", *args, *here]
-
-    def verb(self, *args: str) -> tuple[int, str]:
-        """Run a verb to its end: exit code, and what it printed."""
-        done = subprocess.run(
-            self.command(*args), cwd=ROOT, capture_output=True, text=True, timeout=110
-        )
-        assert "Traceback" not in done.stderr, done.stderr
-        return done.returncode, done.stdout + done.stderr
-
-    def start(self, policy: str = POLICY) -> "subprocess.Popen[str]":
-        """Start `run`, without waiting for it."""
-        command = self.command("run", "-f", str(self.policy(policy)))
-        return commands.start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-
-    def run(self, policy: str = POLICY, rps: float = RPS) -> Verdict:
-        """Run a rollout under load, to its verdict."""
-        began = time.monotonic()
-        with self.users(rps) as answers:
-            code, said = self.verb("run", "-f", str(self.policy(policy)))
-        seconds = time.monotonic() - began
-        assert answers, "no user asked"
-        bad = [each for each in answers if each.error or each.latency_ms > SLO_MS]
-        failed = [each for each in bad if each.error]
-        return Verdict(code, said, seconds, len(bad), len(answers), len(failed))
 
     def records(self, kind: str = "look") -> list[dict[str, Any]]:
         """Lines of the journal, none before it is begun."""

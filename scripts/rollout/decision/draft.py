@@ -97,8 +97,8 @@ class Draft:
 
     def promote(self) -> None:
         """Give the canary all traffic, for good."""
-        self.change(phase=Phase.PROMOTING, entered=self.state.now, forced="")
-        self.change(pause=Pause.NONE)
+        self.change(phase=Phase.PROMOTING, entered=self.state.now)
+        self.change(forced="", pause=Pause.NONE)
         self.say(NoteKind.PROMOTING, f"promoting {self.state.canary}")
         self.ask_for(FULL)
 

@@ -11,9 +11,8 @@ from scripts.rollout.errors import Exit
 from scripts.rollout.evidence.split import Split
 from scripts.rollout.state.notes import Note, NoteKind
 from scripts.rollout.state.observation import Delta
-from scripts.rollout.state.state import FULL, JUDGED, Pause, Phase
+from scripts.rollout.state.state import FULL, JUDGED, OUR_OWN_WAY, Pause, Phase
 
-OUR_OWN_WAY = (Phase.ROLLING_BACK, Phase.PROMOTING)
 WAITING = (Phase.PREFLIGHT, Phase.WARMUP, *JUDGED)
 
 

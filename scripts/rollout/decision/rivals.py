@@ -3,7 +3,7 @@
 from scripts.rollout.decision.draft import Draft
 from scripts.rollout.state.notes import NoteKind
 from scripts.rollout.state.observation import View
-from scripts.rollout.state.state import Pause, Phase
+from scripts.rollout.state.state import OUR_OWN_WAY, Pause
 
 # The field managers of what applies a repository again and again. Whoever else writes
 # the percent is taken for a person, whose percent is kept.
@@ -13,7 +13,6 @@ CONTROLLERS = (
     "kustomize-controller",
     "helm-controller",
 )
-OUR_OWN_WAY = (Phase.ROLLING_BACK, Phase.PROMOTING)
 # A unit: how often, in words.
 TIMES = {1: "", 2: ", second time", 3: ", third time"}
 
@@ -30,9 +29,8 @@ def is_rewritten(draft: Draft, view: View) -> bool:
     Each write is told once. A weight that is not in force raises nothing meanwhile.
     """
     state, most = draft.state, draft.policy.guards.max_rival_writes
-    if view.writer not in CONTROLLERS or state.pause is Pause.HAND:
-        return False
-    if state.phase in OUR_OWN_WAY:
+    is_ours = state.pause is not Pause.HAND and state.phase not in OUR_OWN_WAY
+    if view.writer not in CONTROLLERS or not is_ours:
         return False
     if not state.is_verified and view.written == state.rival_at:
         return True

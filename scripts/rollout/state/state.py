@@ -49,6 +49,7 @@ TERMINAL = frozenset(
     {Phase.PROMOTED, Phase.ROLLED_BACK, Phase.ABORTED, Phase.SUPERSEDED}
 )
 JUDGED = frozenset({Phase.STEP, Phase.BAKE})
+OUR_OWN_WAY = frozenset({Phase.ROLLING_BACK, Phase.PROMOTING})
 
 
 class Pause(StrEnum):
