@@ -1,6 +1,5 @@
 """Traffic by the weights of an HTTPRoute, on objects recorded behind Contour."""
 
-import json
 from typing import Any
 
 import pytest
@@ -20,21 +19,9 @@ from tests.support.api_server import Api
 
 TARGET = Target(route="intent", backend="gateway")
 
-RECORDED = json.loads((ROOT / "tests" / "data" / "standard_objects.json").read_text())
 ROUTE = route_path("default", "intent")
 STABLE, CANARY = "intent-v1-predictor", "intent-v2-predictor"
 PODS = "/api/v1/namespaces/default/pods"
-
-
-@pytest.fixture
-def api() -> Api:
-    found, recorded = Api(), json.loads(json.dumps(RECORDED["gateway"]))
-    found.objects[ROUTE] = recorded["httproute"]
-    for name, service in recorded["services"].items():
-        found.objects[f"/api/v1/namespaces/default/services/{name}"] = service
-        for pod in recorded["pods"][name]["items"]:
-            found.objects[f"{PODS}/{pod['metadata']['name']}"] = pod
-    return found
 
 
 def _traffic(api: Api) -> GatewayTraffic:

@@ -1,11 +1,7 @@
 """Who counts a route's requests: its gateways' Envoys, or the predictors and why."""
 
-import json
 from typing import Any
 
-import pytest
-
-from scripts.local.processes import ROOT
 from scripts.rollout.policy.policy import Target
 from scripts.rollout.state.actions import WarmUp
 from scripts.rollout.traffic.gateway import GatewayTraffic
@@ -13,7 +9,6 @@ from scripts.rollout.traffic.routes.httproute import route_path
 from scripts.rollout.traffic.routes.ingress import ENVOY_GATEWAY
 from tests.support.api_server import Api
 
-RECORDED = json.loads((ROOT / "tests" / "data" / "standard_objects.json").read_text())
 ROUTE = route_path("default", "intent")
 TARGET = Target(route="intent", backend="gateway")
 STABLE, CANARY = "intent-v1-predictor", "intent-v2-predictor"
@@ -24,18 +19,6 @@ def _envoy(api: Api, namespace: str, **labels: str) -> None:
     status = {"conditions": [{"type": "Ready", "status": "True"}]}
     path = f"/api/v1/namespaces/{namespace}/pods/envoy-1"
     api.objects[path] = {"metadata": metadata, "status": status}
-
-
-@pytest.fixture
-def api() -> Api:
-    found, recorded = Api(), json.loads(json.dumps(RECORDED["gateway"]))
-    found.objects[ROUTE] = recorded["httproute"]
-    for name, service in recorded["services"].items():
-        found.objects[f"/api/v1/namespaces/default/services/{name}"] = service
-        for pod in recorded["pods"][name]["items"]:
-            path = f"/api/v1/namespaces/default/pods/{pod['metadata']['name']}"
-            found.objects[path] = pod
-    return found
 
 
 def _rule(api: Api) -> dict[str, Any]:
