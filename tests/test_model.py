@@ -25,10 +25,15 @@ def _loaded(folder: Path) -> IntentModel:
     return model
 
 
+def _told(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    """Return what the predictor logged: another test's server may still answer."""
+    return [each for each in caplog.records if each.name == "predictor"]
+
+
 def test_both_versions_are_compiled(caplog: pytest.LogCaptureFixture) -> None:
     assert _loaded(MODELS / "v1").scorer.is_compiled
     assert _loaded(MODELS / "v2").scorer.is_compiled
-    assert not caplog.records
+    assert _told(caplog) == []
 
 
 def test_a_step_that_is_not_known_is_logged_with_its_cost(
@@ -42,7 +47,7 @@ def test_a_step_that_is_not_known_is_logged_with_its_cost(
     assert not model.scorer.is_compiled
     found = model.classify_now(["hello you"], is_of_users=True)
     assert found.rows == pipeline.predict_proba(["hello you"]).tolist()
-    (record,) = caplog.records
+    (record,) = _told(caplog)
     assert record.levelno == logging.WARNING
     fields = record.__dict__["fields"]
     assert fields["reason"] == "DecisionTreeClassifier is not compiled"
@@ -57,7 +62,7 @@ def test_a_scorer_that_differs_is_not_used(
     model = _loaded(MODELS / "v1")
     assert not model.scorer.is_compiled
     assert model.classify_now(["hello"], is_of_users=True).labels == ["greeting"]
-    assert "labels differ" in caplog.records[0].__dict__["fields"]["reason"]
+    assert "labels differ" in _told(caplog)[0].__dict__["fields"]["reason"]
 
 
 def test_work_is_short_by_what_it_costs_not_by_its_letters_alone() -> None:
