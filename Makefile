@@ -111,7 +111,7 @@ plots: ## Make the report's plot library anew, with npm
 
 ##@ Model
 .PHONY: train evaluate
-train: $(MODELS) ## Train both model versions
+train: $(MODELS) ## Train both model versions, pin them in the manifests
 
 evaluate: $(MODELS) ## Score both on the held-out texts, write MODEL_CARD.md's figures
 	$(RUN) -m training.evaluate --write-card
@@ -119,7 +119,8 @@ evaluate: $(MODELS) ## Score both on the held-out texts, write MODEL_CARD.md's f
 
 ##@ Image
 .PHONY: image image-promoter
-image: models/$(MODEL)/intent_model.pkl ## Build IMAGE:MODEL by podman or docker
+image: models/$(MODEL)/intent_model.pkl ## Build IMAGE:MODEL, pin it in the manifests
+	$(RUN) -m training.pin $(MODEL)
 	$(CONTAINER) build --target predictor --build-arg MODEL=$(MODEL) \
 	  -t $(IMAGE):$(MODEL) .
 
@@ -155,3 +156,4 @@ $(MODELS): models/%/intent_model.pkl: $(INSTALLED) training/train.py training/pi
   training/changes.py training/dataset.py $(wildcard predictor/features/*.py) \
   predictor/outside.py predictor/artifact.py $(wildcard training/data/*.csv)
 	$(RUN) -m training.train --version $*
+	$(RUN) -m training.pin $*

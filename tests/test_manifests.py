@@ -9,11 +9,13 @@ import jsonschema
 import pytest
 import yaml
 
+from predictor.facts import METADATA_FILE, read_metadata
 from predictor.overload import limits
 from scripts.local import manifest
 from scripts.local.processes import ROOT
 from scripts.rollout.errors import Exit
 from scripts.rollout.policy import reader
+from tests.support.predictors import MODELS
 
 SCHEMA = Path(__file__).parent / "data" / "inferenceservice-schema.json"
 NAMES = ("isvc-v1.yaml", "isvc-v2.yaml", "isvc-grpc.yaml")
@@ -61,9 +63,29 @@ def test_local_mode_takes_it(name: str) -> None:
     assert manifest.read([ROOT / "manifests" / name])
 
 
+def _digest(version: str) -> str:
+    return read_metadata(MODELS / version / METADATA_FILE).sha256
+
+
+@pytest.mark.parametrize("name", [*NAMES, *STANDARD])
+def test_each_pins_the_model_that_training_gives(name: str) -> None:
+    """If not: make train writes the digest into the manifests; commit them."""
+    (container,) = _load(name)["spec"]["predictor"]["containers"]
+    _, directory, pin, *_ = container["args"]
+    version = directory.removeprefix("--model_dir=models/")
+    assert pin == f"--model_sha256={_digest(version)}"
+
+
+def test_the_runtimes_model_is_pinned_where_its_storage_cannot_write() -> None:
+    model = _load("runtime/isvc.yaml")["spec"]["predictor"]["model"]
+    assert model["storageUri"].endswith("/v1")
+    assert model["env"] == [{"name": "MODEL_SHA256", "value": _digest("v1")}]
+
+
 def test_v2_differs_from_v1_in_version_and_percent_only() -> None:
     text = json.dumps(_load("isvc-v1.yaml"))
     for old, new in (
+        (_digest("v1"), _digest("v2")),
         ("classifier:v1", "classifier:v2"),
         ("models/v1", "models/v2"),
         ('"model-version": "v1"', '"model-version": "v2"'),

@@ -64,7 +64,7 @@ def roll_back(gateway: str) -> int:
         predictor = document["spec"]["predictor"]
         predictor["canaryTrafficPercent"] = 0
         trusted = "--trusted_modules=tests.faults.pipelines"
-        predictor["containers"][0]["args"][1:2] = [f"--model_dir={model}", trusted]
+        predictor["containers"][0]["args"][1:3] = [f"--model_dir={model}", trusted]
         path = Path(folder) / "isvc.yaml"
         path.write_text(yaml.safe_dump(document))
         return local(["apply", "-f", str(path)]) or expect_rollback(gateway)

@@ -11,6 +11,7 @@ import yaml
 from scripts.local.processes import ROOT
 from scripts.rollout.traffic.routes.httproute import route_path
 from tests.e2e.images import FAULTS
+from tests.support.backends import serves
 from tests.support.cluster_stage import RPS, ClusterStage
 from tests.support.site import REGISTRY, Site, site
 from tests.support.stage import POLICY
@@ -48,7 +49,7 @@ def _apply(backend: Site, canary: str = "", model: str = "v2") -> None:
         container = document["spec"]["predictor"]["containers"][0]
         if canary and document["metadata"]["name"] == "intent-v2":
             container["image"] = f"{REGISTRY}/{canary}"
-            container["args"][1] = f"--model_dir=models/{model}"
+            serves(document, f"models/{model}")
         backend.apply(document)
     names = ["isvc/intent-v1", "isvc/intent-v2"]
     backend.kubectl("wait", "--for=condition=Ready", "--timeout=90s", *names)

@@ -21,7 +21,7 @@ def _template(of_container: Any = None, **of_pod: Any) -> Any:
 
 def test_the_container_of_a_template() -> None:
     found = container.read(_template())
-    assert found.args == ("--model_name=intent", "--model_dir=models/v1")
+    assert found.args[:2] == ("--model_name=intent", "--model_dir=models/v1")
     assert found.env["GRPC_PORT"] == "8081"
     assert found.probe_path == "/v2/models/intent/ready"
     assert (found.timeout_s, found.is_http2) == (60, False)

@@ -144,11 +144,18 @@ def intent(name: str, percent: int | None = None, **env: str) -> Object:
     return document
 
 
+def serves(document: Object, model: str, *more: str) -> None:
+    """Let a shipped manifest serve another model, without the pin of its own."""
+    (container,) = document["spec"]["predictor"]["containers"]
+    assert container["args"][2].startswith("--model_sha256=")
+    container["args"][1:3] = [f"--model_dir={model}", *more]
+
+
 def broken(percent: int) -> Object:
     """A v2 that can never start, with a short deadline."""
     document = intent("v2", percent)
     document["metadata"]["annotations"][PROGRESS_DEADLINE] = "10s"
-    document["spec"]["predictor"]["containers"][0]["args"][1] = "--model_dir=models/v9"
+    serves(document, "models/v9")
     return document
 
 

@@ -13,7 +13,7 @@ import yaml
 from scripts.local.manifest import PROGRESS_DEADLINE
 from scripts.local.processes import ROOT
 from tests.e2e.images import FAULTS
-from tests.support.backends import intent, settles
+from tests.support.backends import intent, serves, settles
 from tests.support.site import REGISTRY, Object, Site, site
 from tests.support.stage import POLICY, Stage, Verdict
 
@@ -49,7 +49,7 @@ class ClusterStage(Stage[Site]):
         document["metadata"]["annotations"][PROGRESS_DEADLINE] = deadline
         container = document["spec"]["predictor"]["containers"][0]
         container["image"] = f"dev.local/{image}"
-        container["args"][1] = f"--model_dir=models/{model}"
+        serves(document, f"models/{model}")
         return self._newer(document)
 
     def _newer(self, document: Object) -> str:

@@ -25,7 +25,7 @@ from scripts.local.manifest import PROGRESS_DEADLINE
 from scripts.local.processes import ROOT
 from tests.faults import models, pipelines
 from tests.support import commands
-from tests.support.backends import Backend, Local, intent, local, settles
+from tests.support.backends import Backend, Local, intent, local, serves, settles
 from tests.support.waiting import until
 
 RPS = 60.0
@@ -125,12 +125,12 @@ class Stage(Promoting, Generic[Somewhere]):
         """Apply `model` as the newest revision; its name."""
         document = intent("v2", percent)
         document["metadata"]["annotations"] |= annotations
-        container = document["spec"]["predictor"]["containers"][0]
-        container["args"][1] = f"--model_dir={model}"
+        pin = []
         pickle = model / "intent_model.pkl"
         if pickle.is_file():  # a fault is no text pipeline: only a pin lets it start
-            pin = hashlib.sha256(pickle.read_bytes()).hexdigest()
-            container["args"].append(f"--model_sha256={pin}")
+            digest = hashlib.sha256(pickle.read_bytes()).hexdigest()
+            pin = [f"--model_sha256={digest}"]
+        serves(document, str(model), *pin)
         self.backend.apply(document)
         return self.newest()
 
