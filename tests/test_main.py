@@ -52,6 +52,12 @@ def test_another_digest_than_the_manifests_is_exit_3() -> None:
     assert "model_sha256 says abab" in line
 
 
+def test_an_empty_digest_is_an_error_and_not_off() -> None:
+    line = _refused(MODELS / "v1", "--model_sha256=")
+    assert line.startswith("4 error")
+    assert "expected 64 hexadecimal digits, got ''" in line
+
+
 @pytest.mark.parametrize("flag", ["--http_port", "--grpc_port"])
 def test_a_taken_port_is_exit_4(flag: str) -> None:
     with socket.socket() as taken:
