@@ -8,11 +8,13 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
+from scripts.rollout import secret
 from scripts.rollout.cluster.client import Cluster, service_path
-from scripts.rollout.errors import RolloutError
+from scripts.rollout.errors import RolloutError, Unreachable
 from scripts.rollout.integrations.events import Events
 from scripts.rollout.integrations.hooks import PolicyHooks
-from scripts.rollout.integrations.webhook import Notify
+from scripts.rollout.integrations.outbox import Outbox
+from scripts.rollout.integrations.webhook import Notify, Receiver
 from scripts.rollout.journal.broadcast import Broadcast, Listener, copy_to
 from scripts.rollout.journal.configmap import ConfigMapJournal
 from scripts.rollout.journal.file import FileJournal
@@ -21,6 +23,7 @@ from scripts.rollout.loop.world import World
 from scripts.rollout.metrics.port import Metrics
 from scripts.rollout.metrics.prometheus.server import Prometheus
 from scripts.rollout.policy import reader
+from scripts.rollout.policy.integrations import Hook
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.policy.warmup import sent
 from scripts.rollout.report.writer import Report
@@ -110,15 +113,43 @@ def broadcast(
 
     On a cluster it tells Kubernetes Events too, and a file that keeps the whole chain.
     """
-    others: list[Listener] = [Notify(each, policy.key) for each in policy.notify]
+    others: list[Listener] = []
     if policy.backend.journal == "configmap":
         cluster = Cluster.of(place.context)
         others.append(Events(cluster, policy.target.namespace, subject(policy)))
         copy = copy or str(copy_path(place.folder, policy.key))
     whole = kept.path if isinstance(kept, FileJournal) else copy
+    page = None
     if whole not in (None, "-"):
-        others.append(Report(Path(str(whole)), say))
+        report = Report(Path(str(whole)), say)
+        others.append(report)
+        page = str(report.path)
+    outbox = Outbox(kept)
+    for receiver in receivers(policy):
+        others.append(Notify(receiver, policy.key, outbox, page))
     return Broadcast(kept, copy_to(copy, say) if copy else None, [*others, *hooks])
+
+
+def receivers(policy: Policy) -> list[Receiver]:
+    """Return the receivers of a policy's messages."""
+    return [Receiver(each, place) for place, each in enumerate(policy.notify)]
+
+
+def check_secrets(policy: Policy) -> None:
+    """Raise RolloutError for what receivers and hooks need and cannot be read here."""
+    named = [
+        (f"{each}.{key}", value)
+        for each in receivers(policy)
+        for key, value in (("url", each.webhook.url), ("key", each.webhook.key))
+    ]
+    for name in ("pre", "confirm", "post"):
+        hook: Hook | None = getattr(policy.hooks, name)
+        named.append((f"hooks.{name}.url", None if hook is None else hook.url))
+    try:
+        for place, value in named:
+            secret.filled(place, value or "")
+    except Unreachable as error:
+        raise RolloutError(str(error)) from error
 
 
 def copy_path(folder: Path, key: str) -> Path:

@@ -5,6 +5,7 @@ import time
 
 from scripts.rollout import wiring
 from scripts.rollout.cli.options import Common, Named, emit, find, policy_of
+from scripts.rollout.cli.telling import unsent
 from scripts.rollout.decision import taken_back
 from scripts.rollout.errors import Exit, LockHeld, RolloutError
 from scripts.rollout.journal import codec
@@ -31,6 +32,7 @@ ANSWERS = (
 def ask(verb: str, named: Named, common: Common, reason: str) -> Exit:
     """Leave a request and print its answer; abort here if no promoter is running."""
     journal, saved = find(named, common)
+    unsent.send(journal)
     policy = policy_of(journal, saved)
     if saved.state.is_over:
         raise RolloutError(_over(policy, saved))

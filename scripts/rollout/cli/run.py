@@ -7,6 +7,7 @@ from pathlib import Path
 from scripts.rollout import text, wiring
 from scripts.rollout.cli.inside import job
 from scripts.rollout.cli.options import Common, Format, Rollout, emit, text_of
+from scripts.rollout.cli.telling import unsent
 from scripts.rollout.errors import Exit, RolloutError
 from scripts.rollout.journal.entries import exit_code_so_far
 from scripts.rollout.loop.runner import Runner
@@ -24,6 +25,7 @@ def run(rollout: Rollout, common: Common) -> Exit:
     policy = wiring.placed(common.place, reader.parse(content, str(rollout.file)))
     if rollout.in_cluster:
         return job.start(policy, content, rollout.image, common)
+    wiring.check_secrets(policy)
     kept = wiring.journal_of(common.place, policy)
     world = wiring.world(
         common.place,
@@ -38,6 +40,7 @@ def run(rollout: Rollout, common: Common) -> Exit:
         return _rehearse(runner, common.output)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     _without_percent(rollout.manifest, policy)
+    unsent.send(kept)
     with ExitStack() as until_then, kept.lock():
         for source in world.pair_sources:
             until_then.callback(source.close)

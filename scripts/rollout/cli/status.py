@@ -10,6 +10,7 @@ from rich.live import Live
 
 from scripts import console
 from scripts.rollout.cli.options import Common, Named, emit, find, policy_of
+from scripts.rollout.cli.telling import unsent
 from scripts.rollout.errors import Exit, NoRollout, RemoteError, RolloutError
 from scripts.rollout.journal.entries import exit_code_so_far
 from scripts.rollout.journal.port import SharedJournal
@@ -27,6 +28,7 @@ def status(
 ) -> Exit:
     """Print the state and its reason; return the verdict if it was waited for."""
     journal, saved = find(named, common)
+    unsent.send(journal)
     deadline = time.monotonic() + (timeout_s or float("inf"))
     while is_waiting and saved.state.verdict is None and time.monotonic() < deadline:
         if _is_left(journal, saved):
@@ -45,6 +47,7 @@ def status(
 def explain(named: Named, common: Common) -> Exit:
     """Print both arms, the evidence either way, and what a raise still waits for."""
     journal, saved = find(named, common)
+    unsent.send(journal)
     found = _found(journal, saved)
     emit(common.output, found, tables.headline(found))
     if not common.output:
@@ -67,6 +70,7 @@ def explain(named: Named, common: Common) -> Exit:
 def watch(named: Named, common: Common) -> Exit:
     """Show the rollout until its verdict; if piped, one picture per decision."""
     journal = _begun(named, common)
+    unsent.send(journal)
     if console.out.is_terminal:
         with Live(console=console.out, auto_refresh=False) as terminal:
             for picture, _ in _pictures(journal):

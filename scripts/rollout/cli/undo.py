@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from scripts.rollout import wiring
 from scripts.rollout.cli.options import Common, Named, emit, find, policy_of
+from scripts.rollout.cli.telling import unsent
 from scripts.rollout.decision import taken_back
 from scripts.rollout.decision.explaining import reasons
 from scripts.rollout.errors import Exit, RemoteError, RolloutError
@@ -18,6 +19,7 @@ POLL_S = 0.2  # a weight comes into force within seconds
 def undo(named: Named, common: Common, reason: str) -> Exit:
     """Set 0 percent and wait until the old revision has all traffic, else return 50."""
     journal, saved = find(named, common)
+    unsent.send(journal)
     state, policy = saved.state, policy_of(journal, saved)
     traffic = wiring.traffic(common.place, policy)
     if state.phase is not Phase.PROMOTED:

@@ -14,8 +14,10 @@ from typing import Any
 
 import urllib3
 
+from scripts.rollout import secret
 from scripts.rollout.bounded import ask as answer_to
 from scripts.rollout.bounded import in_time
+from scripts.rollout.errors import Unreachable
 from scripts.rollout.integrations import command
 from scripts.rollout.journal.saved import Saved
 from scripts.rollout.policy.integrations import Hook
@@ -28,6 +30,7 @@ YES_CODE, NO_CODE = 0, 1
 YES_BELOW, NO_STATUS = 300, 403  # the same for an answer over HTTP
 LONGEST_REASON = 200  # characters: little more than one line of a terminal
 MOST_BYTES = 64 * 1024  # of an answer
+PLACE = "hooks: url"  # in messages
 # A hook is not asked the same again sooner, however short the interval.
 AGAIN_S = 5.0
 
@@ -88,7 +91,11 @@ class PolicyHooks:
 def ask(hook: Hook, message: dict[str, Any]) -> tuple[Says, str]:
     """Ask a hook; return its verdict and reason. A failure is NOT_YET."""
     if hook.url is not None:
-        return _post(hook.url, message, hook.timeout)
+        try:
+            says, reason = _post(secret.filled(PLACE, hook.url), message, hook.timeout)
+            return says, secret.hidden(reason, PLACE, hook.url)[:LONGEST_REASON]
+        except Unreachable as error:
+            return Says.NOT_YET, str(error)[:LONGEST_REASON]
     assert hook.command is not None
     return _run(hook.command, message, hook.timeout)
 
@@ -116,9 +123,9 @@ def _post(url: str, message: dict[str, Any], timeout_s: float) -> tuple[Says, st
                 http, "POST", url, json=message, seconds=timeout_s, most=MOST_BYTES
             )
         except urllib3.exceptions.HTTPError as error:
-            return Says.NOT_YET, f"no answer: {error}"[:LONGEST_REASON]
+            return Says.NOT_YET, f"no answer: {error}"
     says = Says.YES if answer.status < YES_BELOW else Says.NOT_YET
     if answer.status == NO_STATUS:
         says = Says.NO
     text = answer.text.strip()
-    return says, text[:LONGEST_REASON] or f"status {answer.status}"
+    return says, text or f"status {answer.status}"

@@ -10,7 +10,7 @@ import base64
 import gzip
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -28,6 +28,7 @@ from scripts.rollout.journal.saved import Saved, restore
 from scripts.rollout.state.actions import Request
 
 STATE, ENTRIES, REQUESTS = "state.json.gz", "journal.jsonl", "requests.jsonl"
+UNSENT = "unsent.jsonl"
 # Far below the 1 MiB that an object may have, with room for state and requests.
 KEPT_BYTES = 64 * 1024
 # Writes that lose to another writer of the same object; ten in a row are a fault.
@@ -126,11 +127,24 @@ class ConfigMapJournal:
     def ask(self, request: Request) -> None:
         """Leave a request for the promoter. Raises RemoteError."""
         line = json.dumps(codec.encode(request))
+        self._change(REQUESTS, lambda before: f"{before}{line}\n")
+
+    def unsent(self) -> list[str]:
+        """Return the messages that their receivers have not got. Raises RemoteError."""
+        found = self._cluster.find(self._path)
+        return found["data"].get(UNSENT, "").splitlines() if found else []
+
+    def keep_unsent(self, lines: list[str]) -> None:
+        """Keep these messages instead of those before. Raises RemoteError."""
+        self._change(UNSENT, lambda _: "".join(f"{line}\n" for line in lines))
+
+    def _change(self, key: str, changed: Callable[[str], str]) -> None:
+        """Replace one of the texts. Raises RemoteError."""
         for _ in range(TRIES):
             found = self._cluster.get(self._path)
-            asked = f"{found['data'].get(REQUESTS, '')}{line}\n"
+            content = changed(found["data"].get(key, ""))
             with suppress(Conflict):
-                self._cluster.patch(self._path, found, {"data": {REQUESTS: asked}})
+                self._cluster.patch(self._path, found, {"data": {key: content}})
                 return
         raise Unreachable(f"{self}: changed {TRIES} times while it was written")
 

@@ -35,6 +35,7 @@ class FileJournal:
         self.path = folder / "journal.jsonl"
         self._state = folder / "state.json"
         self._requests = folder / "requests.jsonl"
+        self._unsent = folder / "unsent.jsonl"
 
     @classmethod
     def of(cls, folder: Path, key: str) -> "FileJournal":
@@ -139,11 +140,7 @@ class FileJournal:
 
     def _write(self, after: Saved) -> None:
         self._make_folder()
-        temporary = self._state.with_suffix(".new")
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(codec.encode(after), allow_nan=False))
-            _sync(file)
-        temporary.replace(self._state)
+        _replace(self._state, json.dumps(codec.encode(after), allow_nan=False))
         self._append(after.line)
 
     def _append(self, line: str) -> None:
@@ -176,6 +173,29 @@ class FileJournal:
         except FileNotFoundError:
             return []
         return [codec.decode(Request, json.loads(line)) for line in lines[after:]]
+
+    def unsent(self) -> list[str]:
+        """Return the messages that their receivers have not got."""
+        try:
+            return self._unsent.read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return []
+
+    def keep_unsent(self, lines: list[str]) -> None:
+        """Keep these messages instead of those before. Raises Unreachable."""
+        with self._asked():
+            if lines:
+                _replace(self._unsent, "".join(f"{line}\n" for line in lines))
+            else:
+                self._unsent.unlink(missing_ok=True)
+
+
+def _replace(path: Path, content: str) -> None:
+    temporary = path.with_suffix(".new")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(content)
+        _sync(file)
+    temporary.replace(path)
 
 
 def _has_locked(file: TextIO) -> bool:

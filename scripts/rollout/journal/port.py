@@ -36,3 +36,9 @@ class SharedJournal(Journal, Protocol):
 
     def tail(self) -> list[str]:
         """Return the newest entries."""
+
+    def unsent(self) -> list[str]:
+        """Return the messages that their receivers have not got."""
+
+    def keep_unsent(self, lines: list[str]) -> None:
+        """Keep these messages instead of those before."""

@@ -24,6 +24,8 @@ STAND_INS: dict[object, Any] = {
     "route": "intent",
     "llminferenceservice": "intent",
     "name": "errors",
+    "url": "http://localhost",
+    "format": "json",
     "slo": "1s",
     "bad": "confidence<0.5",
     "promql": {"bad": "{revision}", "total": "{revision}"},

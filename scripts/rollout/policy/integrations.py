@@ -4,17 +4,45 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from scripts.rollout.policy.values import Part, SomeSeconds, fraction
+from scripts.rollout.policy.values import (
+    Address,
+    Key,
+    Link,
+    Part,
+    SomeSeconds,
+    fraction,
+)
 from scripts.rollout.policy.warmup import Body, Path, sent
 
 TEXT = "{text}"  # stands for a sentence in a request of the policy's own
 
 
-class Webhook(Part):
-    """A receiver of every transition: `json` is our format, `slack` a sentence."""
+PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"
 
-    url: Annotated[str, Field(pattern=r"^https?://")]
-    format: Literal["json", "slack"] = "json"
+
+class Webhook(Part):
+    """A receiver of every transition, in the form that it knows: `json` is our own.
+
+    `key` is PagerDuty's integration key. `link` is shown beside each message.
+    """
+
+    url: Address | None = None
+    format: Literal["json", "slack", "teams", "pagerduty", "cloudevent"] = "json"
+    key: Key | None = None
+    link: Link | None = None
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> "Webhook":
+        if (self.key is not None) != (self.format == "pagerduty"):
+            raise ValueError("expected key with format pagerduty, and only there")
+        if self.url is None and self.format != "pagerduty":
+            raise ValueError("expected url")
+        return self
+
+    @property
+    def address(self) -> str:
+        """Return the URL, with what it leaves out."""
+        return self.url or PAGERDUTY
 
 
 class Hook(Part):
@@ -25,7 +53,7 @@ class Hook(Part):
     """
 
     command: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    url: Annotated[str, Field(pattern=r"^https?://")] | None = None
+    url: Address | None = None
     timeout: SomeSeconds = 30.0
 
     @model_validator(mode="after")

@@ -9,11 +9,13 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from scripts.rollout.policy.values import Part
+from scripts.rollout.policy.values import EXPECTED, LEFT_OUT, Part
 
 HEADER = re.compile(r"[A-Za-z0-9-]+")
 # These hold secrets; `basic` and `bearer` are for them.
 SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie")
+# Parts of other names of headers that hold one; a tenant's name is none.
+SECRET_WORDS = re.compile("auth|key|token|secret|password|credential|session", re.I)
 
 
 class Secret(Part):
@@ -55,12 +57,16 @@ def _without_secrets(headers: dict[str, str]) -> dict[str, str]:
             raise ValueError(f"{name}: use basic or bearer, which keep it out of here")
         if not HEADER.fullmatch(name) or not (value.isascii() and value.isprintable()):
             raise ValueError(f"{name}: expected a name and one line of ASCII")
+        if SECRET_WORDS.search(name) and not LEFT_OUT.search(value):
+            raise ValueError(f"{name}: {EXPECTED}, which keeps it out of here")
     return headers
 
 
 def _without_password(url: str) -> str:
     if "@" in url.partition("://")[2].partition("/")[0]:
         raise ValueError("expected a URL without a user; use basic, which names a file")
+    if "?" in url:
+        raise ValueError("expected a URL without a query; headers may name a file")
     return url
 
 

@@ -1,8 +1,14 @@
-"""Types of the policy file's values: durations in seconds, shares as fractions."""
+"""Types of the policy file's values: durations in seconds, shares as fractions.
 
+No secret stands in a policy, which a journal keeps: a value names the environment
+variable or the file that holds one.
+"""
+
+import ipaddress
 import math
 import re
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -20,6 +26,12 @@ SHORTEST_LOOK_S = 0.2
 # The units of a duration in the policy file.
 UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+# What a value leaves out: ${VARIABLE} or ${file:PATH}, read when it is needed.
+LEFT_OUT = re.compile(r"\$\{(file:[^{}]+|[A-Za-z_]\w*)\}")
+EXPECTED = "expected ${VARIABLE} or ${file:PATH}"
+KEPT = "the policy is kept in the journal, a secret must not be"
+# Whose addresses are known to all: they ask for a key besides.
+PUBLIC_HOSTS = ("events.pagerduty.com", "events.eu.pagerduty.com")
 SHARE = re.compile(r"(\d+(?:\.\d+)?(?:e-?\d+)?)(%?)")
 
 
@@ -57,6 +69,52 @@ def _look(value: Any) -> Any:
     return seconds
 
 
+def is_left_out(value: str) -> bool:
+    """Return whether nothing of a value stands in the policy."""
+    return LEFT_OUT.fullmatch(value) is not None
+
+
+def _address(value: str) -> str:
+    """Refuse an address that may be a secret, and do not repeat it."""
+    if is_left_out(value):
+        return value
+    if not value.startswith(("http://", "https://")):
+        raise ValueError(f"expected http:// or https://, or {EXPECTED[9:]}")
+    written = LEFT_OUT.sub("", value)
+    is_whole = written == value
+    if set("@?#") & set(written) or (is_whole and not _is_near(value)):
+        raise ValueError(f"{EXPECTED} for all that may be a secret: {KEPT}")
+    return value
+
+
+def _is_near(url: str) -> bool:
+    """Return whether a URL is of this machine or its cluster, or known to all."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        is_inside = host.endswith((".svc", ".cluster.local")) or "." not in host
+        return is_inside or host in PUBLIC_HOSTS
+
+
+def _link(value: str) -> str:
+    if not value.startswith(("http://", "https://")) or "@" in value:
+        raise ValueError("expected http:// or https://, and no user")
+    return value
+
+
+def _key(value: Any) -> str:
+    if not isinstance(value, str) or not is_left_out(value):
+        raise ValueError(f"{EXPECTED}: {KEPT}")
+    return value
+
+
+Address = Annotated[str, AfterValidator(_address)]
+Link = Annotated[str, AfterValidator(_link)]
+Key = Annotated[str, BeforeValidator(_key)]
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 SomeSeconds = Annotated[Seconds, AfterValidator(_positive)]
 Share = Annotated[float, BeforeValidator(fraction), Field(gt=0, lt=1)]

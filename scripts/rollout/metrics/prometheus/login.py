@@ -1,16 +1,19 @@
 """Headers of each question to a Prometheus server; secrets are read anew."""
 
 import base64
-import os
-from pathlib import Path
 
-from scripts.rollout.errors import Unreachable
+from scripts.rollout import secret
 from scripts.rollout.policy.prometheus import PrometheusServer, Secret
+
+PLACE = "source.prometheus"
 
 
 def headers(server: PrometheusServer) -> dict[str, str]:
     """Raises Unreachable where a secret cannot be read; it is never part of that."""
-    found = dict(server.headers or {})
+    found = {
+        name: secret.filled(f"{PLACE}.headers.{name}", value)
+        for name, value in (server.headers or {}).items()
+    }
     if server.basic is not None:
         password = _read("basic.password", server.basic.password)
         both = f"{server.basic.username}:{password}".encode()
@@ -20,17 +23,8 @@ def headers(server: PrometheusServer) -> dict[str, str]:
     return found
 
 
-def _read(key: str, secret: Secret) -> str:
-    place = f"source.prometheus.{key}"
-    if secret.env is not None:
-        found, where = os.environ.get(secret.env, ""), f"variable {secret.env}"
-    else:
-        path, where = Path(str(secret.file)), f"file {secret.file}"
-        try:
-            found = path.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "not UTF-8"
-            raise Unreachable(f"{place}: {where}: {reason}") from None
-    if not found or not (found.isascii() and found.isprintable()):
-        raise Unreachable(f"{place}: {where}: expected one line of ASCII")
-    return found
+def _read(key: str, named: Secret) -> str:
+    place = f"{PLACE}.{key}"
+    if named.env is not None:
+        return secret.of_variable(place, named.env)
+    return secret.of_file(place, str(named.file))

@@ -1,0 +1,1 @@
+"""What a rollout tells others once its promoter is gone."""
