@@ -31,12 +31,14 @@ from scripts.rollout.shadow.asker import PairAsker
 from scripts.rollout.shadow.pairs import PairSource
 from scripts.rollout.shadow.sources import Shadow, Synthetic
 from scripts.rollout.traffic.port import CountedTraffic, Place
+from scripts.rollout.traffic.routes.canary_ingress import ingress_path
 from scripts.rollout.traffic.routes.group import member_path
 from scripts.rollout.traffic.routes.httproute import route_path
 
 SUBJECTS = {
     "inferenceservice": service_path,
     "route": route_path,
+    "ingress": ingress_path,
     "llminferenceservice": member_path,
 }
 

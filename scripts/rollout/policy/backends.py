@@ -29,7 +29,9 @@ class Backend:
     """
 
     adapter: str
-    target: Literal["inferenceservice", "route", "llminferenceservice", "proxy"]
+    target: Literal[
+        "inferenceservice", "route", "ingress", "llminferenceservice", "proxy"
+    ]
     counted_by: tuple[str, ...]
     journal: Literal["folder", "configmap"]
     settles_s: float
@@ -91,6 +93,18 @@ BACKENDS: MutableMapping[str, Backend] = {
         "applied again: the old ones mean back",
         after_rollback="give the next version's Service weight 0 in the manifest",
         again="give it a Service of another name, with weight 0 as second backendRef",
+    ),
+    "ingress-nginx": Backend(
+        adapter="scripts.rollout.traffic.ingress_nginx:IngressNginxTraffic",
+        target="ingress",
+        counted_by=("predictor",),
+        journal="configmap",
+        settles_s=5.0,
+        shortest_look_s=1.0,
+        after_promotion="write canary-weight 100 into the canary Ingress's manifest "
+        "before that is applied again: the old one means back",
+        after_rollback="keep canary-weight 0 in the canary Ingress's manifest",
+        again="give the canary Ingress a Service of another name, with canary-weight 0",
     ),
     "group": Backend(
         adapter="scripts.rollout.traffic.gateway:GroupTraffic",

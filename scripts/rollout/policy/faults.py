@@ -22,6 +22,7 @@ STAND_INS: dict[object, Any] = {
     "target": {"inferenceservice": "intent"},
     "inferenceservice": "intent",
     "route": "intent",
+    "ingress": "intent",
     "llminferenceservice": "intent",
     "name": "errors",
     "url": "http://localhost",

@@ -54,6 +54,7 @@ class Target(Part):
 
     inferenceservice: Name | None = None
     route: Name | None = None
+    ingress: Name | None = None
     llminferenceservice: Name | None = None
     proxy: Name | None = None
     control: str | None = None
@@ -75,7 +76,11 @@ class Target(Part):
     @property
     def kind(self) -> str:
         """Return the kind of the object to roll out."""
-        kinds = {"route": "HTTPRoute", "llminferenceservice": "LLMInferenceService"}
+        kinds = {
+            "route": "HTTPRoute",
+            "ingress": "Ingress",
+            "llminferenceservice": "LLMInferenceService",
+        }
         return kinds.get(BACKENDS[self.backend].target, "InferenceService")
 
     @model_validator(mode="after")

@@ -1,0 +1,163 @@
+"""Plain Deployments behind a route, as manifests/kubernetes has them: no KServe."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from functools import partial
+
+import pytest
+
+from scripts.local.processes import ROOT
+from scripts.rollout.cluster import pods
+from scripts.rollout.cluster.client import Object
+from scripts.rollout.errors import Unreachable
+from tests.e2e.images import FAULTS
+from tests.support import documentation
+from tests.support.cluster_stage import RPS
+from tests.support.plain import GATEWAY_API, OVERLAY, SHIPPED, Plain, plain
+from tests.support.stage import COLD, POLICY, QUICK, Verdict, check_answered
+
+PAGE = str((SHIPPED / "README.md").relative_to(ROOT))
+# A version that is never there is given up sooner than after ten minutes.
+IMPATIENT = POLICY + "guards: {readyTimeout: 8s}\n"
+
+pytestmark = pytest.mark.skipif(
+    not GATEWAY_API, reason="GATEWAY_API: no gateway of the Gateway API is named"
+)
+
+
+@pytest.fixture(scope="module")
+def on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plain]:
+    """One deployment for the whole file; each canary has a name of its own."""
+    os.chdir(ROOT)
+    with plain(tmp_path_factory.mktemp("plain")) as built:
+        yield built
+
+
+def _page(on: Plain) -> tuple[int, str]:
+    """Run the page's commands, with the operator's folder in place of the shipped."""
+    own = on.folder / "kubeconfig"
+    own.write_text(on.backend.kubectl("config", "view", "--flatten"))
+    namespace = f"--namespace={on.backend.namespace}"
+    kubeconfig = f"--kubeconfig={own}"
+    on.backend.kubectl("config", kubeconfig, "set-context", "--current", namespace)
+    programs = on.folder / "programs"
+    documentation.install(programs, ROOT)
+    on.policy()
+    shipped = str(OVERLAY.relative_to(ROOT))
+    text = "".join(documentation.blocks(PAGE, "sh")).replace(shipped, str(on.folder))
+    path = f"{programs}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", "-ec", text.replace("canary run", f"canary run --dir {on.folder}")],
+        env={**os.environ, "KUBECONFIG": str(own), "PATH": path},
+        capture_output=True,
+        text=True,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_the_pages_commands_promote_the_next_version(on: Plain) -> None:
+    on.backend.kubectl("apply", "-k", str(on.folder))
+    on.until(lambda: _is_settled(on, "v1") and _is_settled(on, "v2"), 120)
+    began = time.monotonic()
+    with on.users(RPS) as answers:
+        code, said = _page(on)
+    failed = [each for each in answers if each.error]
+    took = time.monotonic() - began
+    verdict = Verdict(code, said, took, len(failed), len(answers), len(failed))
+    on.noted("plain: promoted by its page", verdict)
+    assert code == 0, said
+    assert "intent-v2 promoted" in said
+    assert "counts: predictor" not in said
+    assert on.weights() == [0, 100]
+    check_answered(answers)
+    code, said = on.verb("undo", "intent")
+    assert code == 0, said
+    assert on.weights() == [100, 0]
+
+
+@pytest.mark.parametrize(
+    ("name", "image", "model", "policy", "codes", "said"),
+    [
+        ("every-tenth-500", FAULTS, "failing", POLICY, {10}, "errors: "),
+        ("all-500", FAULTS, "broken", POLICY, {11}, " warm-up requests failed"),
+        ("all-500-cold", FAULTS, "broken", COLD, {10}, "errors: "),
+        ("slow", FAULTS, "slow", QUICK, {10}, "latency: "),
+        ("one-class", FAULTS, "one-class", POLICY, {10}, "labels: its labels are "),
+        ("crash-loop", FAULTS, "crash-looping", IMPATIENT, {10, 11}, ""),
+        ("no-image", "nothing-of-that-name:v0", "v2", IMPATIENT, {11}, "guard: "),
+        ("no-model", "intent-classifier:v2", "none", IMPATIENT, {11}, "guard: "),
+        ("altered", FAULTS, "altered", IMPATIENT, {11}, "guard: "),
+        ("never-ready", FAULTS, "never-ready", IMPATIENT, {11}, "guard: "),
+    ],
+)
+def test_a_faulty_version_is_rolled_back(
+    on: Plain,
+    name: str,
+    image: str,
+    model: str,
+    policy: str,
+    codes: set[int],
+    said: str,
+) -> None:
+    on.another(name, image, model)
+    if policy != IMPATIENT or model == "crash-looping":
+        on.until(partial(_is_settled, on, name, 1))
+    verdict = on.noted(f"plain: {name}", on.run(policy, rps=RPS))
+    on.forget(name)
+    assert verdict.code in codes, verdict.said
+    assert said in verdict.said
+    assert on.weights() == [100, 0]
+
+
+def _is_settled(on: Plain, version: str, wanted: int = 2) -> bool:
+    """Whether so many pods of a version are ready, and none is going."""
+    found = on.pods(version)
+    return len(found) == wanted and all(map(_stays, found))
+
+
+def _stays(pod: Object) -> bool:
+    return pods.is_ready(pod) and "deletionTimestamp" not in pod["metadata"]
+
+
+def _is_replaced(on: Plain, before: set[str]) -> bool:
+    """Whether other pods of the stable answer, and those before are gone."""
+    return _is_settled(on, "v1") and not _names(on) & before
+
+
+def _names(on: Plain) -> set[str]:
+    return {each["metadata"]["name"] for each in on.pods("v1")}
+
+
+def test_a_rolling_update_under_load_fails_no_request(on: Plain) -> None:
+    on.until(partial(_is_settled, on, "v1"))
+    with on.users(RPS) as answers:
+        before = _names(on)
+        on.backend.kubectl("rollout", "restart", "deployment/intent-v1")
+        on.until(partial(_is_replaced, on, before), 120)
+    check_answered(answers)
+
+
+def test_a_drain_under_load_fails_no_request(on: Plain) -> None:
+    """By evictions, as `kubectl drain` asks for them: the node is not only ours."""
+    on.until(partial(_is_settled, on, "v1"))
+    with on.users(RPS) as answers:
+        before = _names(on)
+        for name in before:
+            on.until(partial(_is_evicted, on, name))
+        on.until(partial(_is_replaced, on, before), 120)
+    check_answered(answers)
+
+
+def _is_evicted(on: Plain, name: str) -> bool:
+    """Whether the budget let this pod go."""
+    place = f"/api/v1/namespaces/{on.backend.namespace}/pods/{name}/eviction"
+    metadata = {"name": name, "namespace": on.backend.namespace}
+    kinds = {"apiVersion": "policy/v1", "kind": "Eviction"}
+    try:
+        on.backend.cluster.create(place, {**kinds, "metadata": metadata})
+    except Unreachable as refused:
+        assert "disruption budget" in str(refused)
+        return False
+    return True

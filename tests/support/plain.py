@@ -1,0 +1,127 @@
+"""manifests/kubernetes on a real cluster: an operator's folder upon the shipped one."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+
+from scripts.local.processes import ROOT
+from scripts.rollout.cluster.client import Object
+from scripts.rollout.traffic.routes.httproute import route_path
+from tests.support.cluster_stage import ClusterStage
+from tests.support.site import REGISTRY, Site, site
+
+GATEWAY_API = os.environ.get("GATEWAY_API", "")
+GATEWAY = {"name": "kserve-ingress-gateway", "namespace": "kserve"}
+SHIPPED = ROOT / "manifests" / "kubernetes"
+OVERLAY = SHIPPED / "overlays" / "gateway-api"
+HEAD = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
+BACKENDS = "/spec/rules/0/backendRefs"
+IMAGE = "dev.local/intent-classifier"
+
+
+class Plain(ClusterStage):
+    """Deployments behind a route of the Gateway API; canaries come and go by name."""
+
+    def __init__(self, backend: Site, folder: Path) -> None:
+        """Ask the gateway by a host of this namespace."""
+        super().__init__(backend, folder)
+        backend.url = GATEWAY_API
+        backend.host = f"intent.{backend.namespace}.example.com"
+        where = f"namespace: {backend.namespace}, backend: gateway"
+        backend.target = f"{{route: intent, {where}}}"
+
+    def write(self, canary: str = "v2", *own: str) -> None:
+        """The operator's kustomization: a small cluster, this gateway, this canary."""
+        changes: dict[str, Object] = {
+            "HTTPRoute": {
+                "/spec/parentRefs": [GATEWAY],
+                "/spec/hostnames": [self.backend.host],
+                f"{BACKENDS}/0/weight": 100,
+                f"{BACKENDS}/1/name": f"intent-{canary}",
+                f"{BACKENDS}/1/weight": 0,
+            },
+            "Deployment": {
+                "/spec/template/spec/containers/0/resources/requests/cpu": "20m"
+            },
+        }
+        self._kustomization(
+            self.folder,
+            resources=[_relative(OVERLAY, self.folder), *own],
+            namespace=self.backend.namespace,
+            images=[{"name": IMAGE, "newName": f"{REGISTRY}/intent-classifier"}],
+            patches=[_patch(kind, each) for kind, each in changes.items()],
+        )
+
+    def another(self, name: str, image: str, model: str) -> None:
+        """Apply a canary of that name with one pod, as the page tells for the next."""
+        place = self.folder / name
+        tag = image.partition(":")
+        self._kustomization(
+            place,
+            resources=[_relative(SHIPPED / "predictor", place)],
+            nameSuffix=f"-{name}",
+            labels=[{"pairs": {"model-version": name}, "includeSelectors": True}],
+            images=[
+                {"name": IMAGE, "newName": f"{REGISTRY}/{tag[0]}", "newTag": tag[2]}
+            ],
+            patches=[
+                _patch("HorizontalPodAutoscaler", {"/spec/minReplicas": 1}),
+                _patch(
+                    "Deployment",
+                    {
+                        "/spec/template/spec/containers/0/args/1": (
+                            f"--model_dir=models/{model}"
+                        )
+                    },
+                ),
+            ],
+        )
+        self.write(name, name)
+        self.backend.kubectl("apply", "-k", str(self.folder))
+
+    def _kustomization(self, place: Path, **content: object) -> None:
+        place.mkdir(exist_ok=True)
+        text = yaml.safe_dump({**HEAD, **content}, sort_keys=False)
+        (place / "kustomization.yaml").write_text(text)
+
+    def forget(self, name: str) -> None:
+        """Take a canary away again."""
+        self.backend.kubectl("delete", "--wait=false", "-k", str(self.folder / name))
+
+    def pods(self, version: str) -> list[Object]:
+        """A version's pods, also those that are going."""
+        labels = f"model-version={version}"
+        found = self.backend.kubectl("get", "pods", "-l", labels, "-o", "json")
+        every: list[Object] = json.loads(found)["items"]
+        return every
+
+    def weights(self) -> list[int]:
+        """The stable's and the canary's, as the route has them."""
+        route = self.backend.cluster.get(route_path(self.backend.namespace, "intent"))
+        (rule,) = route["spec"]["rules"]
+        return [each["weight"] for each in rule["backendRefs"]]
+
+
+@contextmanager
+def plain(folder: Path) -> Iterator[Plain]:
+    """The overlay for the Gateway API in a namespace of its own, to be applied."""
+    with site(folder) as backend:
+        built = Plain(backend, folder)
+        built.write()
+        yield built
+
+
+def _patch(kind: str, changes: Object) -> Object:
+    steps = [
+        {"op": "replace", "path": path, "value": value}
+        for path, value in changes.items()
+    ]
+    return {"target": {"kind": kind}, "patch": yaml.safe_dump(steps)}
+
+
+def _relative(folder: Path, start: Path) -> str:
+    return os.path.relpath(folder, start)
