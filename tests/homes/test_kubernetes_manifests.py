@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
+from predictor.facts import METADATA_FILE, read_metadata
 from scripts.local.processes import ROOT
 from scripts.rollout.policy.reader import read
 from tests.support import documentation
+from tests.support.predictors import MODELS
 
 FOLDER = ROOT / "manifests" / "kubernetes"
 PAGE = str((FOLDER / "README.md").relative_to(ROOT))
@@ -59,6 +61,9 @@ def test_each_version_has_all_its_objects_under_its_own_name(overlay: str) -> No
         (container,) = deployment["spec"]["template"]["spec"]["containers"]
         assert container["image"] == f"dev.local/intent-classifier:v{number}"
         assert "replicas" not in deployment["spec"]
+        facts = read_metadata(MODELS / f"v{number}" / METADATA_FILE)
+        assert f"--model_dir=models/v{number}" in container["args"]
+        assert f"--model_sha256={facts.sha256}" in container["args"]
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)

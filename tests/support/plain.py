@@ -59,6 +59,8 @@ class Plain(ClusterStage):
     def another(self, name: str, image: str, model: str) -> None:
         """Apply a canary of that name with one pod, as the page tells for the next."""
         place = self.folder / name
+        args = [f"--model_dir=models/{model}", f"--revision=intent-{name}"]
+        args.append("--model_name=intent")
         tag = image.partition(":")
         self._kustomization(
             place,
@@ -70,14 +72,7 @@ class Plain(ClusterStage):
             ],
             patches=[
                 _patch("HorizontalPodAutoscaler", {"/spec/minReplicas": 1}),
-                _patch(
-                    "Deployment",
-                    {
-                        "/spec/template/spec/containers/0/args/1": (
-                            f"--model_dir=models/{model}"
-                        )
-                    },
-                ),
+                _patch("Deployment", {"/spec/template/spec/containers/0/args": args}),
             ],
         )
         self.write(name, name)
@@ -117,8 +112,7 @@ def plain(folder: Path) -> Iterator[Plain]:
 
 def _patch(kind: str, changes: Object) -> Object:
     steps = [
-        {"op": "replace", "path": path, "value": value}
-        for path, value in changes.items()
+        {"op": "add", "path": path, "value": value} for path, value in changes.items()
     ]
     return {"target": {"kind": kind}, "patch": yaml.safe_dump(steps)}
 
