@@ -125,20 +125,20 @@ class Evidence:
         M) replaces the stable's rate so far where it is not NaN, because drift's set
         changes.
         """
-        worse, worse_after = self.worse.through(counts)
+        worse, worse_after = self.worse.through(counts, phi)
         rate = worse.stable_rate
         if stable_rate is not None:
             rate = np.where(np.isnan(stable_rate), rate, stable_rate)
         is_on = np.where(weight[..., None] >= design.counts_from, 1.0, 0.0)
         is_on = is_on[..., None, :]
         by_gate = counts.each(is_on)
-        gates, gates_after = self.gates.through(by_gate)
+        gates, gates_after = self.gates.through(by_gate, phi[..., None])
         parts = [worse.bets(design.tolerance, rate), gates.bets(design.margins)]
         logs = log_e(counts, Bets.joined(parts, rate.shape)) / phi[..., None]
         excesses = self.worse.mixture.whole.shape[-1]
         against = logs[..., :excesses]
         gate_logs = logs[..., excesses:].reshape((*by_gate.canary_n.shape, 2))
-        gate_logs = self.gates.over(gate_logs * is_on[..., None], design.needed)
+        logs_after = self.gates.over(gate_logs * is_on[..., None], design.needed)
         beyond = one_sample.log_e(
             design.ceiling, counts.canary_bad[..., 0], counts.canary_n[..., 0]
         )
@@ -156,7 +156,7 @@ class Evidence:
                 ),
                 ceilings[t],
                 GateEvidence(
-                    gate_logs[t],
+                    *logs_after[t],
                     gates_after.canary_bad[t],
                     gates_after.canary_n[t],
                     gates_after.stable_bad[t],
@@ -234,7 +234,7 @@ class Evidence:
         last = self.gates.logs[..., -1, :]
         if design.stands:
             last = last + self.pairs.gate_logs[..., -1, :]
-        found[..., -1] = mixed(last)
+        found[..., -1] = mixed(last) + self.gates.reserve[..., -1]
         return found
 
     def opens(self, design: Design) -> npt.NDArray[np.bool_]:

@@ -3,6 +3,7 @@
 docs/proofs.md, "Mixture" and "Gates".
 """
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.evidence.mixture import Mixture
-from scripts.rollout.evidence.two_sample import Bets, Counts
+from scripts.rollout.evidence.two_sample import TINY, Bets, Counts
 
 # Tunable: alternatives for a worse canary's excess, doubling from half the default
 # budget of errors to nearly 1. Any are valid; three of them find +2 % a look later.
@@ -20,9 +21,13 @@ EXCESSES = np.array([0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 0.
 EXCESS_WEIGHTS = np.array([1, 2, 4, 5, 3, 2, 1, 1, 1, 1]) / 21
 # Tunable: the stable's prior is a bad share of one in a hundred, worth fifty requests.
 PRIOR_BAD, PRIOR_REQUESTS = 0.5, 50.0
-# Tunable: bets are on the rates of so many last requests of an arm: after an incident,
-# and in a daily wave, the rates of long ago are poor ones.
+# Tunable: bets are on the rates of so many last requests of an arm: in a daily wave the
+# rates of long ago are poor ones.
 MEMORY = 2000.0
+# Tunable: a scrape whose square of (seen - expected) is so many times what chance gives
+# begins or ends an incident; what was before it counts as the prior does then, which
+# says as well that both arms were compared (`has_compared`).
+SURPRISE = 25.0
 # Tunable: the number of the canary's requests at which its own rate and the stable's
 # weigh the same. 5 decides the same, 80 a look sooner (tests/bench/DECISIONS.md,
 # "Constants").
@@ -40,6 +45,10 @@ GATE_BETS = np.array([0.97, 0.03])
 # opens it, so that good minutes do not pay for later bad ones. A cap makes an e-value
 # smaller, never larger.
 ENOUGH = 10.0
+# Tunable: the part of a gate's evidence that is not bet at first. Half of the rest is
+# bet whenever the bets are worth less than it: an incident of both arms, in which all
+# bets were wrong, does not shut a gate for an hour.
+RESERVE = 0.02
 # Guarantee: exp overflows beyond 709. A cap makes an e-value smaller, never larger.
 LARGEST_LOG_E = 600.0
 
@@ -86,9 +95,12 @@ class RollbackEvidence:
         rates = np.minimum(base + margin + EXCESSES, LARGEST_RATE)
         return Bets(np.ones(1), margin, rates, base)
 
-    def through(self, counts: Counts) -> tuple["RollbackEvidence", "RollbackEvidence"]:
+    def through(
+        self, counts: Counts, phi: Array
+    ) -> tuple["RollbackEvidence", "RollbackEvidence"]:
         """Return the stable's counts before and after each of some scrapes (T, ...)."""
-        stable = remembered(self.stable_bad, self.stable_n, *counts.compared_stable)
+        known = (self.stable_bad, self.stable_n)
+        stable = remembered(*known, *counts.compared_stable, phi)
         before, after = (RollbackEvidence(self.mixture, *each) for each in stable)
         return before, after
 
@@ -98,10 +110,12 @@ class GateEvidence:
     """Evidence against "the canary is worse by a margin or more": for a gate.
 
     `logs` (..., 2): logarithms of two bets, on the stable's rate and on the canary's
-    own, shrunken towards it. The others (...) are the counts that the gate has used.
+    own, shrunken towards it. `reserve` (...) is what is not bet yet. The others (...)
+    are the counts that the gate has used.
     """
 
     logs: Array
+    reserve: Array
     canary_bad: Array
     canary_n: Array
     stable_bad: Array
@@ -109,13 +123,15 @@ class GateEvidence:
 
     def anew(self) -> "GateEvidence":
         """Return no evidence; the counts stay, from which the next bets are chosen."""
-        return replace(self, logs=np.zeros_like(self.logs))
+        fresh = np.full_like(self.logs, math.log1p(-RESERVE))
+        return replace(self, logs=fresh, reserve=np.full_like(self.reserve, RESERVE))
 
     @classmethod
     def begin(cls, shape: tuple[int, ...], bad: Array, n: Array) -> "GateEvidence":
         """Return no evidence; `bad` of `n` are the stable's counts so far."""
         return cls(
-            np.zeros((*shape, 2)),
+            np.full((*shape, 2), math.log1p(-RESERVE)),
+            np.full(shape, RESERVE),
             np.zeros(shape),
             np.zeros(shape),
             np.broadcast_to(bad, shape),
@@ -132,39 +148,64 @@ class GateEvidence:
         rates = np.stack([base, own], axis=-1)
         return Bets(-np.ones(1), margin[..., None], rates, base[..., None])
 
-    def through(self, counts: Counts) -> tuple["GateEvidence", "GateEvidence"]:
-        """Return the counts before and after each of some scrapes; `logs` stay."""
+    def through(
+        self, counts: Counts, phi: Array
+    ) -> tuple["GateEvidence", "GateEvidence"]:
+        """Return the counts before and after each of some scrapes; the rest stays."""
         canary = remembered(
-            self.canary_bad, self.canary_n, counts.canary_bad, counts.canary_n
+            self.canary_bad, self.canary_n, counts.canary_bad, counts.canary_n, phi
         )
-        stable = remembered(self.stable_bad, self.stable_n, *counts.compared_stable)
+        known = (self.stable_bad, self.stable_n)
+        stable = remembered(*known, *counts.compared_stable, phi)
         before, after = (
-            GateEvidence(self.logs, *a, *b) for a, b in zip(canary, stable, strict=True)
+            GateEvidence(self.logs, self.reserve, *a, *b)
+            for a, b in zip(canary, stable, strict=True)
         )
         return before, after
 
-    def over(self, log_factors: Array, needed: Array) -> Array:
-        """Return `logs` after each of T scrapes, up to ENOUGH times `needed` (G)."""
+    def over(self, log_factors: Array, needed: Array) -> list[tuple[Array, Array]]:
+        """Return `logs` and `reserve` after each of T scrapes.
+
+        Each bet grows up to ENOUGH times `needed` (G). What is bet anew is taken from
+        the reserve before a scrape, so the sum of all stays an e-value.
+        """
         enough = np.log(ENOUGH) + np.log(needed)[:, None] - np.log(GATE_BETS)
-        cap, logs, found = np.minimum(enough, LARGEST_LOG_E), self.logs, []
+        cap, found = np.minimum(enough, LARGEST_LOG_E), []
+        logs, reserve = self.logs, self.reserve
         for factor in log_factors:
+            is_lost = (mixed(logs) < reserve) & (reserve > TINY)
+            half = reserve / 2
+            anew = np.logaddexp(logs, np.log(np.maximum(half, TINY / 2))[..., None])
+            logs = np.where(is_lost[..., None], anew, logs)
+            reserve = np.where(is_lost, half, reserve)
             logs = np.minimum(logs + factor, cap)
-            found.append(logs)
-        return np.stack(found)
+            found.append((logs, reserve))
+        return found
 
     @property
     def value(self) -> Array:
         """Return the e-value (...)."""
-        return mixed(self.logs)
+        found: Array = mixed(self.logs) + self.reserve
+        return found
 
 
 def remembered(
-    bad: Array, n: Array, new_bad: Array, new_n: Array
+    bad: Array, n: Array, new_bad: Array, new_n: Array, phi: Array
 ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """Return bad and n of the last MEMORY requests, before and after T scrapes."""
     rows = [np.stack([bad, n])]
-    for scrape in zip(new_bad, new_n, strict=True):
-        row = rows[-1] + np.stack(scrape)
+    for scrape_bad, scrape_n in zip(new_bad, new_n, strict=True):
+        row = rows[-1]
+        known_bad, known_n = row
+        rate = known_bad / np.maximum(known_n, 1.0)
+        expected = scrape_n * rate
+        # 1: a scrape with next to nothing bad expected is no surprise by two.
+        chance = expected * (1 - rate) + 1
+        is_new = (scrape_bad - expected) ** 2 > SURPRISE * phi * chance
+        row = row * np.where(
+            is_new, np.minimum(1.0, PRIOR_REQUESTS / np.maximum(known_n, 1.0)), 1.0
+        )
+        row = row + np.stack([scrape_bad, scrape_n])
         rows.append(row * np.minimum(1.0, MEMORY / np.maximum(row[1], 1.0)))
     found = np.stack(rows, axis=1)
     return (found[0, :-1], found[1, :-1]), (found[0, 1:], found[1, 1:])

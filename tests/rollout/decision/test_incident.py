@@ -66,6 +66,23 @@ def test_an_incident_holds_the_raise_that_the_evidence_allows() -> None:
     )
     assert opens[-1]
     assert (decision.state.phase, decision.state.weight) == (Phase.STEP, 50)
+    for _ in range(6):
+        rollout.look(delta=_failing(50, 0.0, 0.0))
+    assert rollout.state.weight == 95
+
+
+@pytest.mark.parametrize(("canary", "stable"), [(0.3, 0.9), (0.4, 0.4), (0.9, 0.9)])
+def test_a_gate_that_an_incident_shut_opens_again_within_a_minute_of_good_looks(
+    canary: float, stable: float
+) -> None:
+    """All bets were wrong: what is left of the reserve is bet on the rates since."""
+    rollout = _begun(50)
+    for rates in [(0.4, 0.4)] * 3 + [(canary, stable)] * 30:
+        rollout.look(delta=_failing(50, *rates))
+    assert rollout.state.weight == 50
+    for _ in range(6):
+        rollout.look(delta=_failing(50, 0.0, 0.0))
+    assert rollout.state.weight == 95
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,8 @@ def _as_the_oracle(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "GATE_BETS", np.array([0.5, 0.5]))
     monkeypatch.setattr(processes, "ENOUGH", math.inf)
     monkeypatch.setattr(processes, "MEMORY", math.inf)
+    monkeypatch.setattr(processes, "SURPRISE", math.inf)
+    monkeypatch.setattr(processes, "RESERVE", 0.0)
     monkeypatch.setattr(processes, "LARGEST_PART", 1.0)
     monkeypatch.setattr(mixture, "WHOLE", 0.5)
 
