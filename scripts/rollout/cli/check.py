@@ -14,7 +14,7 @@ from scripts.rollout import text, wiring
 from scripts.rollout.cli.options import Common, emit, naming, text_of
 from scripts.rollout.decision import measurement, rehearsal
 from scripts.rollout.errors import Exit, RolloutError, Unreachable
-from scripts.rollout.evidence.dispersion import BLOCKS, differ, dispersion
+from scripts.rollout.evidence.dispersion import by_scale, differ
 from scripts.rollout.metrics import counters, csv_file
 from scripts.rollout.metrics.port import READ_AT, Metrics, Reading
 from scripts.rollout.metrics.windows import windows
@@ -24,7 +24,6 @@ from scripts.rollout.state.observation import Delta
 
 ROLLOUTS = 200  # a false rollback in a hundred is then seen twice
 SURPRISING = 0.025  # the chance of so many false rollbacks, if the promise is kept
-FEWEST = 10  # blocks, for a ratio of their spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +124,13 @@ def _lines(policy: Policy, past: Past) -> Iterator[Line]:
 
 def _dispersed(policy: Policy, known: Sequence[Delta], metric: str, phi: float) -> Line:
     """Clusters that this policy goes by are as large as those on each time scale."""
-    found = {}
-    for size in BLOCKS:
-        bad, n = rehearsal.blocks(known, metric, size)
-        if len(n) >= FEWEST and sum(bad) >= measurement.ENOUGH_BAD:
-            scale = text.duration(size * policy.interval_s)
-            found[scale] = dispersion(np.array(bad)[:, None], np.array(n))
+    bad, n = np.array([delta.row(metric)[2:] for delta in known]).T
+    is_enough = bad.sum() >= measurement.ENOUGH_BAD
+    found = {
+        text.duration(size * policy.interval_s): each
+        for size, each in by_scale(bad[:, None], n).items()
+        if is_enough
+    }
     return Line(
         f"{metric}: clusters",
         ", ".join(f"{size:.0f} in {scale}" for scale, size in found.items())

@@ -138,11 +138,3 @@ def _part(random: np.random.Generator, row: Row, share: float) -> tuple[float, f
     bad, n = round(row[2]), round(row[3])
     taken = int(random.binomial(n, share))
     return float(random.hypergeometric(bad, n - bad, taken)), float(taken)
-
-
-def blocks(known: Sequence[Delta], metric: str, size: int) -> tuple[list[float], ...]:
-    """Return bad and n of each `size` scrapes together; what is left over is left."""
-    rows = [delta.row(metric) for delta in known]
-    starts = range(0, len(rows) - size + 1, size)
-    bad = [sum(row[2] for row in rows[i : i + size]) for i in starts]
-    return bad, [sum(row[3] for row in rows[i : i + size]) for i in starts]

@@ -42,26 +42,30 @@ def dispersion(bad: Array, n: Array) -> float:
     upper end of the variances' ratios that are clearly over 1: observed over that of
     independent outcomes.
     """
+    return max([1.0, *by_scale(bad, n).values()])
+
+
+def by_scale(bad: Array, n: Array) -> dict[int, float]:
+    """Return phi for each number of scrapes in a block that is known often enough."""
     seen = n > 0
     bad, n = bad[seen], n[seen]
     clearly = CLEARLY if len(n) >= SHORT else CLEARLY_SHORT
-    upper_ends = [
-        ratio + UPPER * error
-        for ratio, chance, error in _ratios(bad, n)
-        if ratio > 1 + clearly * chance
-    ]
-    return max([1.0, *upper_ends])
+    return {
+        size: ratio + UPPER * error if ratio > 1 + clearly * chance else 1.0
+        for size, (ratio, chance, error) in _ratios(bad, n)
+    }
 
 
-def _ratios(bad: Array, n: Array) -> Iterator[tuple[float, float, float]]:
-    """Yield `_ratio` on every scale."""
+def _ratios(bad: Array, n: Array) -> Iterator[tuple[int, tuple[float, float, float]]]:
+    """Yield each scale, in scrapes, and its `_ratio`."""
     for size in BLOCKS:
         blocks = len(n) // size
         if blocks - LAG < FEWEST:
             return
         kept = slice(len(n) - blocks * size, None)
         n_blocks = n[kept].reshape(blocks, size, 1).sum(axis=1)
-        yield _ratio(bad[kept].reshape(blocks, size, -1).sum(axis=1), n_blocks)
+        bad_blocks = bad[kept].reshape(blocks, size, -1).sum(axis=1)
+        yield size, _ratio(bad_blocks, n_blocks)
 
 
 def _ratio(bad: Array, n: Array) -> tuple[float, float, float]:

@@ -58,6 +58,12 @@ def test_trouble_of_minutes_is_found_on_its_time_scale(
     code, found = _checked(tmp_path, capsys, rates, iid)
     assert code == 20
     assert found["errors: clusters"]["holds"] is False
+    sizes = [
+        float(each.split()[0])
+        for each in str(found["errors: clusters"]["found"]).split(", ")
+    ]
+    assert sizes == sorted(sizes)
+    assert sizes[-1] > 4 * sizes[0]
     assert found["false rollbacks, own trouble"]["holds"] is False
     assert found["false rollbacks, shared trouble"]["holds"] is True
 
