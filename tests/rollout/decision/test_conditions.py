@@ -76,6 +76,50 @@ def test_the_verdict_says_what_it_knows_of_pods(known: Delta, said: str) -> None
     assert "warm when users came" in note.text
 
 
+def _assumed(rollout: Rollout) -> list[str]:
+    """Look until the first step; return what was said to be assumed."""
+    found: list[str] = []
+    for _ in range(3):
+        notes = rollout.look(delta=_stable((100,))).notes
+        found += [each.text for each in notes if each.kind is NoteKind.ASSUMED]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("bake", "said"),
+    [
+        ("20s", "a bake of 20s meets it in 10% of rollouts where it comes each 5m00s"),
+        ("1h", "a bake of 1h00m meets it in 100% of rollouts where it comes each 5m"),
+    ],
+)
+def test_what_no_evidence_covers_is_said_before_users_come(
+    bake: str, said: str
+) -> None:
+    chosen = policy(metrics=f"[{METRIC}]", bake=f"{{percent: 95, duration: {bake}}}")
+    (found,) = _assumed(Rollout.begun(chosen))
+    assert "the stable has one pod, so the canary's is judged with its code" in found
+    assert said in found
+
+
+@pytest.mark.parametrize(
+    ("says", "expected"),
+    [
+        ("standsForUsers: true", ("users meet nothing that pairs do not", None)),
+        ("standsForUsers: false", ("users and pairs were judged apart", True)),
+    ],
+)
+def test_a_verdict_says_what_pairs_stood_for(
+    says: str, expected: tuple[str, bool | None]
+) -> None:
+    pairs = f"{{share: 20%, {says}}}"
+    rollout = Rollout.begun(policy(metrics=f"[{METRIC}]", shadow=pairs))
+    _assumed(rollout)
+    found = conditions.of(rollout.policy, rollout.state)
+    (said,) = [each for each in found if each.name == "pairs"]
+    assert expected[0] in said.said
+    assert said.holds is expected[1]
+
+
 def test_what_was_not_checked_is_no_condition_that_holds() -> None:
     rollout = _begun(_stable((100,)), policy(metrics=f"[{METRIC}]", warmup="0"))
     found = conditions.of(rollout.policy, rollout.state)

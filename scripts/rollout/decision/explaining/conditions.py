@@ -10,6 +10,7 @@ import numpy as np
 
 from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.evidence.dispersion import allowance
+from scripts.rollout.evidence.forecast.episodes import BURST_S
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.observation import Delta, pods_of
 from scripts.rollout.state.state import Judged, State
@@ -18,6 +19,8 @@ from scripts.rollout.text import duration, share
 # Guarantee, nearly: the part of alpha that pods have for themselves. With all of it
 # 1.3 % of good canaries are rolled back where pods' shares differ by half.
 PODS_PART = 0.5
+# Seconds from one burst of harm to the next, as examples of what a bake may not meet.
+PERIODS_S = (300.0, 1200.0)
 # By side: the canary has too many or too few of the counted requests.
 LIKELY = {
     1: (
@@ -46,8 +49,15 @@ def of(policy: Policy, state: State) -> list[Condition]:
     if judged is None:
         return []
     found = [pods(policy, judged), _clusters(policy, judged), _warm(state)]
-    found += [_apart(state), _split(policy, state)]
+    found += [_apart(state), _split(policy, state), *_pairs(policy)]
     return [*found, *_episodes(state)]
+
+
+def before(policy: Policy, judged: Judged) -> str:
+    """Say before users come what the two probabilities do not cover."""
+    found = pods(policy, judged)
+    said = [found.said] if found.holds is None else []
+    return "; ".join([*said, _comes_and_goes(policy.bake.duration)])
 
 
 def told(found: Sequence[Condition]) -> str:
@@ -135,9 +145,31 @@ def _episodes(state: State) -> list[Condition]:
     """Say what a bake may not have met; `plan` says how often that is promoted."""
     if state.baked is None:
         return []
-    seen = duration(state.baked.seconds)
-    said = f"the bake saw {seen}, so harm that comes less often may not have been met"
-    return [Condition("episodes", said, None)]
+    return [Condition("episodes", _comes_and_goes(state.baked.seconds), None)]
+
+
+def _comes_and_goes(bake_s: float) -> str:
+    """Say how often a bake meets harm that is there for BURST_S in each period.
+
+    The first burst comes at any time of a period alike, so a bake overlaps one with
+    probability (bake + burst) / period.
+    """
+    met = [min((bake_s + BURST_S) / each, 1.0) for each in PERIODS_S]
+    often, seldom = (f"{each:.0%}" for each in met)
+    return (
+        f"harm that comes for {BURST_S:g} s now and then is not covered: a bake of "
+        f"{duration(bake_s)} meets it in {often} of rollouts where it comes each "
+        f"{duration(PERIODS_S[0])}, in {seldom} where each {duration(PERIODS_S[1])}"
+    )
+
+
+def _pairs(policy: Policy) -> list[Condition]:
+    if not policy.has_pairs:
+        return []
+    if policy.pairs_stand_for_users:
+        said = "users meet nothing that pairs do not, as the policy says"
+        return [Condition("pairs", said, None)]
+    return [Condition("pairs", "users and pairs were judged apart", holds=True)]
 
 
 def between_pods(

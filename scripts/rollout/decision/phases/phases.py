@@ -44,6 +44,7 @@ def preflight(draft: Draft) -> None:
     ready = draft.replicas.ready
     pods, allowed = conditions.between_pods(policy, known, phi, ready)
     judged = replace(judged, pods=pods, allowed=allowed)
+    draft.say(NoteKind.ASSUMED, conditions.before(policy, judged))
     draft.change(phase=Phase.WARMUP, entered=state.now)
     draft.change(steps=looks.steps, interval=looks.interval)
     draft.change(judged=judged, known=())
