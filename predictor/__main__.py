@@ -5,6 +5,10 @@
 Every flag of kserve's ModelServer works too. PORT is what Knative sets; HTTP_PORT and
 GRPC_PORT name the ports of a pod whose PORT belongs to the other protocol. A
 RECORDING_TOKEN, a secret and so no flag, lets a promoter borrow requests for shadow.
+
+    python -m predictor serve
+
+is how SageMaker starts it: with /ping and /invocations, the model in /opt/ml/model.
 """
 
 import argparse
@@ -24,6 +28,8 @@ from kserve import ModelServer, model_server
 from predictor import app, connection, log, rpc
 from predictor.errors import PredictorError, StartError
 from predictor.hotpath import HotPath
+from predictor.managed import routes as managed
+from predictor.managed.routes import MODEL_DIR
 from predictor.model import IntentModel
 from predictor.observer import Observed, Observer
 from predictor.overload.guard import Guard
@@ -42,14 +48,28 @@ def main() -> int:
 
 
 def _options(argv: Sequence[str], environ: Mapping[str, str]) -> argparse.Namespace:
+    options = _parser(environ).parse_args(argv)
+    is_managed = options.command == "serve"
+    usual = Path(environ.get("MODEL_DIR", MODEL_DIR if is_managed else "/mnt/models"))
+    options.model_dir = options.model_dir or usual
+    options.enable_grpc = options.enable_grpc and not is_managed
+    return options
+
+
+def _parser(environ: Mapping[str, str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m predictor", parents=[model_server.parser]
     )
     parser.add_argument(
+        "command",
+        nargs="?",
+        choices=["serve"],
+        help="serve /ping and /invocations too, and no gRPC, as SageMaker asks",
+    )
+    parser.add_argument(
         "--model_dir",
         type=Path,
-        default=environ.get("MODEL_DIR", "/mnt/models"),
-        help="folder of the artifact (MODEL_DIR; /mnt/models)",
+        help=f"folder of the artifact (MODEL_DIR; /mnt/models, with serve {MODEL_DIR})",
     )
     parser.add_argument(
         "--model_sha256",
@@ -80,7 +100,7 @@ def _options(argv: Sequence[str], environ: Mapping[str, str]) -> argparse.Namesp
         http_port=_port(environ, "HTTP_PORT") or _port(environ, "PORT") or 8080,
         grpc_port=_port(environ, "GRPC_PORT") or 8081,
     )
-    return parser.parse_args(argv)
+    return parser
 
 
 def _port(environ: Mapping[str, str], name: str) -> int | None:
@@ -138,6 +158,8 @@ def _serve(options: argparse.Namespace) -> None:
         options.recording_token,
         options.grpc_port if options.enable_grpc else None,
     )
+    if options.command == "serve":
+        managed.install(model_server.app, model)
     path = HotPath(model, observed)
     model_server.RESTServer = connection.server_class(path, guard, options.host)
     model_server.GRPCServer = rpc.server_class(model, options.host)

@@ -12,6 +12,7 @@ from predictor.log import logger
 from predictor.model import TRAFFIC, IntentModel
 
 MARK = TRAFFIC.encode()
+INVOCATIONS = "/invocations"
 LEFT = 499  # nobody reads this answer: the caller has left, or was cut
 
 
@@ -78,4 +79,4 @@ def protocol_of(path: str) -> str | None:
         return "v1"
     if path.startswith("/v2/models/") and path.endswith("/infer"):
         return "v2"
-    return "predict" if path == "/predict" else None
+    return {"/predict": "predict", INVOCATIONS: "invocations"}.get(path)

@@ -19,7 +19,8 @@ from predictor.overload.limits import (
 )
 
 PART = 16 * 1024  # of what came at once is parsed before others have their turn
-PROMPT = (b"/ready", b"/metrics")
+READINESS = (b"/ready", b"/ping")
+PROMPT = (*READINESS, b"/metrics")
 UPGRADE = frozenset((b"upgrade", b"connection", b"http2-settings"))
 
 
@@ -178,7 +179,7 @@ class GuardedConnection(Cutting):
         if self.refused_because:
             why, self.refused_because = self.refused_because, ""
             return refusal(503, why)
-        if self.guard.is_ending and self.url.endswith(b"/ready"):
+        if self.guard.is_ending and self.url.endswith(READINESS):
             return refusal(503, "the server ends")
         if len(self.headers) > MAX_HEADERS:
             most = f"headers: expected at most {MAX_HEADERS}, got {len(self.headers)}"

@@ -277,6 +277,23 @@ def test_requests_that_wait_on_one_connection_are_bounded() -> None:
     _run(check)
 
 
+@pytest.mark.parametrize("path", ["/v2/models/intent/ready", "/ping"])
+def test_only_the_readiness_paths_say_that_the_server_ends(path: str) -> None:
+    async def ask() -> bytes:
+        guard = Guard()
+        guard.is_ending = True
+        line = Line(guard)
+        line.send(b"GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n")
+        await asyncio.sleep(0.01)
+        assert not line.wire.sent
+        line = Line(guard)
+        line.send(b"GET %s HTTP/1.1\r\nhost: a\r\n\r\n" % path.encode())
+        await asyncio.sleep(0.01)
+        return line.wire.sent
+
+    assert asyncio.run(ask()).startswith(b"HTTP/1.1 503 ")
+
+
 def test_the_parser_is_the_one_that_was_made_for() -> None:
     """An upgrade is told by an exception whose argument says where the body begins."""
     parser = httptools.HttpRequestParser(object())

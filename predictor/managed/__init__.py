@@ -1,0 +1,1 @@
+"""The container contract of a managed service, SageMaker's: /ping and /invocations."""

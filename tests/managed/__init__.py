@@ -1,0 +1,1 @@
+"""The container contract of a managed service, on a real process."""
