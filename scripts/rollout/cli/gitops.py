@@ -43,9 +43,9 @@ syncPolicy:
 # Flux has no such switch: hooks suspend and resume, in the policy.
 hooks:
   pre: {{command: [flux, suspend, kustomization, APP], timeout: 30s}}
-# After run --write-manifest FILE: commit, push, then flux resume kustomization APP. Not
-# by hooks.post, which is told before FILE is written: what Git still says would take
-# the promotion back.
+# After run --write-manifest FILE --git BRANCH --push: flux reconcile source git, then
+# flux resume kustomization APP. Not by hooks.post, which is told before Git has the
+# verdict: what Git still says would take the promotion back.
 # An annotation on the InferenceService (reconcile: disabled, ssa: IfNotPresent) would
 # make a new revision: not there.
 """

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 LOCAL = Path(".local")
 NAMESPACE = "namespace; if none, the context's, or default"
 HINT = "where to look, by default in both"
-MANIFEST = "after the promotion, remove canaryTrafficPercent from this file"
+MANIFEST = "bring this file's canaryTrafficPercent in line with the verdict"
+GIT = "as a commit on this branch of the repository that holds it"
 COPY = "also append every entry here; - for standard output"
 Format = Literal["json", "yaml"]
 Folder = Annotated[Path, Option("--dir", help="local mode's state folder")]
@@ -78,6 +79,8 @@ class Rollout:
         Path | None,
         Option("--write-manifest", help=MANIFEST),
     ] = None
+    git: Annotated[str | None, Option(help=GIT, metavar="BRANCH")] = None
+    push: Annotated[bool, Option("--push", help="push that branch too")] = False
     dry_run: Annotated[bool, Option("--dry-run", help="say what it would do")] = False
 
 

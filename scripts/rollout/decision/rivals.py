@@ -18,7 +18,13 @@ TIMES = {1: "", 2: ", second time", 3: ", third time"}
 
 
 def see(draft: Draft, view: View) -> None:
-    """Keep when the percent that stands as asked was written."""
+    """Keep when the percent that stands as asked was written; say once who owns it."""
+    if draft.state.tick == 1 and view.writer in CONTROLLERS:
+        draft.say(
+            NoteKind.SYNCED,
+            f"{view.writer} wrote the percent that is set: unless its sync leaves that "
+            "alone meanwhile (intent-canary gitops -f POLICY), it will put Git's back",
+        )
     if draft.state.tick == 1 or view.percent == draft.state.weight:
         draft.change(rival_at=view.written)
 

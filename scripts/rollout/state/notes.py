@@ -45,6 +45,7 @@ class NoteKind(StrEnum):
     ROLLBACK_UNVERIFIED = "rollbackUnverified"
     CHANGED_BY_HAND = "changedByHand"
     REWRITTEN = "rewritten"
+    SYNCED = "synced"
     ABORTED = "aborted"
     PAUSED = "paused"
     RESUMED = "resumed"

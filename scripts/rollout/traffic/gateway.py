@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Self
 
-from scripts.rollout.cluster import pods
+from scripts.rollout.cluster import managed, pods
 from scripts.rollout.cluster.client import Cluster, Object
 from scripts.rollout.metrics.port import METRICS_PAGE, Metrics, Pages
 from scripts.rollout.metrics.scrape import Scrape
@@ -88,6 +88,7 @@ class GatewayTraffic:
         is_ready = replicas[canary].ready > 0
         weight = shares.get(canary, 0)
         has_all = weight == FULL
+        writer, written = managed.last_writer(route, "spec", "rules")
         return View(
             created=canary,
             ready=canary if is_ready else stable,
@@ -97,6 +98,8 @@ class GatewayTraffic:
             replicas=replicas,
             asked=f"weights {FULL - weight}/{weight}",
             danger=self._danger(canary) if has_all else "",
+            writer=writer,
+            written=written,
         )
 
     def _danger(self, canary: str) -> str:
@@ -193,10 +196,17 @@ class GroupTraffic(GatewayTraffic):
 
     def observe(self) -> View:
         """Read the weights that are set from both members, the rest from the route."""
-        percent = self._members().percent
-        view = super().observe()
-        asked = f"weights {FULL - percent}/{percent}"
-        return replace(view, percent=None if percent == FULL else percent, asked=asked)
+        found = self._members()
+        percent = found.percent
+        writers = [managed.last_writer(each, *group.WEIGHT) for each in found]
+        writer, written = max(writers, key=lambda each: each[1])
+        return replace(
+            super().observe(),
+            percent=None if percent == FULL else percent,
+            asked=f"weights {FULL - percent}/{percent}",
+            writer=writer,
+            written=written,
+        )
 
     def set_weight(self, percent: int) -> None:
         """Set both members' weights, if the route is as it was seen."""

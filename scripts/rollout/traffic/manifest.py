@@ -1,4 +1,4 @@
-"""Removes canaryTrafficPercent from a manifest, for re-applying after a promotion.
+"""Brings canaryTrafficPercent of a manifest in line with a verdict.
 
 Pure: text to text. Comments and order stay as they are.
 """
@@ -30,6 +30,19 @@ def without_percent(text: str, name: str) -> str:
     if not _is_the_rest(changed, text) or list(_fields(changed, name)):
         raise RolloutError(f"{FIELD} stands on a line with more; remove it by hand")
     return changed
+
+
+def with_zero(text: str, name: str) -> str:
+    """Return the text with 0 % where InferenceService `name` has another percent.
+
+    Re-applied after a rollback, that would be the bad version's. Raises RolloutError.
+    """
+    found, changed = list(_fields(text, name)), list(text)
+    if not found:
+        raise RolloutError(f"no {FIELD} in it, which promotes: write {FIELD}: 0")
+    for _, value in reversed(found):
+        changed[value.start_mark.index : value.end_mark.index] = "0"
+    return "".join(changed)
 
 
 def _fields(text: str, name: str) -> Iterator[tuple[yaml.Node, yaml.Node]]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Self
 
-from scripts.rollout.cluster import pods
+from scripts.rollout.cluster import managed, pods
 from scripts.rollout.cluster.client import Cluster, Object, service_path
 from scripts.rollout.errors import RolloutError
 from scripts.rollout.metrics.port import Metrics, Pages
@@ -73,6 +73,7 @@ class StandardTraffic:
         replicas = pods.replicas(found, _service_of, self._container)
         is_ready = canary in replicas and replicas[canary].ready > 0
         shares = httproute.shares(route["spec"].get("rules", []))
+        writer, written = managed.last_writer(document, "spec", "canary")
         view = View(
             created=canary,
             ready=canary if is_ready else stable,
@@ -82,6 +83,8 @@ class StandardTraffic:
             replicas=replicas,
             asked=f"trafficPercent {'absent' if percent is None else percent}",
             danger=_danger(percent),
+            writer=writer,
+            written=written,
         )
         return replace(view, failure=self._failure(view))
 

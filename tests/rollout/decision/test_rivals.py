@@ -78,3 +78,14 @@ def test_a_persons_write_is_kept_until_resume() -> None:
     assert rollout.state.pause is Pause.HAND
     assert rollout.state.weight == 80
     assert rollout.state.rival_writes == 0
+
+
+def test_a_controller_that_wrote_the_percent_is_named_before_the_first_weight() -> None:
+    rollout = Rollout.begun()
+    rollout.state = replace(rollout.state, tick=0)
+    decision = rollout.look(view=_written(0, "kustomize-controller", 1))
+    (note,) = [each for each in decision.notes if each.kind is NoteKind.SYNCED]
+    assert note.text.startswith("kustomize-controller wrote the percent that is set")
+    assert "intent-canary gitops" in note.text
+    decision = rollout.look(view=_written(0, "kustomize-controller", 1))
+    assert NoteKind.SYNCED not in [each.kind for each in decision.notes]

@@ -16,6 +16,7 @@ from scripts.rollout.traffic.gateway import GatewayTraffic
 from scripts.rollout.traffic.port import Place
 from scripts.rollout.traffic.routes.httproute import route_path
 from tests.support.api_server import Api
+from tests.support.managed import RIVAL, WRITTEN, owned
 
 TARGET = Target(route="intent", backend="gateway")
 
@@ -188,3 +189,12 @@ def test_another_route_is_refused_with_what_is_expected(api: Api) -> None:
     del api.objects[ROUTE]
     with pytest.raises(RolloutError, match="HTTPRoute intent not found"):
         _traffic(api)
+
+
+def test_who_wrote_the_rules_last_is_the_weights_writer(api: Api) -> None:
+    """An atomic list: whoever writes one weight owns all of it."""
+    owned(api.objects[ROUTE], "spec", "rules", manager="intent-canary", time="2025")
+    owned(api.objects[ROUTE], "spec", "rules")
+    owned(api.objects[ROUTE], "spec", "hostnames", manager="other", time="2027")
+    view = _traffic(api).observe()
+    assert (view.writer, view.written) == (RIVAL, WRITTEN)

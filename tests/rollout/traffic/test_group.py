@@ -8,9 +8,10 @@ from scripts.local.processes import ROOT
 from scripts.rollout.errors import Conflict, RolloutError
 from scripts.rollout.policy.policy import Target
 from scripts.rollout.traffic.gateway import GroupTraffic
-from scripts.rollout.traffic.routes.group import member_path
+from scripts.rollout.traffic.routes.group import WEIGHT, member_path
 from scripts.rollout.traffic.routes.httproute import route_path
 from tests.support.api_server import Api
+from tests.support.managed import RIVAL, WRITTEN, owned
 
 RECORDED = json.loads((ROOT / "tests" / "data" / "llm_group.json").read_text())
 ROUTE = route_path("default", "chat-v2-kserve-route")
@@ -88,3 +89,13 @@ def test_a_member_without_a_group_or_alone_in_it_is_refused(api: Api) -> None:
     del route["group"]
     with pytest.raises(RolloutError, match=r"expected spec\.router\.route\.group"):
         _on(api)
+
+
+def test_who_wrote_either_members_weight_last_is_the_writer(api: Api) -> None:
+    stable, canary = (
+        api.objects[member_path("default", each)] for each in ("chat-v1", "chat-v2")
+    )
+    owned(canary, *WEIGHT, manager="intent-canary", time="2025")
+    owned(stable, *WEIGHT)
+    view = _on(api).observe()
+    assert (view.writer, view.written) == (RIVAL, WRITTEN)

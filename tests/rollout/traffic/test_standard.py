@@ -15,6 +15,7 @@ from scripts.rollout.traffic import standard
 from scripts.rollout.traffic.routes.httproute import route_path
 from scripts.rollout.traffic.standard import StandardTraffic
 from tests.support.api_server import OWNER, Api
+from tests.support.managed import RIVAL, WRITTEN, owned
 
 INTENT = Target(inferenceservice="intent", backend="standard")
 
@@ -117,3 +118,10 @@ def test_other_states_are_refused(api: Api) -> None:
     del api.objects[OWNER]
     with pytest.raises(RolloutError, match="not found; apply it first"):
         _traffic(api)
+
+
+def test_who_wrote_the_canaries_last_is_the_percents_writer(api: Api) -> None:
+    _routes(api, intent_predictor=80, intent_v2_predictor=20)
+    owned(api.objects[OWNER], "spec", "canary")
+    view = _traffic(api).observe()
+    assert (view.writer, view.written) == (RIVAL, WRITTEN)

@@ -10,6 +10,8 @@ from scripts.rollout.cluster.client import Cluster, Object
 from scripts.rollout.errors import RolloutError
 from scripts.rollout.traffic.routes import httproute
 
+WEIGHT = "spec", "router", "route", "weight"
+
 
 class Group(NamedTuple):
     """The two members of a group, as objects with their resourceVersions."""
