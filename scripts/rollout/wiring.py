@@ -167,11 +167,13 @@ def world(
     is_quiet: bool,
     copy: str | None = None,
     has_pairs: bool = False,
+    others: Sequence[Listener] = (),
 ) -> World:
     """Build everything that a runner needs.
 
     `is_quiet` keeps standard output free for other text. `has_pairs` starts shadow and
     synthetic requests; neither ending a rollout nor rehearsing one look needs them.
+    `others` are told of each commit too.
     """
     chosen = traffic(place, policy)
     output = sys.stderr if is_quiet else sys.stdout
@@ -183,7 +185,7 @@ def world(
     return World(
         traffic=chosen,
         metrics=metrics(policy, chosen),
-        journal=broadcast(place, policy, kept, copy, say, [hooks]),
+        journal=broadcast(place, policy, kept, copy, say, [*others, hooks]),
         now=time.time,
         sleep=time.sleep,
         say=say,

@@ -140,6 +140,14 @@ def watch(named: Named, common: Common) -> Exit:
 
 
 @CANARY.verb
+def export(named: Named, common: Common) -> Exit:
+    """Print the rollout's last numbers for a Prometheus."""
+    from scripts.rollout.cli.telling import export as verb
+
+    return verb.export(named, common)
+
+
+@CANARY.verb
 def explain(named: Named, common: Common) -> Exit:
     """Say why the rollout waits, and for how long."""
     from scripts.rollout.cli import status as verb

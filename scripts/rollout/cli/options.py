@@ -25,6 +25,7 @@ NAMESPACE = "namespace; if none, the context's, or default"
 HINT = "where to look, by default in both"
 MANIFEST = "bring this file's canaryTrafficPercent in line with the verdict"
 GIT = "as a commit on this branch of the repository that holds it"
+METRICS = "serve /metrics there while it runs, such as 127.0.0.1:9464"
 COPY = "also append every entry here; - for standard output"
 Format = Literal["json", "yaml"]
 Folder = Annotated[Path, Option("--dir", help="local mode's state folder")]
@@ -81,6 +82,9 @@ class Rollout:
     ] = None
     git: Annotated[str | None, Option(help=GIT, metavar="BRANCH")] = None
     push: Annotated[bool, Option("--push", help="push that branch too")] = False
+    metrics: Annotated[
+        str | None, Option("--metrics", metavar="HOST:PORT", help=METRICS)
+    ] = None
     dry_run: Annotated[bool, Option("--dry-run", help="say what it would do")] = False
 
 

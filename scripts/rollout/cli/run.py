@@ -16,6 +16,7 @@ from scripts.rollout.journal.entries import exit_code_so_far
 from scripts.rollout.loop.runner import Runner
 from scripts.rollout.policy import reader
 from scripts.rollout.policy.policy import Policy
+from scripts.rollout.report.served import Served
 from scripts.rollout.state.actions import Consult, SetPercent, WarmUp
 from scripts.rollout.traffic import manifest
 
@@ -32,6 +33,7 @@ def run(rollout: Rollout, common: Common) -> Exit:
         return job.start(policy, content, rollout.image, common)
     wiring.check_secrets(policy)
     kept = wiring.journal_of(common.place, policy)
+    served = _served(rollout, policy)
     world = wiring.world(
         common.place,
         policy,
@@ -39,6 +41,7 @@ def run(rollout: Rollout, common: Common) -> Exit:
         is_quiet=common.output is not None,
         copy=rollout.journal,
         has_pairs=not rollout.dry_run,
+        others=served,
     )
     runner = Runner(policy, content, world)
     if rollout.dry_run:
@@ -54,7 +57,15 @@ def run(rollout: Rollout, common: Common) -> Exit:
         world.say(line)
     ended = {"verdict": code.name, "exitCode": int(code)}
     emit(common.output, ended, text.verdict(code))
+    for page in served:
+        page.close()
     return code
+
+
+def _served(rollout: Rollout, policy: Policy) -> list[Served]:
+    if rollout.metrics is None or rollout.dry_run:
+        return []
+    return [Served(policy, rollout.metrics)]
 
 
 def _check(rollout: Rollout, policy: Policy) -> None:
