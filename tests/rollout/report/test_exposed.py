@@ -11,7 +11,7 @@ from scripts.rollout.report import exposed
 from scripts.rollout.report.summary import summary
 from scripts.rollout.state.state import Phase
 from tests.support.folder_world import FolderWorld
-from tests.support.worlds import CANARY, POLICY, STABLE, policy
+from tests.support.worlds import CANARY, STABLE, Rollout, policy
 
 Values = dict[tuple[str, frozenset[tuple[str, str]]], float]
 WHOSE = {"target_namespace": "default", "target": "intent"}
@@ -91,14 +91,13 @@ def test_no_verdict_is_no_sample_of_one_and_a_verdict_is_one(
     assert _of(values, "verdict", verdict="rolled_back") == 1
     assert _of(values, "verdict", verdict="promoted") == 0
     assert _of(values, "running") == 0
+    assert "end_timestamp_seconds{" not in page
+    assert _of(values, "end_timestamp_seconds") == state.now
 
 
 def test_a_rollout_without_evidence_has_a_page() -> None:
-    from tests.support.worlds import Rollout
-
-    page = str(
-        exposed.page(policy(), Saved(Rollout.begun().state, ""), is_running=True)
-    )
+    begun = Saved(Rollout.begun().state, "")
+    page = str(exposed.page(policy(), begun, is_running=True))
     values = _values(page)
     assert _of(values, "phase", phase="Preflight") == 1
     assert not any("evidence" in name for name, _ in values)
@@ -114,7 +113,6 @@ def test_a_name_of_any_form_is_one_label() -> None:
 def test_export_prints_the_last_numbers_with_nobody_at_work(
     world: FolderWorld, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert POLICY
     command = ["export", "intent", "--dir", str(world.folder)]
     assert main(command) == 0
     values = _values(capsys.readouterr().out)
