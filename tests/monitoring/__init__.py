@@ -1,0 +1,1 @@
+"""What a Prometheus reads of rollouts, and warns of."""
