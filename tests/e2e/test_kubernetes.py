@@ -18,10 +18,13 @@ from tests.support import documentation
 from tests.support.cluster_stage import RPS
 from tests.support.plain import GATEWAY_API, OVERLAY, SHIPPED, Plain, plain
 from tests.support.stage import COLD, POLICY, QUICK, Verdict, check_answered
+from tests.support.usage import usage
 
 PAGE = str((SHIPPED / "README.md").relative_to(ROOT))
 # A version that is never there is given up sooner than after ten minutes.
-IMPATIENT = POLICY + "guards: {readyTimeout: 8s}\n"
+IMPATIENT = POLICY + "guards: {readyTimeout: 4s}\n"
+# What one pod may use: 60 % of what it requests on a small cluster.
+MILLI = 0.6 * 20
 
 pytestmark = pytest.mark.skipif(
     not GATEWAY_API, reason="GATEWAY_API: no gateway of the Gateway API is named"
@@ -163,3 +166,32 @@ def _is_evicted(on: Plain, name: str) -> bool:
         assert "disruption budget" in str(refused)
         return False
     return True
+
+
+def test_an_autoscaler_may_add_canary_pods_in_the_middle_of_a_rollout(
+    on: Plain,
+) -> None:
+    """By the real autoscaler; what the pods use is said by a stand-in."""
+    on.another("scaled", "intent-classifier:v2", "v2")
+    on.until(partial(_is_settled, on, "scaled", 1))
+    used = partial(_used, on)
+    with usage(on.backend, on.folder, used), on.users(RPS) as answers:
+        promoter = on.start(POLICY + "pauseAt: [50]\n")
+        on.until(lambda: on.weights() == [50, 50])
+        on.until(partial(_is_settled, on, "scaled", 3), 120)
+        assert promoter.poll() is None
+        code, said = on.verb("approve", "intent")
+        assert code == 0, said
+        said, _ = promoter.communicate(timeout=110)
+    on.forget("scaled")
+    assert promoter.returncode == 0, said
+    assert "intent-scaled promoted" in said
+    check_answered(answers)
+
+
+def _used(on: Plain, selector: str) -> dict[str, float]:
+    """The canary as busy as three pods may be once it has half of the traffic."""
+    names = [each["metadata"]["name"] for each in on.pods("scaled")]
+    if "scaled" not in selector or on.weights() != [50, 50]:
+        return {}
+    return dict.fromkeys(names, 3 * MILLI / len(names))
