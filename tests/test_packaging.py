@@ -107,8 +107,9 @@ def test_a_wheel_has_packages_and_their_data_and_nothing_of_the_clone(
     assert tops == {"predictor", "scripts", "intent_classifier-0.1.0.dist-info"}
     assert not [name for name in names if name.startswith("scripts/demo")]
     data = {name for name in names if name.startswith("scripts") and ".py" not in name}
-    report = ROOT / "scripts" / "rollout" / "report" / "assets"
-    assert {str(path.relative_to(ROOT)) for path in report.iterdir()} <= data
+    for folder in ("report", "dashboard"):
+        assets = ROOT / "scripts" / "rollout" / folder / "assets"
+        assert {str(path.relative_to(ROOT)) for path in assets.iterdir()} <= data
     templates = (ROOT / JOB).parent.glob("*.yaml")
     assert {str(path.relative_to(ROOT)) for path in templates} <= data
 
@@ -168,11 +169,22 @@ def test_run_in_cluster_finds_its_job_in_the_promoters_image(
     assert _job(cluster) == ["run", "-f", "/policy/rollout.yaml", "--journal", "-"]
 
 
-def test_the_promoters_image_lacks_only_what_local_mode_needs(image: Path) -> None:
+def test_the_promoters_image_lacks_only_what_local_mode_and_the_page_need(
+    image: Path,
+) -> None:
     programs = image / "venv" / "bin"
     code, said, error = run(programs, ["python", "-c", IMPORT_ALL], image / "app")
     assert code == 0, error
-    assert said.split("\n")[:-1] == ["scripts.rollout.traffic.local: scripts.local"]
+    page = "scripts.rollout.dashboard"
+    assert said.split("\n")[:-1] == [
+        f"{page}.app: starlette",
+        f"{page}.guard: starlette",
+        f"{page}.server: uvicorn",
+        "scripts.rollout.traffic.local: scripts.local",
+    ]
+    start = ["python", "-m", "scripts.canary", "dashboard"]
+    code, _, error = run(programs, start, image / "app")
+    assert (code, "dashboard needs uvicorn: pip install" in error) == (2, True)
 
 
 def test_local_mode_says_which_packages_it_lacks(

@@ -76,17 +76,22 @@ def printed(page: Path) -> str:
     return done.stdout.decode()
 
 
-def _chromium(page: Path, *flags: str) -> "subprocess.CompletedProcess[str]":
-    program = shutil.which("chromium")
-    if program is None:
+def program() -> str:
+    """Chromium's; fails in CI where it is not installed."""
+    found = shutil.which("chromium")
+    if found is None:
         missing = "needs Debian's packages chromium and poppler-utils"
         if os.environ.get("CI"):
             pytest.fail(missing)
         pytest.skip(missing)
+    return found
+
+
+def _chromium(page: Path, *flags: str) -> "subprocess.CompletedProcess[str]":
     alone = ("--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr")
     profile = f"--user-data-dir={page.parent / 'profile'}"
     command = [
-        program,
+        program(),
         *alone,
         profile,
         "--virtual-time-budget=5000",

@@ -6,9 +6,10 @@ A verb imports its module when it runs, so that help is shown at once.
 from pathlib import Path
 from typing import Annotated, Literal
 
-from typer import Argument, BadParameter, Option
+from typer import Argument, Option
 
 from scripts.entry import CommandLine, number
+from scripts.rollout.cli import options
 from scripts.rollout.cli.options import Common, Named, PolicyFile, Rollout
 from scripts.rollout.errors import Exit, RolloutError
 
@@ -29,24 +30,7 @@ CANARY = CommandLine(
     told="Roll a canary out by evidence.",
     epilog=EPILOG,
 )
-Shares = dict[str, float]
-SHARES = "errors=0.5%,latency=1%"
-FOLDER = "write files for kubectl apply -k there instead"
-INGRESS = "whose Envoys count: kourier; of a route contour or envoy-gateway"
-PAST = "the stable's counters as CSV, instead of its history; - is stdin"
 Reason = Annotated[str, Option(help="for the journal")]
-
-
-def _shares(value: str) -> Shares:
-    found = {}
-    for part in value.split(","):
-        name, _, share = part.partition("=")
-        try:
-            found[name] = float(share.removesuffix("%")) / 100
-        except ValueError:
-            expected = "expected metric=percent, such as errors=0.5%"
-            raise BadParameter(f"{expected}, got {part!r}") from None
-    return found
 
 
 @CANARY.verb
@@ -63,7 +47,9 @@ def plan(
     common: Common,
     seconds: Annotated[float, number("how long to look")] = 10.0,
     rps: Annotated[float | None, number("instead of looking")] = None,
-    bad: Annotated[Shares | None, Option(parser=_shares, metavar=SHARES)] = None,
+    bad: Annotated[
+        options.Shares | None, Option(parser=options.shares, metavar=options.SHARES)
+    ] = None,
 ) -> Exit:
     """Choose steps, say how long they will take."""
     from scripts.rollout.cli import policy
@@ -75,7 +61,7 @@ def plan(
 def check(
     file: PolicyFile,
     common: Common,
-    from_file: Annotated[str | None, Option(help=PAST)] = None,
+    from_file: Annotated[str | None, Option(help=options.PAST)] = None,
     looks: Annotated[int, Option(help="to read, where no history is kept")] = 60,
 ) -> Exit:
     """Check the promises' conditions on the stable's own traffic."""
@@ -101,8 +87,8 @@ def manifests(
     ] = None,
     file: Annotated[Path | None, Option("-f", help="the policy, if not auto")] = None,
     image: Annotated[str | None, Option(help="of the promoter")] = None,
-    folder: Annotated[Path | None, Option(help=FOLDER)] = None,
-    ingress: Annotated[str, Option(help=INGRESS)] = "",
+    folder: Annotated[Path | None, Option(help=options.FOLDER)] = None,
+    ingress: Annotated[str, Option(help=options.INGRESS)] = "",
 ) -> Exit:
     """Print what a promoter in the cluster needs, its Job included."""
     from scripts.rollout.cli.inside import manifests as verb
@@ -153,6 +139,22 @@ def explain(named: Named, common: Common) -> Exit:
     from scripts.rollout.cli import status as verb
 
     return verb.explain(named, common)
+
+
+@CANARY.verb
+def dashboard(
+    common: Common,
+    port: Annotated[int, Option(help="on loopback; 0 takes a free one")] = 0,
+    read_only: Annotated[bool, Option("--read-only", help="no buttons")] = False,
+    on_cluster: Annotated[
+        bool | None, Option("--cluster/--local", help=options.HINT)
+    ] = None,
+) -> Exit:
+    """Serve a page with all rollouts, live."""
+    from scripts.rollout.dashboard.start import start
+
+    where = options.places(on_cluster, common)
+    return start(common.place, where, port, is_read_only=read_only)
 
 
 def _ask(

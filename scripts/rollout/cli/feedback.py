@@ -4,10 +4,12 @@ import csv
 import json
 from collections.abc import Iterator
 
-from scripts.rollout.cli.options import Common, Named, emit, find, policy_of, text_of
+from scripts.rollout.cli.options import Common, Named, emit, find, text_of
 from scripts.rollout.errors import Exit, RolloutError
 from scripts.rollout.shadow.pairs import FEEDBACK
 from scripts.rollout.state.actions import Request
+from scripts.rollout.steering.ask import person
+from scripts.rollout.steering.seen import policy_of
 
 # Rows per request: about 100 kB of the 1 MiB that a ConfigMap may have.
 MOST_ROWS = 2000
@@ -25,7 +27,7 @@ def feedback(named: Named, file: str, common: Common) -> Exit:
     known = {name: label for name, label in labels if name in saved.apart}
     for start in range(0, len(known), MOST_ROWS):
         part = dict(list(known.items())[start : start + MOST_ROWS])
-        journal.ask(Request(FEEDBACK, json.dumps(part)))
+        journal.ask(Request(FEEDBACK, json.dumps(part), person()))
     repeated = len(labels) - len(dict(labels))
     rest = len(labels) - repeated - len(known)
     said = (

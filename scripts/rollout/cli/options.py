@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from typer import Argument, Option
+from typer import Argument, BadParameter, Option
 
 from scripts.rollout.errors import NoRollout, RolloutError
 
 if TYPE_CHECKING:
     from scripts.rollout.journal.port import SharedJournal
     from scripts.rollout.journal.saved import Saved
-    from scripts.rollout.policy.policy import Policy
     from scripts.rollout.traffic.port import Place
 
 LOCAL = Path(".local")
@@ -27,11 +26,29 @@ MANIFEST = "bring this file's canaryTrafficPercent in line with the verdict"
 GIT = "as a commit on this branch of the repository that holds it"
 METRICS = "serve /metrics there while it runs, such as 127.0.0.1:9464"
 COPY = "also append every entry here; - for standard output"
+SHARES = "errors=0.5%,latency=1%"
+FOLDER = "write files for kubectl apply -k there instead"
+INGRESS = "whose Envoys count: kourier; of a route contour or envoy-gateway"
+PAST = "the stable's counters as CSV, instead of its history; - is stdin"
+Shares = dict[str, float]
 Format = Literal["json", "yaml"]
 Folder = Annotated[Path, Option("--dir", help="local mode's state folder")]
 Context = Annotated[str | None, Option(help="the kubeconfig's current, if none")]
 Output = Annotated[Format | None, Option("-o", help="instead of text")]
 PolicyFile = Annotated[Path, Option("-f", help="the policy")]
+
+
+def shares(value: str) -> Shares:
+    """Read bad shares by metric from the command line."""
+    found = {}
+    for part in value.split(","):
+        name, _, share = part.partition("=")
+        try:
+            found[name] = float(share.removesuffix("%")) / 100
+        except ValueError:
+            expected = "expected metric=percent, such as errors=0.5%"
+            raise BadParameter(f"{expected}, got {part!r}") from None
+    return found
 
 
 def _names(context: typer.Context, incomplete: str) -> list[str]:
@@ -96,7 +113,7 @@ def find(named: Named, common: Common) -> "tuple[SharedJournal, Saved]":
     """
     looked: list[tuple[SharedJournal, Saved | None]] = []
     unasked: RolloutError | None = None
-    candidates = _candidates(named, common)
+    candidates = places(named.on_cluster, common)
     for on_cluster in candidates:
         try:
             journal = _journal(named, common, on_cluster=on_cluster)
@@ -114,12 +131,12 @@ def find(named: Named, common: Common) -> "tuple[SharedJournal, Saved]":
     return found[0]
 
 
-def _candidates(named: Named, common: Common) -> list[bool]:
+def places(on_cluster: bool | None, common: Common) -> list[bool]:
     """Return where to search (True: on the cluster): everywhere not ruled out."""
     from scripts.rollout.cluster.client import ACCOUNT
 
-    if named.on_cluster is not None:
-        return [named.on_cluster]
+    if on_cluster is not None:
+        return [on_cluster]
     if common.context is not None:
         return [True]
     config = Path.home() / ".kube" / "config"
@@ -151,14 +168,6 @@ def _lost(
     error = NoRollout(f"{told}; the cluster cannot be read: {unasked}")
     error.code = unasked.code
     return error
-
-
-def policy_of(journal: "SharedJournal", saved: "Saved") -> "Policy":
-    """Return the policy with which a rollout began, in the namespace where it is."""
-    from scripts.rollout.policy import reader
-
-    policy = reader.parse(saved.policy, "the rollout's policy")
-    return reader.placed(policy, journal.name.partition(".")[0])
 
 
 def emit(output: Format | None, content: dict[str, Any], text: str) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from scripts.rollout import text, wiring
 from scripts.rollout.cli.inside import job
 from scripts.rollout.cli.options import Common, Format, Rollout, emit, naming, text_of
-from scripts.rollout.cli.telling import unsent
 from scripts.rollout.errors import Exit, RolloutError
 from scripts.rollout.integrations import git
 from scripts.rollout.integrations.git import Branch
@@ -18,6 +17,7 @@ from scripts.rollout.policy import reader
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.report.served import Served
 from scripts.rollout.state.actions import Consult, SetPercent, WarmUp
+from scripts.rollout.steering import unsent
 from scripts.rollout.traffic import manifest
 
 TAKEN_BACK = (Exit.ROLLED_BACK, Exit.GUARD, Exit.ABORTED)

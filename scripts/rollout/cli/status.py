@@ -3,19 +3,18 @@
 import sys
 import time
 from collections.abc import Iterator
-from typing import Any
 
 from rich.console import Group
 from rich.live import Live
 
 from scripts import console
-from scripts.rollout.cli.options import Common, Named, emit, find, policy_of
-from scripts.rollout.cli.telling import unsent
-from scripts.rollout.errors import Exit, NoRollout, RemoteError, RolloutError
+from scripts.rollout.cli.options import Common, Named, emit, find
+from scripts.rollout.errors import Exit, NoRollout, RolloutError
 from scripts.rollout.journal.entries import exit_code_so_far
 from scripts.rollout.journal.port import SharedJournal
 from scripts.rollout.journal.saved import Saved
-from scripts.rollout.report import live, summary, tables
+from scripts.rollout.report import live, tables
+from scripts.rollout.steering import seen, unsent
 
 POLL_S = 0.2  # the delay until `--wait` notices a verdict
 LEFT_S = 120.0  # a Job's pod that was killed is back before that
@@ -35,7 +34,7 @@ def status(
             break
         time.sleep(POLL_S)
         saved = _loaded(journal)
-    found = _found(journal, saved)
+    found = seen.found(journal, saved)
     lines = tables.headline(found), found["reason"], tables.idle(found)
     emit(common.output, found, "\n".join(filter(None, lines)))
     if not is_waiting:
@@ -48,7 +47,7 @@ def explain(named: Named, common: Common) -> Exit:
     """Print both arms, the evidence either way, and what a raise still waits for."""
     journal, saved = find(named, common)
     unsent.send(journal)
-    found = _found(journal, saved)
+    found = seen.found(journal, saved)
     emit(common.output, found, tables.headline(found))
     if not common.output:
         if found["metrics"]:
@@ -106,7 +105,7 @@ def _pictures(journal: SharedJournal) -> Iterator[tuple[Group, News]]:
     while True:
         saved = _loaded(journal)
         notes = live.decisions(journal.tail())
-        found = _found(journal, saved)
+        found = seen.found(journal, saved)
         is_left = (found["idleSeconds"] or 0.0) > LEFT_S
         is_idle = found["idleSeconds"] is not None
         yield live.frame(found, notes), (notes, saved.state.verdict, is_idle)
@@ -115,26 +114,10 @@ def _pictures(journal: SharedJournal) -> Iterator[tuple[Group, News]]:
         time.sleep(WATCH_S)
 
 
-def _found(journal: SharedJournal, saved: Saved) -> dict[str, Any]:
-    idle_s = _idle_s(journal, saved)
-    return summary.summary(policy_of(journal, saved), saved, idle_s)
-
-
-def _idle_s(journal: SharedJournal, saved: Saved) -> float | None:
-    """Return the seconds since the last look, if a rollout goes on and nobody looks."""
-    if saved.state.is_over:
-        return None
-    try:
-        is_at_work = journal.is_locked()
-    except RemoteError:  # whoever may read the journal may not read the Lease
-        return None
-    return None if is_at_work else max(time.time() - saved.state.now, 0.0)
-
-
 def _is_left(journal: SharedJournal, saved: Saved) -> bool:
     """Return whether nobody has been at work for so long that nobody will be."""
     is_old = time.time() - saved.state.now > LEFT_S
-    return is_old and _idle_s(journal, saved) is not None
+    return is_old and not seen.is_at_work(journal, saved)
 
 
 def _loaded(journal: SharedJournal) -> Saved:

@@ -21,6 +21,7 @@ WRITE_S = 9.0
 INSIDE = "https://kubernetes.default.svc"
 MANAGER = "intent-canary"
 JSON = {"Content-Type": "application/json"}
+NAMES = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 Object = dict[str, Any]
 
 
@@ -70,6 +71,14 @@ class Cluster:
     def get(self, path: str) -> Object:
         """Return an object or a list. Raises RemoteError."""
         return self._ask("GET", path)
+
+    def names(self, path: str) -> list[Object]:
+        """Return the metadata of each object in a list, not its content.
+
+        Raises RemoteError.
+        """
+        found = self._ask("GET", path, None, {"Accept": NAMES})
+        return [each["metadata"] for each in found["items"]]
 
     def find(self, path: str) -> Object | None:
         """Return an object, None if it does not exist. Raises RemoteError."""

@@ -24,6 +24,7 @@ from scripts.rollout.errors import (
     Unreachable,
 )
 from scripts.rollout.journal import chain, codec
+from scripts.rollout.journal.port import Snapshot
 from scripts.rollout.journal.saved import Saved, restore
 from scripts.rollout.state.actions import Request
 
@@ -160,8 +161,20 @@ class ConfigMapJournal:
             found = self._cluster.find(self._path)
         except RemoteError:
             return []
-        lines = found["data"].get(REQUESTS, "").splitlines() if found else []
-        return [codec.decode(Request, json.loads(line)) for line in lines[after:]]
+        return _requests(found, after)
+
+    def snapshot(self) -> Snapshot | None:
+        """Return all three from one read. Raises RemoteError."""
+        saved = self.load()
+        if saved is None or self._found is None:
+            return None
+        lines = self._found["data"][ENTRIES].splitlines()
+        return Snapshot(saved, lines, _requests(self._found, saved.requests))
+
+
+def _requests(found: Object | None, after: int) -> list[Request]:
+    lines = found["data"].get(REQUESTS, "").splitlines() if found else []
+    return [codec.decode(Request, json.loads(line)) for line in lines[after:]]
 
 
 def _unpacked(found: Object, name: str) -> bytes:

@@ -17,6 +17,7 @@ from typing import IO, Any, TextIO
 from scripts.rollout.errors import JournalError, LockHeld, Unreachable
 from scripts.rollout.journal import chain, codec
 from scripts.rollout.journal.lines import whole, write
+from scripts.rollout.journal.port import Snapshot
 from scripts.rollout.journal.saved import Saved, restore
 from scripts.rollout.state.actions import Request
 
@@ -165,6 +166,13 @@ class FileJournal:
             file.seek(max(self.path.stat().st_size - TAIL_BYTES, 0))
             whole = file.read().rpartition(b"\n")[0].decode(errors="replace")
         return [line for line in whole.splitlines() if line.startswith(chain.HEAD)]
+
+    def snapshot(self) -> Snapshot | None:
+        """Return the last commit, the newest entries and the unread requests."""
+        saved = self.load()
+        if saved is None:
+            return None
+        return Snapshot(saved, self.tail(), self.requests(saved.requests))
 
     def requests(self, after: int) -> list[Request]:
         """Return all requests but the first `after`."""

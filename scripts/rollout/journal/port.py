@@ -1,10 +1,20 @@
 """The ports of the loop and of the commands to a rollout's journal."""
 
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from scripts.rollout.journal.saved import Saved
 from scripts.rollout.state.actions import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The last commit, the newest entries, and the requests not read by then."""
+
+    saved: Saved
+    lines: list[str]
+    unread: list[Request]
 
 
 class Journal(Protocol):
@@ -42,3 +52,6 @@ class SharedJournal(Journal, Protocol):
 
     def keep_unsent(self, lines: list[str]) -> None:
         """Keep these messages instead of those before."""
+
+    def snapshot(self) -> Snapshot | None:
+        """Return what all three are, None before the first commit."""

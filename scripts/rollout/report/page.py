@@ -4,6 +4,8 @@ The page embeds Apache ECharts and the numbers. A journal is untrusted input, so
 template escapes everything from it. Pure.
 """
 
+import base64
+import hashlib
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -20,6 +22,7 @@ from scripts.rollout.report.story import Story
 from scripts.rollout.state.state import Phase
 
 DIGITS = 5  # significant digits: more than a plot shows
+SCRIPTS = ("echarts.js", "report.js")
 RELOAD_S = 2  # the page is written after every look
 NUMBERS = (*("canaryShare", "stableShare", "low", "high", "rollback", "gate"),)
 ENDINGS = {
@@ -78,8 +81,14 @@ def page(story: Story, verified: tuple[int, int] | None = None) -> str:
         verified=verified,
         data=_data(story, policy),
         style=_asset("report.css"),
-        scripts=(_asset("echarts.js"), _asset("report.js")),
+        scripts=[_asset(name) for name in SCRIPTS],
     )
+
+
+def script_hashes() -> list[str]:
+    """Return the hashes by which a Content-Security-Policy allows a page's scripts."""
+    hashes = [hashlib.sha256(_asset(name).encode()).digest() for name in SCRIPTS]
+    return [base64.b64encode(each).decode() for each in hashes]
 
 
 def _facts(story: Story, policy: Policy) -> dict[str, str]:

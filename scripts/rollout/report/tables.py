@@ -1,6 +1,7 @@
 """A rollout's summary as one or two lines of state and two tables, 80 columns wide."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from rich.table import Table
@@ -51,13 +52,17 @@ def arms(found: dict[str, Any]) -> Table:
     for name in ("CANARY", "STABLE", UNIT):
         table.add_column(name, justify="right", no_wrap=True)
     for row in found["metrics"]:
-        cells = arm(row["canary"]), arm(row["stable"]), difference(row)
-        table.add_row(row["metric"], *cells)
-        pairs = row["pairs"]
-        if pairs is not None and not _is_of_pairs(row):
-            cells = arm(pairs["canary"]), arm(pairs["stable"]), _apart(pairs)
-            table.add_row("  in pairs", *cells)
+        for cells in arm_rows(row):
+            table.add_row(*cells)
     return table
+
+
+def arm_rows(row: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
+    """Yield a metric, both arms and their difference; then those of its pairs."""
+    yield row["metric"], arm(row["canary"]), arm(row["stable"]), difference(row)
+    pairs = row["pairs"]
+    if pairs is not None and not _is_of_pairs(row):
+        yield "  in pairs", arm(pairs["canary"]), arm(pairs["stable"]), _apart(pairs)
 
 
 def _is_of_pairs(row: dict[str, Any]) -> bool:
@@ -104,9 +109,12 @@ def difference(row: dict[str, Any]) -> str:
 
 def bar(e_value: float, needed: float) -> str:
     """Draw evidence as a bar on the logarithmic scale, full at `needed`."""
-    if e_value <= 1:
-        return EMPTY * BAR
-    return filled(math.log(e_value) / math.log(needed), BAR)
+    return filled(reached(e_value, needed), BAR)
+
+
+def reached(e_value: float, needed: float) -> float:
+    """Return how far evidence has come from 1 to `needed`, on the logarithmic scale."""
+    return min(math.log(e_value) / math.log(needed), 1.0) if e_value > 1 else 0.0
 
 
 def filled(share: float, width: int) -> str:

@@ -6,10 +6,14 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A person's request, and the reason given."""
+    """A person's request, the reason given, and `by` whom, as their machine says.
+
+    What a cluster's API server knows of them is in its audit log.
+    """
 
     verb: str
     reason: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from scripts.canary import main
-from scripts.rollout.cli import ask
 from scripts.rollout.journal.file import FileJournal
 from scripts.rollout.loop.runner import Runner
+from scripts.rollout.steering import ask
 from tests.support.folder_world import FolderWorld
 
 Captured = pytest.CaptureFixture[str]

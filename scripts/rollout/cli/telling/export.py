@@ -1,8 +1,9 @@
 """`export`: a rollout's last numbers as a page for a Prometheus."""
 
-from scripts.rollout.cli.options import Common, Named, emit, find, policy_of
+from scripts.rollout.cli.options import Common, Named, emit, find
 from scripts.rollout.errors import Exit
 from scripts.rollout.report import exposed
+from scripts.rollout.steering.seen import policy_of
 
 
 def export(named: Named, common: Common) -> Exit:

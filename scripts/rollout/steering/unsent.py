@@ -3,13 +3,13 @@
 import sys
 
 from scripts.rollout import wiring
-from scripts.rollout.cli.options import policy_of
 from scripts.rollout.errors import RolloutError
 from scripts.rollout.integrations.messages import Message
 from scripts.rollout.integrations.outbox import Left, Outbox
 from scripts.rollout.integrations.webhook import AGAIN
 from scripts.rollout.journal.port import SharedJournal
 from scripts.rollout.policy.policy import Policy
+from scripts.rollout.steering.seen import policy_of
 
 
 def send(journal: SharedJournal) -> None:

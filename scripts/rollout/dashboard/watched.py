@@ -1,0 +1,90 @@
+"""One watched journal: its newest rollout as a card, and all of its rollouts."""
+
+import time
+from typing import Any
+
+from scripts.rollout.dashboard import cards
+from scripts.rollout.dashboard.chronicle import Chronicle, Excerpt
+from scripts.rollout.dashboard.sources import Source
+from scripts.rollout.errors import RolloutError
+from scripts.rollout.journal.port import SharedJournal, Snapshot
+from scripts.rollout.journal.saved import Saved
+from scripts.rollout.report import live, summary
+from scripts.rollout.steering import seen
+
+# A look that is younger than this many intervals shows that a promoter is at work.
+FRESH, FRESH_S = 2.0, 5.0
+
+
+class Watched:
+    """A journal of a source, read when it has changed."""
+
+    def __init__(self, source: Source, key: str) -> None:
+        """Read nothing yet."""
+        self.source, self.key, self.journal = source, key, source.journal(key)
+        self.version = ""
+        self.card: dict[str, Any] = {}
+        self.rollouts: Chronicle | Excerpt = Excerpt([])
+        self._read_version = ""
+        self._saved: Saved | None = None
+        self._is_at_work = True
+        self._chronicle: Chronicle | None = None
+
+    def refresh(self) -> bool:
+        """Read what is new, if anything is; return whether it is."""
+        if self.version == self._read_version and not self._has_turned():
+            return False
+        self._read_version = self.version
+        try:
+            self.card = self._read()
+        except RolloutError as error:
+            self._saved = None
+            self.card = cards.fault(self.key, str(error))
+        self.card["where"] = self.source.where
+        return True
+
+    def journal_now(self) -> tuple[SharedJournal, Saved]:
+        """Return a journal for one request, and its last commit. Raises RolloutError.
+
+        A journal object is one thread's.
+        """
+        journal = self.source.journal(self.key)
+        saved = journal.load()
+        if saved is None:
+            raise RolloutError(f"{self.key}: its journal is gone")
+        return journal, saved
+
+    def _has_turned(self) -> bool:
+        """Return whether a promoter has come or gone, which changes no journal."""
+        saved = self._saved
+        return saved is not None and self._looks(saved) != self._is_at_work
+
+    def _looks(self, saved: Saved) -> bool:
+        """Return whether a promoter is at work; a young look needs no question."""
+        state = saved.state
+        if time.time() - state.now < FRESH * state.interval + FRESH_S:
+            return True
+        return seen.is_at_work(self.journal, saved)
+
+    def _read(self) -> dict[str, Any]:
+        found = self.journal.snapshot()
+        if found is None:
+            raise RolloutError("its journal is gone")
+        self._follow(found)
+        saved = self._saved = found.saved
+        self._is_at_work = self._looks(saved)
+        idle_s = seen.idle_s(saved, is_at_work=self._is_at_work)
+        policy = seen.policy_of(self.journal, saved)
+        summed = summary.summary(policy, saved, idle_s)
+        return cards.card(summed, saved, live.decisions(found.lines), found.unread)
+
+    def _follow(self, found: Snapshot) -> None:
+        """Read on in the whole journal; in the newest entries, if there is no other."""
+        path = self.source.file(self.key)
+        if path is not None:
+            self._chronicle = self._chronicle or Chronicle(path)
+            self._chronicle.read()
+            if self._chronicle.ends_with(found.saved.hash):
+                self.rollouts = self._chronicle
+                return
+        self.rollouts = Excerpt(found.lines)

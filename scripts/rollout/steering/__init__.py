@@ -1,0 +1,1 @@
+"""What people see of a rollout and ask of it, for the verbs and the page alike."""

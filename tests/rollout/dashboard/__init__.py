@@ -1,0 +1,1 @@
+"""Tests of the page with all rollouts, and of its server."""

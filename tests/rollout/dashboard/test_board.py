@@ -1,0 +1,206 @@
+"""What the page shows, and what it reads for that."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.rollout.cluster.client import Cluster, Object
+from scripts.rollout.dashboard.board import Board
+from scripts.rollout.dashboard.sources import Machine, OnCluster
+from scripts.rollout.dashboard.steer import steering
+from scripts.rollout.errors import Forbidden, RolloutError
+from scripts.rollout.journal.configmap import ConfigMapJournal
+from scripts.rollout.loop.runner import Runner
+from scripts.rollout.loop.world import World
+from scripts.rollout.state.actions import Request
+from scripts.rollout.traffic.port import Place
+from tests.support.api_server import OWNER, Api
+from tests.support.folder_world import FolderWorld
+from tests.support.shown import Shown
+from tests.support.worlds import POLICY, policy
+
+HERE = "this machine/default.intent"
+
+
+class Maps(Api):
+    """An API server that lists ConfigMaps, in all namespaces or in one."""
+
+    def __init__(self, *, is_strict: bool = False) -> None:
+        super().__init__()
+        self.is_strict, self.listed = is_strict, list[str]()
+
+    def names(self, path: str) -> list[Object]:
+        self.listed.append(path)
+        self.get(OWNER)  # is it away?
+        if self.is_strict and "/namespaces/" not in path:
+            raise Forbidden(403, f"GET {path}: not yours")
+        objects = [
+            each for name, each in self.objects.items() if "/configmaps/" in name
+        ]
+        return [{**each["metadata"], "namespace": "default"} for each in objects]
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Maps:
+    """A cluster with one rollout that waits."""
+    server = Maps()
+    monkeypatch.setattr(Cluster, "of", lambda _: server)
+    return server
+
+
+def _on_cluster(api: Maps, folder: Path, looks: int) -> FolderWorld:
+    world = FolderWorld(folder)
+    journal = ConfigMapJournal(api, "default", "intent", "a", OWNER)
+    world.journal = journal  # type: ignore[assignment]
+    for _ in range(looks):
+        adapters = World(
+            world, world, journal, world.now, lambda _: None, world.said.append
+        )
+        Runner(policy(), POLICY, adapters).run(once=True)
+    return world
+
+
+def _shown(board: Board, version: int = -1) -> dict[str, Any]:
+    board.refresh()
+    found = board.since(version)
+    assert found is not None
+    return found
+
+
+def _here(folder: Path) -> Board:
+    return Board([Machine(Place(folder))])
+
+
+def test_a_card_has_the_numbers_of_status_and_what_may_be_asked(tmp_path: Path) -> None:
+    Shown(tmp_path, "intent").looks(6)
+    card = _shown(_here(tmp_path))["cards"][HERE]
+    assert (card["state"], card["weight"]) == ("Step at 25 % of 5/25/50", 25)
+    errors = card["rows"][0]
+    assert (errors["name"], errors["canary"]) == ("errors", "0.00% (350)")
+    assert errors["next"] == {"share": 1.0, "said": "80 of 4"}
+    total = card["rows"][-1]
+    assert (total["name"], total["next"]) == ("weighted sum", None)
+    assert total["against"]["said"] == "0.854 of 100"
+    assert card["waiting"] == ["10s more at 25 %"]
+    assert card["may"] == ["pause", "promote", "abort"]
+    assert card["isIdle"]
+    assert {each["holds"] for each in card["conditions"]} >= {"holds", "not checked"}
+    assert card["decisions"][0].endswith("5 % -> 25 % on evidence")
+
+
+def test_what_did_not_change_is_neither_read_nor_sent_again(
+    tmp_path: Path,
+) -> None:
+    first, second = Shown(tmp_path, "intent").looks(4), Shown(tmp_path, "other")
+    second.looks(4)
+    board = _here(tmp_path)
+    version = _shown(board)["version"]
+    board.refresh()
+    assert board.since(version) is None
+    first.looks(1)
+    news = _shown(board, version)
+    assert (list(news["cards"]), len(news["order"])) == ([HERE], 2)
+    assert news["ended"] is None
+
+
+def test_a_promoter_that_comes_or_goes_is_noticed_without_a_new_look(
+    tmp_path: Path,
+) -> None:
+    world = Shown(tmp_path, "intent").looks(4)
+    board = _here(tmp_path)
+    before = _shown(board)
+    assert before["cards"][HERE]["isIdle"]
+    with world.journal.lock():
+        assert not _shown(board, before["version"])["cards"][HERE]["isIdle"]
+
+
+def test_ended_ones_say_their_bad_answers_and_who_asked_for_what(
+    tmp_path: Path,
+) -> None:
+    world = Shown(tmp_path, "intent", bad=0.3).looks(3)
+    world.journal.ask(Request("pause", "tea", "somebody@there"))
+    world.looks(20)
+    (row,) = _shown(_here(tmp_path))["ended"]
+    assert (row["verdict"], row["target"]) == ("rolled back", "default.intent")
+    assert (row["took"], row["bad"]) == ("50s", "errors 15")
+    (asked,) = row["asked"]
+    assert asked.endswith("pause by somebody@there: tea")
+
+
+def test_each_rollout_of_a_journal_has_its_own_report(tmp_path: Path) -> None:
+    world = Shown(tmp_path, "intent", bad=0.3).looks(20)
+    journal = world.journal.path
+    lines = journal.read_text()
+    board = _here(tmp_path)
+    (row,) = _shown(board)["ended"]
+    first = board.story(HERE, row["number"])
+    assert (first.verdict, first.weight) == (10, 0)
+    journal.write_text(lines + lines)
+    assert len(_shown(board)["ended"]) == 2
+    assert [board.story(HERE, n).looks for n in (0, 1, -1)] == [first.looks] * 3
+    with pytest.raises(RolloutError, match="no rollout number 2"):
+        board.story(HERE, 2)
+    journal.write_text(lines)
+    assert len(_shown(board)["ended"]) == 1
+
+
+def test_one_that_cannot_be_read_is_said_on_its_card_alone(tmp_path: Path) -> None:
+    broken = Shown(tmp_path, "broken").looks(2)
+    Shown(tmp_path, "intent").looks(2)
+    (broken.journal.folder / "state.json").write_text("{")
+    cards = _shown(_here(tmp_path))["cards"]
+    assert cards["this machine/default.broken"]["state"] == "cannot be read"
+    assert "not JSON" in cards["this machine/default.broken"]["waiting"][0]
+    assert cards[HERE]["kind"] == "live"
+
+
+def test_rollouts_of_a_cluster_are_beside_those_of_this_machine(
+    tmp_path: Path, api: Maps
+) -> None:
+    Shown(tmp_path, "intent").looks(2)
+    _on_cluster(api, tmp_path, 4)
+    place = Place(tmp_path)
+    board = Board([Machine(place), OnCluster(place)])
+    news = _shown(board)
+    there = "cluster http://api/default.intent"
+    assert news["order"] == [HERE, there]
+    assert news["cards"][there]["where"] == "cluster http://api"
+    said = steering(place)(board.known(there), "pause", "tea")
+    assert said == "pause asked for; no promoter is running, the next run will read it"
+    unread = _shown(board, news["version"])["cards"][there]["unread"]
+    assert len(unread) == 1
+    assert unread[0].startswith("pause was asked for by ")
+    assert board.story(there, -1).canary == "r-00002"
+
+
+def test_a_cluster_that_is_silent_keeps_its_rollouts_and_is_said(
+    tmp_path: Path, api: Maps
+) -> None:
+    _on_cluster(api, tmp_path, 4)
+    board = Board([OnCluster(Place(tmp_path))])
+    before = _shown(board)
+    api.is_away = True
+    news = _shown(board, before["version"])
+    assert news["order"] == before["order"]
+    assert news["troubles"] == ["cluster http://api cannot be read: no API server"]
+    api.is_away = False
+    assert _shown(board, news["version"])["troubles"] == []
+
+
+def test_whoever_may_list_one_namespace_alone_sees_that(
+    tmp_path: Path, api: Maps
+) -> None:
+    _on_cluster(api, tmp_path, 2)
+    api.is_strict = True
+    board = Board([OnCluster(Place(tmp_path))])
+    assert len(_shown(board)["order"]) == 1
+    board.refresh()
+    own = "/api/v1/namespaces/default/configmaps"
+    assert api.listed == ["/api/v1/configmaps", own, own]
+
+
+def test_everything_of_a_card_can_be_sent(tmp_path: Path) -> None:
+    Shown(tmp_path, "intent", bad=0.3).looks(20)
+    assert json.loads(json.dumps(_shown(_here(tmp_path))))["version"] == 1
