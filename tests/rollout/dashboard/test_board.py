@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from scripts.rollout import text
 from scripts.rollout.cluster.client import Cluster, Object
 from scripts.rollout.dashboard.board import Board
 from scripts.rollout.dashboard.sources import Machine, OnCluster
@@ -15,6 +16,7 @@ from scripts.rollout.journal.configmap import ConfigMapJournal
 from scripts.rollout.loop.runner import Runner
 from scripts.rollout.loop.world import World
 from scripts.rollout.state.actions import Request
+from scripts.rollout.steering import seen
 from scripts.rollout.traffic.port import Place
 from tests.support.api_server import OWNER, Api
 from tests.support.folder_world import FolderWorld
@@ -74,16 +76,20 @@ def _here(folder: Path) -> Board:
 
 
 def test_a_card_has_the_numbers_of_status_and_what_may_be_asked(tmp_path: Path) -> None:
-    Shown(tmp_path, "intent").looks(6)
+    journal = Shown(tmp_path, "intent").looks(6).journal
     card = _shown(_here(tmp_path))["cards"][HERE]
+    saved = journal.load()
+    assert saved is not None
+    found = seen.found(journal, saved)
     assert (card["state"], card["weight"]) == ("Step at 25 % of 5/25/50", 25)
-    errors = card["rows"][0]
+    errors, *_, total = card["rows"]
     assert (errors["name"], errors["canary"]) == ("errors", "0.00% (350)")
-    assert errors["next"] == {"share": 1.0, "said": "80 of 4"}
-    total = card["rows"][-1]
+    row = found["metrics"][0]
+    assert errors["next"]["said"] == f"{text.number(row['gate'])} of 4"
+    against = sum(each["share"] * each["rollback"] for each in found["metrics"])
     assert (total["name"], total["next"]) == ("weighted sum", None)
-    assert total["against"]["said"] == "0.854 of 100"
-    assert card["waiting"] == ["10s more at 25 %"]
+    assert total["against"]["said"] == f"{text.number(against)} of 100"
+    assert card["waiting"] == found["waitingFor"]
     assert card["may"] == ["pause", "promote", "abort"]
     assert card["isIdle"]
     assert {each["holds"] for each in card["conditions"]} >= {"holds", "not checked"}
