@@ -20,6 +20,7 @@ from scripts.rollout.journal.configmap import ConfigMapJournal
 from scripts.rollout.journal.file import FileJournal
 from scripts.rollout.journal.port import Journal, SharedJournal
 from scripts.rollout.loop.world import World
+from scripts.rollout.metrics.cloudwatch.source import CloudWatch
 from scripts.rollout.metrics.port import Metrics
 from scripts.rollout.metrics.prometheus.server import Prometheus
 from scripts.rollout.policy import reader
@@ -61,7 +62,8 @@ def metrics(policy: Policy, chosen: CountedTraffic) -> Metrics:
     """Build the source of counters: the policy's Prometheus, or the backend's own."""
     server = policy.source.prometheus
     if server is None:
-        return chosen.metrics()
+        found = chosen.metrics()
+        return found.judging(policy) if isinstance(found, CloudWatch) else found
     custom = {each.name: each.promql for each in policy.metrics if each.promql}
     return Prometheus(server, policy.target.namespace, chosen.counted_by, custom)
 

@@ -30,7 +30,12 @@ class Backend:
 
     adapter: str
     target: Literal[
-        "inferenceservice", "route", "ingress", "llminferenceservice", "proxy"
+        "inferenceservice",
+        "route",
+        "ingress",
+        "llminferenceservice",
+        "proxy",
+        "endpoint",
     ]
     counted_by: tuple[str, ...]
     journal: Literal["folder", "configmap"]
@@ -140,5 +145,18 @@ BACKENDS: MutableMapping[str, Backend] = {
         after_rollback="keep weight 0 for the canary's server in HAProxy's file",
         again="start its unit with the new model: another digest is another version",
         steered_at="/run/intent/haproxy.sock",
+    ),
+    # Looks go on while SageMaker updates an endpoint for minutes.
+    "sagemaker": Backend(
+        adapter="scripts.rollout.traffic.sagemaker:SagemakerTraffic",
+        target="endpoint",
+        counted_by=("cloudwatch",),
+        journal="folder",
+        settles_s=1.0,
+        shortest_look_s=10.0,
+        after_promotion="write these weights into the endpoint's configuration before "
+        "the stack is updated again: the old ones mean back",
+        after_rollback="keep weight 0 for the canary's variant in the configuration",
+        again="create it as a Model of another name",
     ),
 }

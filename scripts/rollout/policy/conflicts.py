@@ -29,7 +29,8 @@ def conflicts(policy: Policy) -> Iterator[Conflict]:
     if policy.counted_by == "istio" and policy.source.prometheus is None:
         fault = "istio's counts are read from a Prometheus: needs source.prometheus"
         yield Conflict(("source", "counts"), fault, (("source", "prometheus"),))
-    if policy.source.prometheus is not None and policy.backend.steered_at:
+    counts_itself = policy.backend.steered_at or policy.counted_by == "cloudwatch"
+    if policy.source.prometheus is not None and counts_itself:
         fault = f"with backend {policy.target.backend} expected none: it counts itself"
         yield Conflict(("source", "prometheus"), fault, (("target",),))
 
@@ -80,6 +81,11 @@ def _of_times(policy: Policy) -> Iterator[Conflict]:
 
 def _of_pairs(policy: Policy) -> Iterator[Conflict]:
     shadow, synthetic = policy.shadow, policy.synthetic
+    for key, part in (("shadow", shadow), ("synthetic", synthetic)):
+        if part is not None and policy.counted_by == "cloudwatch":
+            fault = f"with backend {policy.target.backend} expected none: only the "
+            fault += "service reaches a container"
+            yield Conflict((key,), fault, (("target",),))
     if synthetic is None:
         return
     place = ("synthetic", "standsForUsers")

@@ -13,11 +13,13 @@ from scripts.rollout.policy.integrations import Hooks, Pairs, Webhook
 from scripts.rollout.policy.metric import DEFAULT_METRICS, Metric
 from scripts.rollout.policy.prometheus import PrometheusServer, from_url
 from scripts.rollout.policy.values import (
+    ENDPOINT,
     Choice,
     Look,
     Name,
     Part,
     Percent,
+    Periods,
     Probability,
     Seconds,
     Share,
@@ -57,6 +59,7 @@ class Target(Part):
     ingress: Name | None = None
     llminferenceservice: Name | None = None
     proxy: Name | None = None
+    endpoint: Annotated[str, Field(pattern=ENDPOINT)] | None = None
     control: str | None = None
     container: Name | None = None
     rule: Annotated[str, Field(min_length=1)] | None = None
@@ -164,6 +167,7 @@ class Source(Part):
     """
 
     prometheus: Annotated[PrometheusServer, BeforeValidator(from_url)] | None = None
+    cloudwatch: Periods = Periods()
     counts: str | None = None
     interval: Look | None = None
 

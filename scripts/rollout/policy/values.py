@@ -124,6 +124,7 @@ Look = Annotated[Literal["auto"] | float, BeforeValidator(_look)]
 BRANCHES = ("word", "value")
 Word = Annotated[Literal["auto"], Tag("word")]
 Choice = Discriminator(lambda value: BRANCHES[not isinstance(value, str)])
+ENDPOINT = r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$"  # SageMaker's names
 Name = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$")]
 
 
@@ -133,3 +134,17 @@ class Part(BaseModel):
     model_config = ConfigDict(
         alias_generator=to_camel, extra="forbid", frozen=True, allow_inf_nan=False
     )
+
+
+def _period(seconds: float) -> float:
+    if seconds not in (1, 5, 10, 20, 30) and seconds % 60:
+        raise ValueError("expected 1, 5, 10, 20, 30 seconds or whole minutes")
+    return seconds
+
+
+class Periods(Part):
+    """CloudWatch's periods: their length, and how long after its end each is read."""
+
+    period: Annotated[SomeSeconds, AfterValidator(_period)] = 60.0  # without more asked
+    # By hand: later points are rare, and each look is that much older.
+    lag: SomeSeconds = 120.0

@@ -1,0 +1,1 @@
+"""Amazon CloudWatch: what SageMaker counted of an endpoint's variants."""
