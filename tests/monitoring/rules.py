@@ -1,5 +1,6 @@
 """The shipped rules, and their tests by Prometheus's own program."""
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from tests.support import debian
 
 FOLDER = ROOT / "manifests" / "monitoring"
 RULES: dict[str, Any] = yaml.safe_load((FOLDER / "rules.yaml").read_text())["spec"]
+# What a predictor counts as its own fault, as the rules say it.
+OURS = ',code=~"5..|UNKNOWN|DEADLINE_EXCEEDED|INTERNAL|UNAVAILABLE|DATA_LOSS"'
 ALERTS: dict[str, dict[str, Any]] = {
     rule["alert"]: rule
     for group in RULES["groups"]
@@ -31,3 +34,12 @@ def promtool(*args: str) -> tuple[int, str]:
     program = debian.program("usr/bin/promtool", "prometheus")
     done = subprocess.run([str(program), *args], capture_output=True, text=True)
     return done.returncode, done.stdout + done.stderr
+
+
+def served_names() -> set[str]:
+    """The names of the series that promoters and predictors serve."""
+    promoter = (ROOT / "scripts/rollout/report/exposed.py").read_text()
+    predictor = (ROOT / "predictor/metrics.py").read_text()
+    short = re.findall(r'"([a-z][a-z_]+)"', promoter)
+    found = {f"intent_canary_{each.removesuffix('_total')}" for each in short}
+    return found | set(re.findall(r'"(intent_[a-z_]+)"', predictor))

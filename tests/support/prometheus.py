@@ -1,7 +1,7 @@
 """A real Prometheus, from the Debian package, in a folder of the test."""
 
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,10 +52,18 @@ def scraping(
 
     A page that is named twice belongs to two jobs.
     """
-    port = port or free_ports(1)[0]
     every = {"scrape_interval": f"{every_s}s", "scrape_timeout": "1s"}
     jobs = [job(url, f"{url} {urls[:i].count(url)}") for i, url in enumerate(urls)]
-    config = {"global": every, "scrape_configs": jobs}
+    with running(folder, {"global": every, "scrape_configs": jobs}, port) as server:
+        yield server
+
+
+@contextmanager
+def running(
+    folder: Path, config: Mapping[str, object], port: int | None = None
+) -> Iterator[Server]:
+    """Run with this configuration until the block ends."""
+    port = port or free_ports(1)[0]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     command = [

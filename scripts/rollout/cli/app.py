@@ -10,7 +10,7 @@ from typer import Argument, Option
 
 from scripts.entry import CommandLine, number
 from scripts.rollout.cli import options
-from scripts.rollout.cli.options import Common, Named, PolicyFile, Rollout
+from scripts.rollout.cli.options import Common, Named, PolicyFile, Reported, Rollout
 from scripts.rollout.errors import Exit, RolloutError
 
 EPILOG = """\b
@@ -238,7 +238,7 @@ def replay(
 @CANARY.verb
 def report(
     file: Annotated[str, Argument(help="journal.jsonl; - for stdin")],
-    common: Common,
+    common: Reported,
     html: Annotated[Path | None, Option(help="the page, if not beside FILE")] = None,
 ) -> Exit:
     """Show a journal as one HTML page with plots."""

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from scripts.rollout import text
-from scripts.rollout.cli.options import Format, emit, naming, text_of
-from scripts.rollout.errors import Exit, JournalError, RolloutError
+from scripts.rollout.cli.options import Format, ReportFormat, emit, naming, text_of
+from scripts.rollout.errors import Exit, RolloutError
 from scripts.rollout.journal import chain
 from scripts.rollout.journal import replay as replaying
 from scripts.rollout.policy import reader
-from scripts.rollout.report import writer
+from scripts.rollout.report import markdown, writer
 
 # Three years: smaller times are no clock's, but a CSV's, which count from its start.
 SMALLEST_CLOCK_S = 1e8
@@ -46,16 +46,28 @@ def _when(at: float) -> str:
     return text.clock(at) if at >= SMALLEST_CLOCK_S else f"+{text.duration(at)}"
 
 
-def report(file: str, page: Path | None, output: Format | None) -> Exit:
-    """Check the journal's chain, write the page, and print its path."""
+def report(file: str, page: Path | None, output: ReportFormat | None) -> Exit:
+    """Check the journal's chain, write the page, and print its path.
+
+    As Markdown print the rollout itself, and write a page only where one is named.
+    """
+    if output == "markdown":
+        return _markdown(file, page)
     if page is None and file == "-":
         raise RolloutError("a journal from standard input needs --html FILE")
     page = page or Path(file).with_name("report.html")
-    try:
+    with naming(file):
         writer.write_report(_entries(text_of(file).splitlines()), page)
-    except JournalError as error:
-        raise JournalError(f"{file}: {error}") from error
     emit(output, {"report": str(page)}, str(page))
+    return Exit.PROMOTED
+
+
+def _markdown(file: str, page: Path | None) -> Exit:
+    lines = _entries(text_of(file).splitlines())
+    with naming(file):
+        print(markdown.summary(writer.verified(lines)[0]), end="")
+        if page is not None:
+            writer.write_report(lines, page)
     return Exit.PROMOTED
 
 

@@ -35,6 +35,8 @@ Format = Literal["json", "yaml"]
 Folder = Annotated[Path, Option("--dir", help="local mode's state folder")]
 Context = Annotated[str | None, Option(help="the kubeconfig's current, if none")]
 Output = Annotated[Format | None, Option("-o", help="instead of text")]
+ReportFormat = Literal["json", "yaml", "markdown"]
+ReportOutput = Annotated[ReportFormat | None, Option("-o", help="markdown: no page")]
 PolicyFile = Annotated[Path, Option("-f", help="the policy")]
 
 
@@ -60,12 +62,11 @@ def _names(context: typer.Context, incomplete: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Common:
-    """The options of every verb."""
+class Located:
+    """Where rollouts are looked for."""
 
     folder: Folder = LOCAL
     context: Context = None
-    output: Output = None
 
     @property
     def place(self) -> "Place":
@@ -73,6 +74,20 @@ class Common:
         from scripts.rollout.traffic.port import Place
 
         return Place(self.folder, self.context)
+
+
+@dataclass(frozen=True, slots=True)
+class Common(Located):
+    """The options of every verb."""
+
+    output: Output = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reported(Located):
+    """The options of `report`, which knows one more format."""
+
+    output: ReportOutput = None
 
 
 @dataclass(frozen=True, slots=True)

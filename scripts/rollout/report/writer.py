@@ -20,11 +20,16 @@ def write_report(lines: list[str], path: Path) -> None:
     A page travels without its journal, so a reader could not check a warning on it. The
     error names the line from which on the journal cannot be trusted.
     """
-    records, verified = chain.verify_part(lines) if lines else ([], (0, 0))
+    _replace(path, page(*verified(lines)))
+
+
+def verified(lines: list[str]) -> tuple[Story, tuple[int, int]]:
+    """Return a journal's story, and which lines were verified. Raises JournalError."""
+    records, known = chain.verify_part(lines) if lines else ([], (0, 0))
     story = tell(records)
     if not story.policy:
         raise JournalError("no rollout begins in it")
-    _replace(path, page(story, verified))
+    return story, known
 
 
 def tell(records: Iterable[dict[str, Any]]) -> Story:
