@@ -56,8 +56,9 @@ def report(file: str, page: Path | None, output: ReportFormat | None) -> Exit:
     if page is None and file == "-":
         raise RolloutError("a journal from standard input needs --html FILE")
     page = page or Path(file).with_name("report.html")
+    lines = _entries(text_of(file).splitlines())
     with naming(file):
-        writer.write_report(_entries(text_of(file).splitlines()), page)
+        writer.write_report(lines, page)
     emit(output, {"report": str(page)}, str(page))
     return Exit.PROMOTED
 

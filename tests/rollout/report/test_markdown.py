@@ -1,4 +1,4 @@
-"""A rollout as Markdown: what happened, and nothing that a journal makes of the page."""
+"""A rollout as Markdown: what happened, and no markup of the journal's own."""
 
 from pathlib import Path
 
