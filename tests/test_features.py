@@ -132,3 +132,10 @@ SPELLING = Spelling().fit(["where is my parcel", "my parcel broke", "Where? terr
 )
 def test_a_misspelt_word_is_led_back_to_a_common_one(written: str, read: str) -> None:
     assert SPELLING.transform([written]) == [read]
+
+
+@given(st.lists(st.sampled_from("very good bad . but so not it".split()), max_size=12))
+def test_a_word_that_negates_far_away_changes_no_score(words: list[str]) -> None:
+    """Texts without negation are scored by other code than those with one."""
+    text = " ".join(word for word in words if word != "not")
+    assert SCORES.scores(text) == SCORES.scores(f"{text} . not")

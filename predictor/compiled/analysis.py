@@ -38,33 +38,44 @@ def terms(vectorizer: Vectorizer, prepare: Prepare) -> Terms:
 
 def places(
     vectorizer: Vectorizer, prepare: Prepare, place: Callable[[str], Place | None]
-) -> Callable[[str], Iterable[Place]]:
+) -> Callable[[str], list[Place]]:
     """Return a function to the places of a text's terms, without those that have none.
 
-    Of char_wb, the places of short words are kept. The whole text is preprocessed
-    before it is split: a preprocessor may look, and Unicode's normal form may add
-    spaces, across the borders of words.
+    Of char_wb, the places of short words are kept.
     """
     if vectorizer.analyzer != "char_wb":
         found = terms(vectorizer, prepare)
         return lambda text: [at for at in map(place, found(text)) if at is not None]
-    _check(vectorizer)
-    preprocess, ngrams = vectorizer.build_preprocessor(), vectorizer._char_wb_ngrams
+    split, ngrams = words_and_ngrams(vectorizer, prepare)
 
     def within(word: str) -> list[Place]:
         return [at for at in map(place, ngrams(word)) if at is not None]
 
     known = lru_cache(CACHED_WORDS)(within)
 
-    def of_text(text: str) -> Iterable[Place]:
-        return chain.from_iterable(
-            [
-                known(word) if len(word) <= CACHED_LENGTH else within(word)
-                for word in preprocess(prepare(text)).split()
-            ]
-        )
+    def of_text(text: str) -> list[Place]:
+        words = [
+            known(word) if len(word) <= CACHED_LENGTH else within(word)
+            for word in split(text)
+        ]
+        return [*chain.from_iterable(words)]
 
     return of_text
+
+
+def words_and_ngrams(
+    vectorizer: Vectorizer, prepare: Prepare
+) -> tuple[Callable[[str], list[str]], Callable[[str], list[str]]]:
+    """Return char_wb's two steps: from a text to words, from a word to n-grams.
+
+    The whole text is preprocessed before it is split: a preprocessor may look, and
+    Unicode's normal form may add spaces, across the borders of words.
+    """
+    _check(vectorizer)
+    preprocess, ngrams = vectorizer.build_preprocessor(), vectorizer._char_wb_ngrams
+    if prepare is as_it_is:
+        return lambda text: preprocess(text).split(), ngrams
+    return lambda text: preprocess(prepare(text)).split(), ngrams
 
 
 def _check(vectorizer: Vectorizer) -> None:

@@ -6,7 +6,7 @@ comes last.
 
 import math
 from collections.abc import Sequence
-from operator import mul
+from operator import mul, truediv
 from typing import Any
 
 import numpy as np
@@ -23,8 +23,8 @@ from predictor.compiled.steps import (
     Features,
     Score,
     Source,
+    Texts,
     UnknownStep,
-    as_it_is,
     floats,
 )
 from predictor.compiled.transforms import through
@@ -49,7 +49,7 @@ LOGISTIC = LINEAR[:2]
 
 def compile_pipeline(pipeline: Any) -> Score:
     """Return a function to the probabilities of `predict_proba`. Raises UnknownStep."""
-    return _normalised(_odds(pipeline, as_it_is))
+    return _normalised(_odds(pipeline, Texts()))
 
 
 def _normalised(odds: Score) -> Score:
@@ -242,14 +242,12 @@ def _mean(parts: Sequence[Score], weights: Sequence[float] | None = None) -> Sco
     """Return odds of the weighted mean of probabilities."""
     if len(parts) == 1:
         return parts[0]
-    each = [_normalised(part) for part in parts]
     given = [float(weight) for weight in weights or (1,) * len(parts)]
 
     def odds(text: str) -> list[float]:
-        shares = zip(*[part(text) for part in each], strict=True)
-        sums = [sum(map(mul, given, of_class)) for of_class in shares]
-        top = max(sums)
-        return [value / top for value in sums]
+        each = [part(text) for part in parts]
+        shares = list(map(truediv, given, map(sum, each)))
+        return [sum(map(mul, shares, of_class)) for of_class in zip(*each, strict=True)]
 
     return odds
 

@@ -1,7 +1,7 @@
 """What compiled steps hand to each other: prepared text, features, scores."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -53,8 +53,16 @@ def as_it_is(text: str) -> str:
     return text
 
 
-# What a step gets: prepared texts, or the features of the steps before.
-Source = Features | Prepare
+@dataclass(eq=False, frozen=True, slots=True)
+class Texts:
+    """What stands before a vectorizer, and what vectorizers of one kind share."""
+
+    prepare: Prepare = as_it_is
+    shared: list[tuple[Any, Any]] = field(default_factory=list)
+
+
+# What a step gets: texts, or the features of the steps before.
+Source = Features | Texts
 
 
 def floats(values: Any) -> Array:

@@ -10,6 +10,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 
+from predictor.compiled.counts import normalized, weighted
 from predictor.compiled.steps import (
     Array,
     Columns,
@@ -20,7 +21,7 @@ from predictor.compiled.steps import (
     UnknownStep,
     floats,
 )
-from predictor.compiled.vectorizers import normalized, vectorized, weighted
+from predictor.compiled.vectorizers import vectorized
 
 SELECTORS = (
     feature_selection.SelectKBest,

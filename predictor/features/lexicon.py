@@ -7,7 +7,13 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from predictor.features.messages import message
-from predictor.features.words import NEGATION_SCOPE, SCOPE_ENDS, is_negation, tokens
+from predictor.features.words import (
+    NEGATION_SCOPE,
+    SCOPE_ENDS,
+    has_negation,
+    is_negation,
+    tokens,
+)
 
 STRONGER = """very really so extremely absolutely totally super incredibly completely
     utterly too highly truly most"""
@@ -39,9 +45,42 @@ class LexiconScores(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def scores(self, text: str) -> list[float]:
         """Return the columns of one text's body."""
+        said = message(text).body
+        found = tokens(said)
+        if self.valences.keys().isdisjoint(found):
+            return [0.0] * 7
+        turned = has_negation(said)
+        polar, tail = self._turned(found) if turned else self._plain(found)
+        good = [valence for valence in polar if valence > 0]
+        bad = [-valence for valence in polar if valence < 0]
+        last = polar[-1] if polar else 0.0
+        sums = (sum(polar), sum(good), sum(bad), last, tail)
+        counts = [min(len(words), 4) / 4 for words in (good, bad)]
+        return [total / math.sqrt(total**2 + SATURATION) for total in sums] + counts
+
+    def _plain(self, found: Sequence[str]) -> tuple[list[float], float]:
+        """Return the polar words' valences, and their sum after the last "but".
+
+        Of tokens none of which negates; most texts have no more than two polar words.
+        """
+        polar: list[float] = []
+        tail, start = 0.0, 0
+        if "but" in found:
+            start = len(found) - 1 - found[::-1].index("but")
+        for at, token in enumerate(found):
+            valence = self.valences.get(token)
+            if valence and token not in SCOPE_ENDS:
+                valence *= BOOSTS.get(found[at - 1], 1.0) if at else 1.0
+                polar.append(valence)
+                if at >= start:
+                    tail += valence
+        return polar, tail
+
+    def _turned(self, found: Sequence[str]) -> tuple[list[float], float]:
+        """Return the same of tokens of which some negate those after them."""
         polar: list[float] = []
         tail, left, boost = 0.0, 0, 1.0
-        for token in tokens(message(text).body):
+        for token in found:
             if token in SCOPE_ENDS:
                 left, boost = 0, 1.0
                 continue
@@ -56,9 +95,4 @@ class LexiconScores(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             elif left:
                 left -= 1
             boost = BOOSTS.get(token, 1.0)
-        good = [valence for valence in polar if valence > 0]
-        bad = [-valence for valence in polar if valence < 0]
-        last = polar[-1] if polar else 0.0
-        sums = (sum(polar), sum(good), sum(bad), last, tail)
-        counts = [min(len(words), 4) / 4 for words in (good, bad)]
-        return [total / math.sqrt(total**2 + SATURATION) for total in sums] + counts
+        return polar, tail

@@ -5,8 +5,8 @@ politeness around a complaint is one mark, and no words.
 """
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 LEAST_WORDS = 3  # of a body: "hello doctor" is a greeting and no doctor
 LONGEST_CLOSING = 80  # letters: a search may begin at each, and run to the end
@@ -40,8 +40,7 @@ CLOSING = re.compile(
 CLOSING_PARTS = ("thank", "thx", "thnx", "ty", "ta", "cheers", "regards", "appreciate")
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """A body, and whether a greeting stood before it and thanks after it."""
 
     body: str

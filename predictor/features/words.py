@@ -31,15 +31,31 @@ def is_negation(token: str) -> bool:
 
 
 @lru_cache(maxsize=1)
+def has_negation(text: str) -> bool:
+    """Return whether one of the text's tokens negates."""
+    found = tokens(text)
+    if NEGATIONS.isdisjoint(found) and "'" not in text and "’" not in text:  # noqa: RUF001
+        return False
+    return any(map(is_negation, found))
+
+
+@lru_cache(maxsize=1)
 def negation_ngrams(text: str) -> tuple[str, ...]:
     """Return uni- and bigrams of the body; negated words have a prefix.
 
     A mark says whether a greeting came before it, another that thanks came after.
     """
     said = message(text)
+    marked = _marked(said.body) if has_negation(said.body) else tokens(said.body)
+    marks = [OPENED if said.is_opened else START, *([CLOSED] if said.is_closed else ())]
+    return (*marks, *marked, *map(" ".join, pairwise((START, *marked))))
+
+
+def _marked(text: str) -> tuple[str, ...]:
+    """Return the tokens, with a prefix on those that a negation turns."""
     marked: list[str] = []
     left = 0
-    for token in tokens(said.body):
+    for token in tokens(text):
         if token in TURNS:
             left = 0
             marked.append(token)
@@ -49,5 +65,4 @@ def negation_ngrams(text: str) -> tuple[str, ...]:
             left = NEGATION_SCOPE
         elif left:
             left -= 1
-    marks = [OPENED if said.is_opened else START, *([CLOSED] if said.is_closed else ())]
-    return (*marks, *marked, *[f"{a} {b}" for a, b in pairwise([START, *marked])])
+    return tuple(marked)

@@ -3,7 +3,7 @@
 import random
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
@@ -39,9 +39,11 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from predictor import artifact, compiled, scorer
-from predictor.compiled import vectorizers
+from predictor.compiled import tfidf
 from predictor.compiled.analysis import CACHED_LENGTH
 from predictor.compiled.comparison import PROBES
+from predictor.compiled.lookup import Lookup
+from predictor.compiled.steps import Columns
 from scripts.local.processes import ROOT
 from tests.support import documentation
 from tests.support.predictors import MODELS
@@ -291,16 +293,16 @@ def test_a_wrong_compiled_form_is_found_by_words_across_borders(
     pipeline = _fitted(vectorizer, LogisticRegression(C=50))
     whole = vectorizer.build_analyzer()
 
-    def by_word(
-        _: object, __: object, place: Callable[[str], int | None]
-    ) -> Callable[[str], Iterable[int]]:
-        def found(text: str) -> Iterable[int]:
+    def by_word(_: object, __: object) -> Lookup:
+        place = vectorizer.vocabulary_
+
+        def rows(text: str) -> Columns:
             terms = chain.from_iterable(map(whole, text.split()))
-            return [at for at in map(place, terms) if at is not None]
+            return np.array([place[term] for term in terms if term in place], np.intp)
 
-        return found
+        return Lookup(rows, np.arange(len(place)))
 
-    monkeypatch.setattr(vectorizers, "places", by_word)
+    monkeypatch.setattr(tfidf, "lookup", by_word)
     found = scorer.scorer(pipeline, compiled.probes(pipeline))
     assert not found.is_compiled
     assert "probabilities by" in found.reason
