@@ -3,8 +3,8 @@
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
-from rich.console import Group
 from rich.live import Live
 
 from scripts import console
@@ -72,13 +72,14 @@ def watch(named: Named, common: Common) -> Exit:
     unsent.send(journal)
     if console.out.is_terminal:
         with Live(console=console.out, auto_refresh=False) as terminal:
-            for picture, _ in _pictures(journal):
+            for found, news in _looks(journal):
+                picture = live.frame(found, news[0], console.out.size)
                 terminal.update(picture, refresh=True)
         return Exit.PROMOTED
     before: News | None = None
-    for picture, news in _pictures(journal):
+    for found, news in _looks(journal):
         if news != before:
-            console.out.print(picture, crop=False)
+            console.out.print(live.frame(found, news[0]), crop=False)
         before = news
     return Exit.PROMOTED
 
@@ -96,8 +97,8 @@ def _begun(named: Named, common: Common) -> SharedJournal:
         time.sleep(WATCH_S)
 
 
-def _pictures(journal: SharedJournal) -> Iterator[tuple[Group, News]]:
-    """Yield a picture and its news until the verdict, or until nobody is at work.
+def _looks(journal: SharedJournal) -> Iterator[tuple[dict[str, Any], News]]:
+    """Yield a summary and its news until the verdict, or until nobody is at work.
 
     State and notes are read one after the other, so the last note may come with the
     state before it: the verdict is news by itself.
@@ -108,7 +109,7 @@ def _pictures(journal: SharedJournal) -> Iterator[tuple[Group, News]]:
         found = seen.found(journal, saved)
         is_left = (found["idleSeconds"] or 0.0) > LEFT_S
         is_idle = found["idleSeconds"] is not None
-        yield live.frame(found, notes), (notes, saved.state.verdict, is_idle)
+        yield found, (notes, saved.state.verdict, is_idle)
         if saved.state.verdict is not None or is_left:
             return
         time.sleep(WATCH_S)

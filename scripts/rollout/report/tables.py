@@ -16,7 +16,7 @@ SHOWN_STEPS = 6  # of a longer list the first three and the last two are shown
 UNIT = "PERCENTAGE POINTS [ANYTIME CI]"
 
 
-def headline(found: dict[str, Any]) -> str:
+def headline(found: dict[str, Any], width: int = WIDTH) -> str:
     """Return the state in one line, in two where one is too long."""
     names = f"{found['target']}  {found['stable']} -> {found['canary']}"
     line = f"{found['phase']} at {found['weight']} %"
@@ -26,7 +26,7 @@ def headline(found: dict[str, Any]) -> str:
         line += f"  {found['paused'].upper()}"
     if found["etaSeconds"] is not None:
         line += f"  eta {text.duration(found['etaSeconds'])}"
-    is_short = len(names) + len(line) + 2 <= WIDTH
+    is_short = len(names) + len(line) + 2 <= width
     return f"{names}  {line}" if is_short else f"{names}\n{line}"
 
 

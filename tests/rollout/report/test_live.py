@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from scripts import console
 from scripts.canary import main
@@ -20,6 +21,7 @@ from scripts.rollout.cli import status
 from scripts.rollout.cli.options import Common, Named
 from scripts.rollout.journal.file import FileJournal
 from scripts.rollout.report import live, tables
+from scripts.rollout.steering import seen
 from tests.support import commands
 from tests.support.folder_world import FolderWorld
 from tests.support.waiting import until
@@ -99,6 +101,47 @@ def test_its_picture_is_80_columns_wide_with_the_names_of_a_cluster(
     ]
     assert any(line.endswith("+0.00 [-0.15, +0.015]") for line in lines)
     assert any(line.endswith("PERCENTAGE POINTS [ANYTIME CI]") for line in lines)
+
+
+LONG = "answers-without-a-confident-intent"
+
+
+@pytest.mark.parametrize("longest", ["latency", LONG])
+@pytest.mark.parametrize("size", [(60, 30), (80, 24), (120, 30), (200, 50)])
+def test_nothing_of_it_is_cut_whatever_the_terminals_size(
+    tmp_path: Path, size: tuple[int, int], longest: str
+) -> None:
+    """A real state, with a cluster's names and numbers as large as they become."""
+    journal = _journal(tmp_path, 12).folder / "rollouts" / "default.intent"
+    kept = FileJournal(journal)
+    saved = kept.load()
+    assert saved is not None
+    found = seen.found(kept, saved)
+    found |= {"stable": "intent-predictor-00001", "canary": "intent-predictor-00002"}
+    found["metrics"][1]["metric"] = longest
+    for row in found["metrics"]:
+        row["canary"]["n"] = row["stable"]["n"] = 12_345_678
+        row |= {"low": -0.0015, "high": 0.00015, "rollback": 123456.0}
+    notes = live.decisions(kept.tail())
+    terminal = Console(width=size[0], height=size[1], force_terminal=True)
+    picture = live.frame(found, notes, terminal.size)
+    lines = [
+        "".join(part.text for part in line).rstrip()
+        for line in terminal.render_lines(picture, pad=False)
+    ]
+    whole = "\n".join(lines)
+    assert max(map(len, lines)) <= size[0]
+    assert len(lines) < size[1]
+    assert "…" not in whole
+    assert whole.count("0.00% (12345678)") == 6
+    assert whole.count("[-0.15, +0.015]") == 2
+    assert whole.count("123,456 of 100") == 3
+    for said in (longest, found["canary"], *found["waitingFor"]):
+        assert said in " ".join(whole.split()), whole
+    has_room = size[0] >= 80
+    has_bars = tables.FILLED * 4 in whole.partition("AGAINST")[2]
+    assert has_bars is (has_room or longest != LONG)
+    assert notes[-1] in whole or not has_room
 
 
 def test_one_that_ended_is_shown_once_with_its_reason(tmp_path: Path) -> None:
