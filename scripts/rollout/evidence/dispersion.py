@@ -1,7 +1,7 @@
 """Estimates over-dispersion: outcomes that move together, as retries or sessions do.
 
-It is estimated on several scales of time, from differences of blocks of scrapes: a
-noisy machine makes minutes differ that no single scrape shows. docs/proofs.md,
+It is estimated on several scales of time, from second differences of blocks of scrapes:
+a noisy machine makes minutes differ that no single scrape shows. docs/proofs.md,
 "Clusters", says what is left out of the estimate and why.
 """
 
@@ -17,22 +17,27 @@ from scripts.rollout.evidence.two_sample import TINY
 # All tunable, and part of the guarantee; chosen by simulation, on 2,000 rollouts.
 # Scrapes of a block: one, a minute and five minutes at the default interval.
 BLOCKS = (1, 6, 30)
-# Blocks between the two of a difference: a wave of hours is nearly the same in both,
-# trouble of five minutes is not, as it may be in neighbours.
+# Blocks from one of the three of a difference to the next: what both arms share, a wave
+# of an hour or more, is nearly a straight line over them; trouble of five minutes is
+# not, as it may be in neighbours.
 LAG = 2
 # Differences at least for an estimate.
 FEWEST = 8
-# The largest differences are left out, and the estimate corrected for it: one past
-# incident makes about so many of five minutes. With fewer than ten times as many
-# differences nothing is left out.
-LEFT_OUT = 6
+# The largest differences are left out: one past incident makes about so many on each
+# scale. With fewer than eight times as many differences nothing is left out.
+LEFT_OUT = 8
+# The part of them for which the estimate is corrected, as if chance had made them.
+CORRECTED = 0.75
+# Second differences that overlap are correlated: -2/3 at one lag, 1/6 at two. Their
+# squares' mean has 1 + 2 (4/9 + 1/36) times the variance of independent ones'.
+OVERLAP = 35 / 18
 # Standard errors over 1 from which on outcomes are taken to be dependent, and from
 # fewer scrapes than SHORT: 8 % of independent outcomes exceed that.
 CLEARLY, CLEARLY_SHORT, SHORT = 2.5, 1.5, 100
 # Ratio of variances from which on pods differ; it is shown and decides nothing.
 APART = 1.35
 # Standard errors that are added to an estimate over 1.
-UPPER = 2.0
+UPPER = 3.0
 
 
 def dispersion(bad: Array, n: Array) -> float:
@@ -60,7 +65,7 @@ def _ratios(bad: Array, n: Array) -> Iterator[tuple[int, tuple[float, float, flo
     """Yield each scale, in scrapes, and its `_ratio`."""
     for size in BLOCKS:
         blocks = len(n) // size
-        if blocks - LAG < FEWEST:
+        if blocks - 2 * LAG < FEWEST:
             return
         kept = slice(len(n) - blocks * size, None)
         n_blocks = n[kept].reshape(blocks, size, 1).sum(axis=1)
@@ -73,23 +78,26 @@ def _ratio(bad: Array, n: Array) -> tuple[float, float, float]:
 
     Then its standard error where outcomes are independent, and as it is.
     """
-    first, then = n[:-LAG], n[LAG:]
-    share = (bad[:-LAG] + bad[LAG:]) / (first + then)
+    of_three = slice(None, -2 * LAG), slice(LAG, -LAG), slice(2 * LAG, None)
+    bads, ns = [bad[each] for each in of_three], [n[each] for each in of_three]
+    share: Array = np.sum(bads, axis=0) / np.sum(ns, axis=0)
     expected = share * (1 - share)
-    weight = first * then / (first + then)
-    squares = (bad[LAG:] / then - bad[:-LAG] / first) ** 2 * weight
-    out = LEFT_OUT if len(squares) >= 10 * LEFT_OUT else 0
-    order = np.argsort(squares, axis=0)[: len(squares) - out]
+    first, middle, last = (x / m for x, m in zip(bads, ns, strict=True))
+    variance = 1 / ns[0] + 4 / ns[1] + 1 / ns[2]
+    squares = (first - 2 * middle + last) ** 2 / variance
+    count = len(squares)
+    out = LEFT_OUT if count >= 8 * LEFT_OUT else 0
+    order = np.argsort(squares, axis=0)[: count - out]
     squares, expected = (
         np.take_along_axis(each, order, axis=0) for each in (squares, expected)
     )
     scale = max(float(expected.sum()), TINY)
-    ratio = float(squares.sum()) / scale / _kept(out / len(first))
+    ratio = float(squares.sum()) / scale / _kept(CORRECTED * out / count)
     parts = expected.sum(axis=0) / scale
-    # 3 instead of 2: neighbouring differences have a block in common.
-    chance = math.sqrt(3 / len(squares) * float((parts**2).sum()))
+    chance = math.sqrt(2 * OVERLAP / len(squares) * float((parts**2).sum()))
     spread = float(squares.sum(axis=1).std()) * len(squares) / scale
-    return ratio, chance, max(ratio * chance, spread * math.sqrt(1.5 / len(squares)))
+    error = spread * math.sqrt(OVERLAP / len(squares))
+    return ratio, chance, max(ratio * chance, error)
 
 
 def _kept(left_out: float) -> float:
