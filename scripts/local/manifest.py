@@ -8,11 +8,13 @@ import copy
 import json
 import re
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from scripts import yaml_text
 from scripts.local import container
 from scripts.local.container import Object
 from scripts.local.errors import ManifestError
@@ -40,12 +42,18 @@ def read(paths: Sequence[Path]) -> list[Object]:
     objects = []
     for path in paths:
         try:
-            documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
+            with path.open("rb") as file:
+                text = file.read(yaml_text.MOST_BYTES + 1).decode("utf-8")
+            yaml_text.check(text)
+            nodes = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
+            documents = list(yaml.safe_load_all(text))
         except OSError as error:
             raise ManifestError(f"{path}: {error.strerror}") from error
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
+        except (yaml.YAMLError, ValueError) as error:  # of a date that is none
             reason = " ".join(str(error).split())
             raise ManifestError(f"{path}: not YAML: {reason}") from error
+        for place, fault in chain.from_iterable(map(yaml_text.repeated, nodes)):
+            raise ManifestError(f"{path}: {yaml_text.said(place, fault)}")
         for document in filter(None, documents):
             try:
                 check(document)

@@ -64,6 +64,11 @@ def test_what_is_no_object_is_refused(document: Any) -> None:
         ("---\n---\n", "no InferenceService inside"),
         ("kind: Pod", "apiVersion: expected"),
         ("made: 2026-11-23", "a value has no JSON form"),
+        ("made: 2026-99-99", "not YAML: month must be"),
+        ("a: &a [x]\nb: [*a, *a]", "not YAML: line 1: anchors are not read"),
+        ("[" * 40 + "]" * 40, "not YAML: line 1: nested more than 32 deep"),
+        ("a: " + "x" * 300_000, "not YAML: expected at most 262144 bytes"),
+        ("kind: A\nspec: {a: 1, a: 2}", "spec.a: given twice, again in line 2"),
     ],
 )
 def test_a_bad_file_is_named(tmp_path: Path, content: str, message: str) -> None:

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from scripts.rollout.policy.policy import Policy
-
-Place = tuple[str | int, ...]
+from scripts.yaml_text import Place
 
 
 class Conflict(NamedTuple):

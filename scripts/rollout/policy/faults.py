@@ -12,9 +12,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from scripts.rollout.policy.conflicts import Conflict, Place, conflicts
+from scripts.rollout.policy.conflicts import Conflict, conflicts
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.policy.values import BRANCHES
+from scripts.yaml_text import Place
 
 Fault = tuple[Place, str]
 # Valid values by key: what stands beside one is checked as if it had been right.

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from scripts.rollout.errors import Exit, PolicyError
-from scripts.rollout.policy.reader import MOST_BYTES, MOST_TOLD, parse, read
+from scripts.rollout.policy.reader import MOST_TOLD, parse, read
+from scripts.yaml_text import MOST_BYTES
 
 NINE = ["a0: &a0 [x,x,x,x,x,x,x,x,x]"]
 NINE += [f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
