@@ -76,6 +76,21 @@ def test_each_pins_the_model_that_training_gives(name: str) -> None:
     assert pin == f"--model_sha256={_digest(version)}"
 
 
+def test_the_runtime_is_the_same_container_for_whatever_storage_brings() -> None:
+    runtime, service = _load("runtime/runtime.yaml"), _load("runtime/isvc.yaml")
+    model = service["spec"]["predictor"]["model"]
+    (known,) = runtime["spec"]["supportedModelFormats"]
+    assert model["runtime"] == runtime["metadata"]["name"]
+    assert model["modelFormat"] == {"name": known["name"]}
+    (container,) = runtime["spec"]["containers"]
+    (other,) = _load("isvc-v1.yaml")["spec"]["predictor"]["containers"]
+    assert container["args"] == ["--model_name={{.Name}}", "--model_dir=/mnt/models"]
+    same = ("image", "ports", "livenessProbe", "resources", "securityContext")
+    assert [container[key] for key in same] == [other[key] for key in same]
+    path = container["readinessProbe"]["httpGet"]["path"]
+    assert path.replace("{{.Name}}", "intent") == "/v2/models/intent/ready"
+
+
 def test_the_runtimes_model_is_pinned_where_its_storage_cannot_write() -> None:
     model = _load("runtime/isvc.yaml")["spec"]["predictor"]["model"]
     assert model["storageUri"].endswith("/v1")

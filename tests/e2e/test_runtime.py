@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -36,13 +37,15 @@ spec:
 """
 
 
-def _service(version: str, percent: int | None) -> str:
+def _service(version: str, percent: int | None, *, pinned: str = "") -> str:
+    """The shipped one with a model from the volume, and its pin or another's."""
     document: Object = yaml.safe_load((RUNTIME / "isvc.yaml").read_text())
-    facts = json.loads((ROOT / "models" / version / "metadata.json").read_text())
+    facts = ROOT / "models" / (pinned or version) / "metadata.json"
     predictor = document["spec"]["predictor"]
     predictor["canaryTrafficPercent"] = percent
     predictor["model"]["storageUri"] = f"pvc://models/{version}"
-    predictor["model"]["env"] = [{"name": "MODEL_SHA256", "value": facts["sha256"]}]
+    (pin,) = predictor["model"]["env"]
+    pin["value"] = json.loads(facts.read_text())["sha256"]
     return yaml.safe_dump(document)
 
 
@@ -76,3 +79,25 @@ def test_another_storage_uri_is_a_canary_and_is_promoted(on: ClusterStage) -> No
     assert verdict.code == 0
     answer = backend.ask(backend.host)
     assert answer.headers["x-model-version"] == "v2"
+
+
+def test_a_pin_that_does_not_fit_is_one_line_and_no_traffic(on: ClusterStage) -> None:
+    backend = on.backend
+    backend.kubectl("apply", "-f", "-", given=_service("v2", 0, pinned="v1"))
+    said = on.until(partial(_refusal, on))
+    (line,) = said.splitlines()
+    assert line.startswith("error: /mnt/models/intent_model.pkl: its sha256 is ")
+    assert "not unpickled" in line
+    assert not on.is_ready()
+    assert on.percent("intent-predictor-00001") == 100
+
+
+def _refusal(on: ClusterStage) -> str:
+    """What the newest revision's container has said before it was started again."""
+    chosen = f"serving.knative.dev/revision={on.newest()}"
+    where = ("-l", chosen, "-o", "name")
+    for pod in on.backend.kubectl("get", "pods", *where).split():
+        restarts = "jsonpath={.status.containerStatuses[*].lastState.terminated.reason}"
+        if "Error" in on.backend.kubectl("get", pod, "-o", restarts):
+            return on.backend.kubectl("logs", pod, "-c", "kserve-container", "-p")
+    return ""
