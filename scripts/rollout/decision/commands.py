@@ -2,6 +2,7 @@
 
 from scripts.rollout.decision.draft import Draft
 from scripts.rollout.errors import Exit
+from scripts.rollout.state import actions
 from scripts.rollout.state.actions import Request
 from scripts.rollout.state.notes import NoteKind
 from scripts.rollout.state.state import Pause, Phase
@@ -13,6 +14,9 @@ def answer(draft: Draft, request: Request) -> None:
     """Carry out one request, or note why it changes nothing."""
     why = f": {request.reason}" if request.reason else ""
     match request.verb:
+        case actions.UNREADABLE:
+            damaged = f"a request cannot be read, ask again: {request.reason}"
+            draft.say(NoteKind.REQUEST_DAMAGED, damaged)
         case "abort":
             reason = f"aborted by a person{why}"
             draft.roll_back(Phase.ABORTED, reason, Exit.ABORTED)

@@ -23,7 +23,7 @@ from scripts.rollout.errors import (
     RemoteError,
     Unreachable,
 )
-from scripts.rollout.journal import chain, codec
+from scripts.rollout.journal import chain, codec, entries
 from scripts.rollout.journal.port import Snapshot
 from scripts.rollout.journal.saved import Saved, restore
 from scripts.rollout.state.actions import Request
@@ -127,7 +127,7 @@ class ConfigMapJournal:
 
     def ask(self, request: Request) -> None:
         """Leave a request for the promoter. Raises RemoteError."""
-        line = json.dumps(codec.encode(request))
+        line = entries.request_line(request)
         self._change(REQUESTS, lambda before: f"{before}{line}\n")
 
     def unsent(self) -> list[str]:
@@ -174,7 +174,7 @@ class ConfigMapJournal:
 
 def _requests(found: Object | None, after: int) -> list[Request]:
     lines = found["data"].get(REQUESTS, "").splitlines() if found else []
-    return [codec.decode(Request, json.loads(line)) for line in lines[after:]]
+    return entries.requests_of(lines, after)
 
 
 def _unpacked(found: Object, name: str) -> bytes:

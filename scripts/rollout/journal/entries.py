@@ -1,13 +1,21 @@
-"""Encodes looks and actions as journal entries, and decodes them. Pure."""
+"""Encodes looks, actions and people's requests as lines, and decodes them. Pure."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from scripts.rollout.decision.explaining import explain
 from scripts.rollout.decision.measurement import Rules
-from scripts.rollout.errors import Exit
+from scripts.rollout.errors import Exit, JournalError
 from scripts.rollout.journal import codec
-from scripts.rollout.state.actions import Action, Consult, SetPercent, WarmUp
+from scripts.rollout.state.actions import (
+    UNREADABLE,
+    Action,
+    Consult,
+    Request,
+    SetPercent,
+    WarmUp,
+)
 from scripts.rollout.state.observation import Observation
 from scripts.rollout.state.state import Decision, Pause, State
 
@@ -61,3 +69,21 @@ def exit_code_so_far(state: State) -> Exit:
     if state.pause is Pause.APPROVAL:
         return Exit.PAUSED
     return Exit.HELD if state.heard == state.now else Exit.UNREACHABLE
+
+
+def request_line(request: Request) -> str:
+    """Return a request as one line."""
+    return json.dumps(codec.encode(request))
+
+
+def requests_of(lines: Sequence[str], after: int) -> list[Request]:
+    """Return all requests but the first `after`."""
+    return [_request(each) for each in lines[after:]]
+
+
+def _request(line: str) -> Request:
+    """Read a request. A write that was cut off must not stop the promoter for good."""
+    try:
+        return codec.decode(Request, json.loads(line))
+    except (ValueError, JournalError):
+        return Request(UNREADABLE, f"{line!r:.60}")

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import IO, Any, TextIO
 
 from scripts.rollout.errors import JournalError, LockHeld, Unreachable
-from scripts.rollout.journal import chain, codec
-from scripts.rollout.journal.lines import whole, write
+from scripts.rollout.journal import chain, codec, entries
+from scripts.rollout.journal.lines import end, whole, write
 from scripts.rollout.journal.port import Snapshot
 from scripts.rollout.journal.saved import Saved, restore
 from scripts.rollout.state.actions import Request
@@ -153,9 +153,11 @@ class FileJournal:
     def ask(self, request: Request) -> None:
         """Leave a request for the promoter."""
         self._make_folder()
-        with self._requests.open("a", encoding="utf-8") as file:
+        with self._requests.open("ab+", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            file.write(json.dumps(codec.encode(request)) + "\n")
+            with whole(file):
+                end(file)
+                write(file, entries.request_line(request))
             _sync(file)
 
     def tail(self) -> list[str]:
@@ -177,10 +179,10 @@ class FileJournal:
     def requests(self, after: int) -> list[Request]:
         """Return all requests but the first `after`."""
         try:
-            lines = self._requests.read_text(encoding="utf-8").splitlines()
+            text = self._requests.read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
             return []
-        return [codec.decode(Request, json.loads(line)) for line in lines[after:]]
+        return entries.requests_of(text.splitlines(), after)
 
     def unsent(self) -> list[str]:
         """Return the messages that their receivers have not got."""

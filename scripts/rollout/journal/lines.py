@@ -26,3 +26,11 @@ def write(file: FileIO, line: str) -> None:
     content = f"{line}\n".encode()
     if file.write(content) != len(content):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def end(file: FileIO) -> None:
+    """End a line in which its writer was killed, so that the next one is not lost."""
+    if file.seek(0, os.SEEK_END):
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) != b"\n":
+            file.write(b"\n")

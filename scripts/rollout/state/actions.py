@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+# The verb of a request that could not be read.
+UNREADABLE = "unreadable"
+
 
 @dataclass(frozen=True, slots=True)
 class Request:

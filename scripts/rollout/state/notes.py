@@ -51,6 +51,7 @@ class NoteKind(StrEnum):
     RESUMED = "resumed"
     APPROVED = "approved"
     NOTHING_TO_APPROVE = "nothingToApprove"
+    REQUEST_DAMAGED = "requestDamaged"
     ORDERED = "ordered"
     UNKNOWN = "unknown"
 

@@ -150,6 +150,24 @@ def test_requests_are_kept_in_order(tmp_path: Path) -> None:
     assert journal.requests(1) == [Request("resume", "why")]
 
 
+@pytest.mark.parametrize("torn", ['{"verb": "pa', "\x00\x00", "[1]", '{"verb": 1}'])
+def test_a_request_that_was_cut_off_keeps_its_number_and_hides_none(
+    tmp_path: Path, torn: str
+) -> None:
+    journal = FileJournal(tmp_path)
+    journal.ask(Request("pause", "why"))
+    with (tmp_path / "requests.jsonl").open("a") as file:
+        file.write(torn)
+    journal.ask(Request("resume"))
+    first, damaged, last = journal.requests(0)
+    assert (first, last) == (Request("pause", "why"), Request("resume"))
+    assert damaged.verb == "unreadable"
+    rollout = Rollout.begun()
+    told = [note.text for note in rollout.look(requests=(damaged,)).notes]
+    assert any("a request cannot be read, ask again" in each for each in told)
+    assert journal.requests(2) == [Request("resume")]
+
+
 def test_no_number_that_json_has_not_gets_into_a_line() -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         chain.link(chain.FIRST, {"e": float("nan")})
