@@ -1,14 +1,25 @@
 """`check` on the stable's own past: what holds, what does not, and where to look."""
 
 import json
+from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from scripts.canary import main
+from scripts.rollout import wiring
 from scripts.rollout.cli import check
-from scripts.rollout.metrics.port import Reading
+from scripts.rollout.metrics.port import (
+    ERRORS,
+    READ_AT,
+    REQUESTS,
+    TIMED,
+    Reading,
+    Scraped,
+)
 from scripts.rollout.policy.reader import parse
 
 Captured = pytest.CaptureFixture[str]
@@ -86,6 +97,62 @@ def test_pods_that_are_read_at_other_seconds_are_told() -> None:
     assert check._read_skew(policy, (0.0, 0.4)).holds
     late = check._read_skew(policy, (0.0, 12.0))
     assert (late.found, late.holds) == ("12.0 s apart", False)
+
+
+class Kept:
+    """A source of two pods; `scrapes` of its past are kept, or none."""
+
+    def __init__(self, scrapes: int) -> None:
+        """Nothing was read yet."""
+        self._random, self._scrapes, self._now = np.random.default_rng(1), scrapes, 0.0
+        self._pods = {pod: {REQUESTS: 0.0, ERRORS: 0.0, TIMED: 0.0} for pod in "ab"}
+
+    def read(self, revisions: Sequence[str]) -> Scraped:
+        """Return what each pod has counted, and when it was read."""
+        self._now += 10
+        for pod, sample in self._pods.items():
+            sample[REQUESTS] += 500
+            sample[ERRORS] += float(self._random.binomial(500, 0.01))
+            sample[READ_AT] = self._now + (3.0 if pod == "b" else 0.0)
+        pods = {pod: dict(sample) for pod, sample in self._pods.items()}
+        return Scraped(dict.fromkeys(revisions, pods))
+
+    def history(
+        self, revision: str, seconds: float, step: float
+    ) -> list[tuple[float, Reading]]:
+        """Return the scrapes that are kept."""
+        del seconds, step
+        times = range(0, 10 * self._scrapes, 10)
+        return [(float(time), self.read([revision]).reading) for time in times]
+
+
+@pytest.mark.parametrize("scrapes", [0, 121])
+def test_a_source_is_asked_for_its_past_and_looked_at_where_it_keeps_none(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch, scrapes: int
+) -> None:
+    (tmp_path / "p.yaml").write_text(TEXT)
+    view = SimpleNamespace(rolledout="stable")
+    route = SimpleNamespace(observe=lambda: view)
+    monkeypatch.setattr(wiring, "placed", lambda _, policy: policy)
+    monkeypatch.setattr(wiring, "traffic", lambda *_: route)
+    monkeypatch.setattr(wiring, "metrics", lambda *_: Kept(scrapes))
+    clock = count(1000.0, 10.0)
+    slept: list[float] = []
+    still = SimpleNamespace(time=lambda: next(clock), sleep=slept.append)
+    monkeypatch.setattr(check, "time", still)
+    args = ["check", "-f", str(tmp_path / "p.yaml"), "-o", "json", "--looks", "60"]
+    main(args)
+    found = json.loads(capsys.readouterr().out)["conditions"]
+    lines = {each["condition"]: each for each in found}
+    assert lines["errors: clusters"]["found"].startswith("1 in 10s")
+    assert lines["errors: pods of the stable"]["found"].startswith("2, ")
+    assert lines["pods are read"] == {
+        "condition": "pods are read",
+        "found": "3.0 s apart",
+        "needed": "at most 1 s",
+        "holds": False,
+    }
+    assert len(slept) == (0 if scrapes else 60)
 
 
 def test_a_fault_of_the_file_names_it_with_line_and_column(
