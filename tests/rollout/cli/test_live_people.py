@@ -120,8 +120,9 @@ def test_a_hand_is_noticed_a_kill_survived_and_a_promotion_undone(
     on: LocalStage,
 ) -> None:
     canary = on.canary(Healthy(models.inner()))
+    policy = POLICY + "pauseAt: [10]\n"  # it is still there when it is killed
     with on.users() as answers:
-        promoter = on.start()
+        promoter = on.start(policy)
         on.until(lambda: on.percent(STABLE) == 90)
         on.until(lambda: on.records()[-1]["seen"]["view"]["percent"] == 10)
         on.backend.patch(30)
@@ -132,7 +133,8 @@ def test_a_hand_is_noticed_a_kill_survived_and_a_promotion_undone(
         promoter.send_signal(signal.SIGKILL)
         promoter.communicate()
         looks = len(on.records())
-        code, said = on.verb("run", "-f", str(on.policy()))
+        on.verb("approve", "intent")
+        code, said = on.verb("run", "-f", str(on.policy(policy)))
     assert code == 0, said
     check_answered(answers)
     assert len(on.records("restart")) == 1
