@@ -21,13 +21,14 @@ from starlette.responses import (
 )
 from starlette.routing import Route
 
-from scripts.rollout.dashboard.board import Board
+from scripts.rollout.dashboard.board import Board, Shelf
 from scripts.rollout.dashboard.guard import Token
 from scripts.rollout.dashboard.watched import Watched
 from scripts.rollout.errors import RolloutError
 from scripts.rollout.report.page import page, script_hashes
 
-LOOK_S, CHECK_S = 1.0, 0.25  # rollouts are read once a second, by whoever asks first
+CHECK_S = 0.25  # the delay until what was read is sent
+FIRST_S = 3.0  # a cluster that does not answer keeps nobody from seeing the rest
 ALIVE_S = 15.0  # a comment is sent after this long, or a dead reader stays unnoticed
 LONGEST = 4096  # bytes of a request's body: a reason is a sentence
 ASSETS = {
@@ -77,17 +78,21 @@ def app(shared: Page) -> Starlette:
 
 
 class Reading:
-    """Reads the board while somebody looks at the page, once a second for all."""
+    """Reads each shelf of the board while somebody looks at the page, once for all."""
 
     def __init__(self, shared: Page) -> None:
         """Nobody looks yet."""
-        self._shared, self._lock, self._read = shared, asyncio.Lock(), 0.0
+        self._shared = shared
+        self._reads: dict[Shelf, tuple[float, asyncio.Task[None]]] = {}
 
     async def events(self) -> AsyncIterator[str]:
         """Yield what has changed, as server-sent events, until the server ends."""
         version, sent = -1, 0.0
+        self._look()
+        # Whoever opens the page sees the rollouts first, not that there are none.
+        await asyncio.wait([task for _, task in self._reads.values()], timeout=FIRST_S)
         while not self._shared.is_ending():
-            await self._look()
+            self._look()
             news = self._shared.board.since(version)
             if news is not None:
                 version = news["version"]
@@ -98,11 +103,17 @@ class Reading:
                 sent = time.monotonic()
             await asyncio.sleep(CHECK_S)
 
-    async def _look(self) -> None:
-        async with self._lock:
-            if time.monotonic() - self._read >= LOOK_S:
-                await run_in_threadpool(self._shared.board.refresh)
-                self._read = time.monotonic()
+    def _look(self) -> None:
+        """Begin to read what is due; raise what a read has failed with."""
+        board, now = self._shared.board, time.monotonic()
+        for shelf in board.shelves:
+            began, task = self._reads.get(shelf, (0.0, None))
+            if task is not None and task.done():
+                task.result()
+            is_due = now - began >= shelf.source.every_s
+            if task is None or (task.done() and is_due):
+                read = asyncio.create_task(run_in_threadpool(board.refresh, shelf))
+                self._reads[shelf] = now, read
 
     def _linked(self, news: dict[str, Any]) -> dict[str, Any]:
         """Return it with the reports' addresses."""

@@ -50,6 +50,7 @@ def server(
         lifespan="off",
         server_header=False,
         ws="none",
+        proxy_headers=False,
         timeout_graceful_shutdown=GRACE_S,
     )
     served = uvicorn.Server(config)

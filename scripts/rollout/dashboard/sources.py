@@ -15,9 +15,13 @@ SUFFIX = "-rollout"  # of the ConfigMap that a promoter keeps for a target
 
 
 class Source(Protocol):
-    """One place with rollouts; `where` says to people which one."""
+    """One place with rollouts; `where` says to people which one.
+
+    It is read each `every_s` seconds while somebody looks.
+    """
 
     where: str
+    every_s: float
 
     def versions(self) -> Mapping[str, str]:
         """Return each rollout's key, and a text that changes whenever it does."""
@@ -33,6 +37,7 @@ class Machine:
     """The rollouts of local mode's state folder."""
 
     where = "this machine"
+    every_s = 1.0
 
     def __init__(self, place: Place) -> None:
         """Look below the place's folder."""
@@ -61,6 +66,8 @@ class OnCluster:
 
     All namespaces are looked through, or the context's own where only that is allowed.
     """
+
+    every_s = 2.0
 
     def __init__(self, place: Place) -> None:
         """Ask the API server of the place's context. Raises RolloutError without."""

@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from scripts.rollout.dashboard import cards
+from scripts.rollout.dashboard import cards, history
 from scripts.rollout.dashboard.chronicle import Chronicle, Excerpt
 from scripts.rollout.dashboard.sources import Source
 from scripts.rollout.errors import RolloutError
@@ -14,6 +14,9 @@ from scripts.rollout.steering import seen
 
 # A look that is younger than this many intervals shows that a promoter is at work.
 FRESH, FRESH_S = 2.0, 5.0
+# What reading a journal may raise that somebody else wrote, or that a disk has damaged:
+# its card says so, and the others are shown.
+UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError)
 
 
 class Watched:
@@ -24,6 +27,7 @@ class Watched:
         self.source, self.key, self.journal = source, key, source.journal(key)
         self.version = ""
         self.card: dict[str, Any] = {}
+        self.ended: list[dict[str, Any]] = []
         self.rollouts: Chronicle | Excerpt = Excerpt([])
         self._read_version = ""
         self._saved: Saved | None = None
@@ -35,13 +39,28 @@ class Watched:
         if self.version == self._read_version and not self._has_turned():
             return False
         self._read_version = self.version
+        where = self.source.where
         try:
-            self.card = self._read()
-        except RolloutError as error:
+            card = self._read()
+            self.ended = self._rows()
+        except (RolloutError, *UNREADABLE) as error:
             self._saved = None
-            self.card = cards.fault(self.key, str(error))
-        self.card["where"] = self.source.where
+            card = cards.fault(self.key, f"{type(error).__name__}: {error}")
+        self.card = {**card, "where": where}
         return True
+
+    def _rows(self) -> list[dict[str, Any]]:
+        """Return the ended rollouts of this journal, for the page's history."""
+        where = self.source.where
+        return [
+            {
+                **history.shown(past, where),
+                "id": f"{where}/{self.key}",
+                "number": number,
+            }
+            for number, past in enumerate(self.rollouts.pasts)
+            if past.verdict is not None
+        ]
 
     def journal_now(self) -> tuple[SharedJournal, Saved]:
         """Return a journal for one request, and its last commit. Raises RolloutError.

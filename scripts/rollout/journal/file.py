@@ -21,7 +21,7 @@ from scripts.rollout.journal.port import Snapshot
 from scripts.rollout.journal.saved import Saved, restore
 from scripts.rollout.state.actions import Request
 
-# `is_locked` takes the lock for an instant; a promoter keeps it for longer than that.
+# `is_locked` shares the lock for an instant; a promoter keeps it for longer than that.
 LOCK_TRIES, LOCK_PAUSE_S = 3, 0.05
 # A few dozen entries at the end, so that the whole journal need not be read.
 TAIL_BYTES = 64 * 1024
@@ -69,11 +69,14 @@ class FileJournal:
             yield
 
     def is_locked(self) -> bool:
-        """Return whether a promoter works here now."""
+        """Return whether a promoter works here now; whoever asks writes nothing."""
         try:
-            with self.lock():
+            with (self.folder / "lock").open(encoding="utf-8") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
                 return False
-        except LockHeld:
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
             return True
 
     def load(self, *, repair: bool = False) -> Saved | None:
@@ -209,7 +212,7 @@ def _replace(path: Path, content: str) -> None:
 
 
 def _has_locked(file: TextIO) -> bool:
-    """Take the lock, waiting out the instant for which `is_locked` takes it."""
+    """Take the lock, waiting out the instant for which `is_locked` shares it."""
     for _ in range(LOCK_TRIES):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

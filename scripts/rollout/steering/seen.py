@@ -1,6 +1,7 @@
 """A rollout as people see it: its policy, its summary, whether anybody is at work."""
 
 import time
+from functools import lru_cache
 from typing import Any
 
 from scripts.rollout.errors import RemoteError
@@ -13,8 +14,13 @@ from scripts.rollout.report import summary
 
 def policy_of(journal: SharedJournal, saved: Saved) -> Policy:
     """Return the policy with which a rollout began, in the namespace where it is."""
-    policy = reader.parse(saved.policy, "the rollout's policy")
-    return reader.placed(policy, journal.name.partition(".")[0])
+    return _policy(saved.policy, journal.name.partition(".")[0])
+
+
+@lru_cache(maxsize=256)
+def _policy(content: str, namespace: str) -> Policy:
+    """Parse a policy once, however often its rollout is looked at."""
+    return reader.placed(reader.parse(content, "the rollout's policy"), namespace)
 
 
 def found(journal: SharedJournal, saved: Saved) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """What the page shows, and what it reads for that."""
 
+import asyncio
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,10 @@ import pytest
 
 from scripts.rollout import text
 from scripts.rollout.cluster.client import Cluster, Object
+from scripts.rollout.dashboard import app
+from scripts.rollout.dashboard.app import Page
 from scripts.rollout.dashboard.board import Board
+from scripts.rollout.dashboard.guard import Token
 from scripts.rollout.dashboard.sources import Machine, OnCluster
 from scripts.rollout.dashboard.steer import steering
 from scripts.rollout.errors import Forbidden, RolloutError
@@ -65,10 +70,15 @@ def _on_cluster(api: Maps, folder: Path, looks: int) -> FolderWorld:
 
 
 def _shown(board: Board, version: int = -1) -> dict[str, Any]:
-    board.refresh()
-    found = board.since(version)
+    found = _read(board, version)
     assert found is not None
     return found
+
+
+def _read(board: Board, version: int) -> dict[str, Any] | None:
+    for shelf in board.shelves:
+        board.refresh(shelf)
+    return board.since(version)
 
 
 def _here(folder: Path) -> Board:
@@ -103,8 +113,7 @@ def test_what_did_not_change_is_neither_read_nor_sent_again(
     second.looks(4)
     board = _here(tmp_path)
     version = _shown(board)["version"]
-    board.refresh()
-    assert board.since(version) is None
+    assert _read(board, version) is None
     first.looks(1)
     news = _shown(board, version)
     assert (list(news["cards"]), len(news["order"])) == ([HERE], 2)
@@ -162,6 +171,22 @@ def test_one_that_cannot_be_read_is_said_on_its_card_alone(tmp_path: Path) -> No
     assert cards[HERE]["kind"] == "live"
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["{", "[]", "{}", '{"kind": "look"}', '{"kind": "begin", "state": {}}'],
+)
+def test_a_journal_that_somebody_damaged_is_said_on_its_card_alone(
+    tmp_path: Path, line: str
+) -> None:
+    damaged = Shown(tmp_path, "damaged").looks(2)
+    Shown(tmp_path, "intent").looks(2)
+    with damaged.journal.path.open("a") as file:
+        file.write(f"{line}\n")
+    cards = _shown(_here(tmp_path))["cards"]
+    assert cards["this machine/default.damaged"]["state"] == "cannot be read"
+    assert cards[HERE]["kind"] == "live"
+
+
 def test_rollouts_of_a_cluster_are_beside_those_of_this_machine(
     tmp_path: Path, api: Maps
 ) -> None:
@@ -195,6 +220,40 @@ def test_a_cluster_that_is_silent_keeps_its_rollouts_and_is_said(
     assert _shown(board, news["version"])["troubles"] == []
 
 
+class Silent(Machine):
+    """A place that does not answer for as long as a test goes on."""
+
+    where = "nowhere"
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self.is_over = threading.Event()
+
+    def versions(self) -> dict[str, str]:
+        self.is_over.wait()
+        return {}
+
+
+def test_a_place_that_does_not_answer_keeps_nobody_from_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Shown(tmp_path, "intent").looks(2)
+    place = Place(tmp_path)
+    silent = Silent(place)
+    page = Page(Board([silent, Machine(place)]), Token(), None, lambda: False)
+    monkeypatch.setattr(app, "FIRST_S", 0.01)
+
+    async def seen() -> None:
+        try:
+            async for event in app.Reading(page).events():
+                if HERE in event:
+                    return
+        finally:
+            silent.is_over.set()
+
+    asyncio.run(asyncio.wait_for(seen(), 60))
+
+
 def test_whoever_may_list_one_namespace_alone_sees_that(
     tmp_path: Path, api: Maps
 ) -> None:
@@ -202,7 +261,7 @@ def test_whoever_may_list_one_namespace_alone_sees_that(
     api.is_strict = True
     board = Board([OnCluster(Place(tmp_path))])
     assert len(_shown(board)["order"]) == 1
-    board.refresh()
+    _read(board, 0)
     own = "/api/v1/namespaces/default/configmaps"
     assert api.listed == ["/api/v1/configmaps", own, own]
 

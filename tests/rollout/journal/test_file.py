@@ -1,6 +1,7 @@
 """Journal and state on disk: chained, repaired where torn, refused where changed."""
 
 import errno
+import fcntl
 import json
 from dataclasses import replace
 from itertools import count
@@ -140,6 +141,22 @@ def test_only_one_promoter_holds_the_lock(tmp_path: Path) -> None:
         with pytest.raises(LockHeld, match=f"process {os.getpid()}"), journal.lock():
             pass
     assert not journal.is_locked()
+
+
+def test_whoever_asks_for_the_lock_writes_nothing_and_stands_in_nobodys_way(
+    tmp_path: Path,
+) -> None:
+    journal = FileJournal(tmp_path / "none")
+    assert not journal.is_locked()
+    assert not journal.folder.exists()
+    with journal.lock():
+        pass
+    lock = journal.folder / "lock"
+    before = lock.read_text(), lock.stat().st_mtime_ns
+    with lock.open() as other:
+        fcntl.flock(other, fcntl.LOCK_SH)  # another who asks
+        assert not journal.is_locked()
+    assert (lock.read_text(), lock.stat().st_mtime_ns) == before
 
 
 def test_requests_are_kept_in_order(tmp_path: Path) -> None:
