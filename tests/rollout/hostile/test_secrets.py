@@ -5,8 +5,8 @@ import gzip
 import json
 import os
 import re
-import time
 from collections.abc import Sequence
+from concurrent.futures import wait
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -34,6 +34,7 @@ from scripts.rollout.shadow.asker import PairAsker
 from scripts.rollout.shadow.sources import Shadow
 from tests.support.api_server import OWNER, Api
 from tests.support.folder_world import FolderWorld
+from tests.support.waiting import until
 from tests.support.worlds import POLICY
 
 Captured = pytest.CaptureFixture[str]
@@ -106,7 +107,7 @@ def test_ten_secrets_are_in_nothing_that_a_rollout_leaves(
         else:
             monkeypatch.setenv(name, value)
     api = Api()
-    _rolled_out(_policy(server, kept), left, api)
+    _rolled_out(httpserver, _policy(server, kept), left, api)
     assert len({each.path for each, _ in httpserver.log}) >= 8
     found = [*capsys.readouterr(), json.dumps(api.objects)]
     found += [each.read_text() for each in left.rglob("*") if each.is_file()]
@@ -119,7 +120,7 @@ def test_ten_secrets_are_in_nothing_that_a_rollout_leaves(
             assert secret not in text, text[text.index(secret) - 200 :][:300]
 
 
-def _rolled_out(text: str, folder: Path, api: Api) -> None:
+def _rolled_out(httpserver: HTTPServer, text: str, folder: Path, api: Api) -> None:
     """A whole rollout, with everything that a promoter in a cluster tells."""
     policy, cluster = parse(text), FolderWorld(folder)
     assert policy.source.prometheus is not None
@@ -147,15 +148,18 @@ def _rolled_out(text: str, folder: Path, api: Api) -> None:
         heard = Broadcast(journal, copy_to(copy, print), others)
         source = Prometheus(policy.source.prometheus, "default", "gateway", {})
         metrics = _Odd(cluster, source)
-        world = World(cluster, metrics, heard, cluster.now, _nap, print, asked, (lent,))
+
+        def sleep(seconds: float) -> None:
+            """Wait for the hook, however short the simulated time is."""
+            del seconds
+            wait(() if asked._future is None else (asked._future,), 60)
+
+        world = World(
+            cluster, metrics, heard, cluster.now, sleep, print, asked, (lent,)
+        )
         assert Runner(policy, text, world).run() is Exit.PROMOTED
+        until(lambda: any("/lent" in each.path for each, _ in httpserver.log))
     assert len(outbox.left()) == 4
-
-
-def _nap(seconds: float) -> None:
-    """The hook's thread needs a moment, however short the simulated time is."""
-    del seconds
-    time.sleep(0.002)
 
 
 @pytest.mark.parametrize(

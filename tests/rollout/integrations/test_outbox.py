@@ -30,8 +30,9 @@ Captured = pytest.CaptureFixture[str]
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for a receiver that is down."""
+    """Nobody waits for a receiver that is down, and everybody for a busy machine."""
     monkeypatch.setattr(webhook, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(webhook, "PATIENCE_S", 60.0)
 
 
 def _promoted(folder: Path) -> FolderWorld:
