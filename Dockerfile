@@ -18,6 +18,7 @@ LABEL org.opencontainers.image.title="intent-canary" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=promoter-packages /packages /packages
 COPY scripts/__init__.py scripts/canary.py scripts/console.py scripts/entry.py scripts/
+COPY scripts/yaml_text.py scripts/
 COPY scripts/inference scripts/inference
 COPY scripts/rollout scripts/rollout
 RUN PYTHONDONTWRITEBYTECODE= python -m compileall -q scripts
