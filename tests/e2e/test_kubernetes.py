@@ -16,7 +16,7 @@ from scripts.rollout.errors import Unreachable
 from tests.e2e.images import FAULTS
 from tests.support import documentation
 from tests.support.cluster_stage import RPS
-from tests.support.plain import GATEWAY_API, OVERLAY, SHIPPED, Plain, plain
+from tests.support.plain import GATEWAY_API, SHIPPED, Plain, plain
 from tests.support.stage import COLD, POLICY, QUICK, Verdict, check_answered
 from tests.support.usage import usage
 
@@ -34,8 +34,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plain]:
     """One deployment for the whole file; each canary has a name of its own."""
-    os.chdir(ROOT)
-    with plain(tmp_path_factory.mktemp("plain")) as built:
+    with plain(tmp_path_factory.mktemp("plain"), Plain) as built:
         yield built
 
 
@@ -49,7 +48,7 @@ def _page(on: Plain) -> tuple[int, str]:
     programs = on.folder / "programs"
     documentation.install(programs, ROOT)
     on.policy()
-    shipped = str(OVERLAY.relative_to(ROOT))
+    shipped = str(on.overlay.relative_to(ROOT))
     text = "".join(documentation.blocks(PAGE, "sh")).replace(shipped, str(on.folder))
     path = f"{programs}:{os.environ['PATH']}"
     done = subprocess.run(

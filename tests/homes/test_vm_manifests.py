@@ -10,10 +10,11 @@ import yaml
 
 from scripts.local.processes import ROOT
 from scripts.rollout.policy.reader import read
-from tests.support import vm
+from tests.support import vm, vm_nginx
 
 PAGE = (vm.MANIFESTS / "README.md").read_text(encoding="utf-8")
-UNITS = sorted((vm.MANIFESTS / "etc/systemd/system").glob("*.service"))
+SYSTEMD = vm.MANIFESTS / "etc/systemd/system"
+UNITS = sorted(SYSTEMD.glob("intent*@.service"))  # the others only ask systemd
 STARTS = "systemctl start intent-rollout"
 
 
@@ -65,3 +66,20 @@ def test_a_unit_has_few_rights(unit: Path) -> None:
 def test_the_page_and_make_name_the_same_folder() -> None:
     assert "make vm" in _block("sh")
     assert "\nvm: VM := build/vm\n" in (ROOT / "Makefile").read_text()
+
+
+def test_nginx_takes_the_shipped_configuration(tmp_path: Path) -> None:
+    here = vm_nginx.NginxVm(tmp_path)
+    done = subprocess.run(here.nginx("-t"), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_written_split_has_nginx_reloaded() -> None:
+    path = (SYSTEMD / "intent-nginx.path").read_text()
+    (watched,) = re.findall(r"^PathChanged=(\S+)$", path, re.MULTILINE)
+    text = (vm.MANIFESTS / "etc/nginx/conf.d/intent.conf").read_text()
+    assert f"include {watched};" in text
+    tmpfiles = (vm.MANIFESTS / "etc/tmpfiles.d/intent.conf").read_text()
+    assert f"C {watched} 0664 root intent - /etc/intent/nginx.split" in tmpfiles
+    reload = (SYSTEMD / "intent-nginx.service").read_text()
+    assert "ExecStart=/usr/bin/systemctl reload nginx" in reload

@@ -1,4 +1,7 @@
-"""Every faulty version on the VM, a killed promoter, TLS: `make homes`, two minutes."""
+"""Every faulty version on the VM behind either gateway, a killed promoter, TLS.
+
+`make homes`: two minutes a gateway.
+"""
 
 import os
 import subprocess
@@ -22,17 +25,23 @@ from tests.faults.pipelines import (
 from tests.support.predictors import MODELS
 from tests.support.stage import COLD, POLICY, QUICK
 from tests.support.vm import MANIFESTS, Vm, vm
+from tests.support.vm_nginx import nginx_vm
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(240)
 # A version that is never there is given up sooner than after ten minutes.
 IMPATIENT = POLICY + "guards: {readyTimeout: 8s}\n"
 
+GATEWAYS = {"haproxy": vm, "nginx": nginx_vm}
+only_haproxy = pytest.mark.parametrize("running", ["haproxy"], indirect=True)
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vm]:
-    """v1 behind HAProxy; each test brings its v2."""
-    with vm(tmp_path_factory.mktemp("vm")) as built:
+
+@pytest.fixture(scope="module", params=GATEWAYS)
+def running(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Vm]:
+    """v1 behind a gateway; each test brings its v2."""
+    with GATEWAYS[request.param](tmp_path_factory.mktemp("vm")) as built:
         built.serve("v1", MODELS / "v1")
         until(lambda: built.is_up("v1"), 60, built.said)
         yield built
@@ -41,10 +50,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vm]:
 @pytest.fixture
 def on(running: Vm) -> Iterator[Vm]:
     """All traffic at v1."""
-    running.runtime.set_weights({"v2": 0, "v1": 100})
+    running.back()
     yield running
     running.stop("v2")
-    running.forget()
 
 
 def _serve(on: Vm, pipeline: Any) -> None:
@@ -134,7 +142,7 @@ def test_a_weight_set_by_hand_is_kept_until_a_person_says_more(on: Vm) -> None:
     with on.users(150):
         promoter = on.start(POLICY.replace("duration: 2s", "duration: 60s"))
         until(lambda: str(on.records()).count("'phase': 'Bake'") > 3, 90)
-        on.runtime.set_weights({"v2": 3, "v1": 97})
+        on.set_by_hand(3)
         until(lambda: "by hand" in str(on.records()))
         assert on.weights() == (97, 3)
         code, said = on.verb("abort", "intent")
@@ -144,6 +152,7 @@ def test_a_weight_set_by_hand_is_kept_until_a_person_says_more(on: Vm) -> None:
     assert on.weights() == (100, 0)
 
 
+@only_haproxy
 def test_tls_and_the_limit_of_an_address(on: Vm) -> None:
     pem = on.folder / "intent.pem"
     name = ["-subj", "/CN=vm", "-addext", "subjectAltName=IP:127.0.0.1"]
@@ -168,6 +177,7 @@ def test_tls_and_the_limit_of_an_address(on: Vm) -> None:
     assert {each.name: each.failed for each in on.runtime.servers()} == before
 
 
+@only_haproxy
 def test_nobody_else_reaches_the_runtime_socket(on: Vm) -> None:
     mode = os.stat(on.socket).st_mode & 0o777
     assert mode == 0o660

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
 
@@ -17,7 +18,7 @@ from tests.support.site import REGISTRY, Site, site
 GATEWAY_API = os.environ.get("GATEWAY_API", "")
 GATEWAY = {"name": "kserve-ingress-gateway", "namespace": "kserve"}
 SHIPPED = ROOT / "manifests" / "kubernetes"
-OVERLAY = SHIPPED / "overlays" / "gateway-api"
+OVERLAYS = SHIPPED / "overlays"
 HEAD = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
 BACKENDS = "/spec/rules/0/backendRefs"
 IMAGE = "dev.local/intent-classifier"
@@ -25,6 +26,8 @@ IMAGE = "dev.local/intent-classifier"
 
 class Plain(ClusterStage):
     """Deployments behind a route of the Gateway API; canaries come and go by name."""
+
+    overlay = OVERLAYS / "gateway-api"
 
     def __init__(self, backend: Site, folder: Path) -> None:
         """Ask the gateway by a host of this namespace."""
@@ -34,26 +37,24 @@ class Plain(ClusterStage):
         where = f"namespace: {backend.namespace}, backend: gateway"
         backend.target = f"{{route: intent, {where}}}"
 
-    def write(self, canary: str = "v2", *own: str) -> None:
-        """The operator's kustomization: a small cluster, this gateway, this canary."""
-        changes: dict[str, Object] = {
-            "HTTPRoute": {
-                "/spec/parentRefs": [GATEWAY],
-                "/spec/hostnames": [self.backend.host],
-                f"{BACKENDS}/0/weight": 100,
-                f"{BACKENDS}/1/name": f"intent-{canary}",
-                f"{BACKENDS}/1/weight": 0,
-            },
-            "Deployment": {
-                "/spec/template/spec/containers/0/resources/requests/cpu": "20m"
-            },
+    def changes(self, canary: str) -> list[Object]:
+        """What the operator changes of the overlay: the gateway's name and the host."""
+        route = {
+            "/spec/parentRefs": [GATEWAY],
+            "/spec/hostnames": [self.backend.host],
+            f"{BACKENDS}/1/name": f"intent-{canary}",
         }
+        return [patch("HTTPRoute", route)]
+
+    def write(self, canary: str = "v2", *own: str) -> None:
+        """The operator's kustomization, for a small cluster and with this canary."""
+        cpu = "/spec/template/spec/containers/0/resources/requests/cpu"
         self._kustomization(
             self.folder,
-            resources=[_relative(OVERLAY, self.folder), *own],
+            resources=[_relative(self.overlay, self.folder), *own],
             namespace=self.backend.namespace,
             images=[{"name": IMAGE, "newName": f"{REGISTRY}/intent-classifier"}],
-            patches=[_patch(kind, each) for kind, each in changes.items()],
+            patches=[*self.changes(canary), patch("Deployment", {cpu: "20m"})],
         )
 
     def another(self, name: str, image: str, model: str) -> None:
@@ -71,8 +72,8 @@ class Plain(ClusterStage):
                 {"name": IMAGE, "newName": f"{REGISTRY}/{tag[0]}", "newTag": tag[2]}
             ],
             patches=[
-                _patch("HorizontalPodAutoscaler", {"/spec/minReplicas": 1}),
-                _patch("Deployment", {"/spec/template/spec/containers/0/args": args}),
+                patch("HorizontalPodAutoscaler", {"/spec/minReplicas": 1}),
+                patch("Deployment", {"/spec/template/spec/containers/0/args": args}),
             ],
         )
         self.write(name, name)
@@ -101,20 +102,26 @@ class Plain(ClusterStage):
         return [each["weight"] for each in rule["backendRefs"]]
 
 
+Home = TypeVar("Home", bound=Plain)
+
+
 @contextmanager
-def plain(folder: Path) -> Iterator[Plain]:
-    """The overlay for the Gateway API in a namespace of its own, to be applied."""
+def plain(folder: Path, kind: type[Home]) -> Iterator[Home]:
+    """An overlay in a namespace of its own, to be applied."""
+    os.chdir(ROOT)
     with site(folder) as backend:
-        built = Plain(backend, folder)
+        built = kind(backend, folder)
         built.write()
         yield built
 
 
-def _patch(kind: str, changes: Object) -> Object:
+def patch(kind: str, changes: Object, name: str = "") -> Object:
+    """Fields of all objects of a kind, or of the one of that name."""
     steps = [
         {"op": "add", "path": path, "value": value} for path, value in changes.items()
     ]
-    return {"target": {"kind": kind}, "patch": yaml.safe_dump(steps)}
+    target = {"kind": kind, "name": name} if name else {"kind": kind}
+    return {"target": target, "patch": yaml.safe_dump(steps)}
 
 
 def _relative(folder: Path, start: Path) -> str:

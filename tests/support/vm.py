@@ -145,6 +145,15 @@ class Vm(Promoting):
         one, other = (each.weight for each in self.runtime.servers())
         return one, other
 
+    def set_by_hand(self, percent: int) -> None:
+        """Set the canary's percent past the promotion script."""
+        self.runtime.set_weights({"v2": percent, "v1": 100 - percent})
+
+    def back(self) -> None:
+        """All traffic at v1 again, and no rollout yet."""
+        self.forget()
+        self.set_by_hand(0)
+
     def users(self, rps: float = RPS) -> AbstractContextManager[list[Answer]]:
         """Requests at a steady rate until the block ends, and their answers."""
         ask = partial(connect, "v2", Target(self.url, None, "intent"))

@@ -159,4 +159,17 @@ BACKENDS: MutableMapping[str, Backend] = {
         after_rollback="keep weight 0 for the canary's variant in the configuration",
         again="create it as a Model of another name",
     ),
+    "nginx": Backend(
+        adapter="scripts.rollout.traffic.nginx:NginxTraffic",
+        target="proxy",
+        counted_by=("predictor",),
+        journal="folder",
+        settles_s=2.0,
+        shortest_look_s=0.5,
+        after_promotion="for the next version make this one the stable in nginx's "
+        "configuration, and write the split file anew with 0",
+        after_rollback="the split file has 0: keep it for the next version",
+        again="start its unit with the new model: another digest is another version",
+        steered_at="http://127.0.0.1:6001/",
+    ),
 }

@@ -4,15 +4,13 @@ In its file one server has weight 0, and that is the canary: a HAProxy that begi
 and knows nothing sends all to the stable.
 """
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import urllib3
 
 from scripts.rollout.bounded import in_time
-from scripts.rollout.cluster import pods
 from scripts.rollout.errors import RolloutError
 from scripts.rollout.metrics.haproxy import HaproxyMetrics, Runtime, Server
 from scripts.rollout.metrics.port import METRICS_PAGE, Metrics, Pages
@@ -24,9 +22,7 @@ from scripts.rollout.state.state import FULL
 from scripts.rollout.traffic import warming
 from scripts.rollout.traffic.port import Place
 from scripts.rollout.traffic.served import Served
-from scripts.rollout.traffic.warming import Door
 
-WARM_UP_S = 10.0
 POOL_SIZE = 8
 
 
@@ -112,19 +108,8 @@ class HaproxyTraffic:
     def warm_up(self, asked: WarmUp) -> Warmed:
         """Send a round of requests to the canary, past HAProxy."""
         _, canary = self._arms()
-        doors = [
-            Door(canary.address, protocol, partial(self._answer, canary, path, body))
-            for protocol, (path, body) in pods.requests_to(self._name).items()
-        ]
+        doors = warming.address_doors(self.http, canary.address, self._name)
         return warming.warm_up(doors, asked)
-
-    def _answer(self, server: Server, path: str, body: Mapping[str, Any]) -> str:
-        url = f"http://{server.address}{path}"
-        try:
-            answer = self.http.request("POST", url, json=body, timeout=WARM_UP_S)
-        except urllib3.exceptions.HTTPError:
-            return "none"
-        return str(answer.status)
 
     def metrics(self) -> Metrics:
         """Return the counters of HAProxy, or those of the predictors alone."""

@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
 
+import urllib3
+
 from scripts.rollout.cluster import pods
 from scripts.rollout.cluster.client import Cluster, Object
 from scripts.rollout.state.actions import Warmed, WarmUp
 
 WORKERS = 16  # pods and protocols at once
 LONGEST_S = 3.0  # one round: between two rounds people are heard and Leases renewed
+SERVER_S = 10.0
 # A server's words for a protocol that it does not serve: HTTP's and gRPC's.
 UNSERVED = ("404", "405", "501", "UNIMPLEMENTED")
 
@@ -78,6 +81,22 @@ def http_doors(
         for url in urls
         for protocol, (path, body) in requests.items()
     ]
+
+
+def address_doors(http: urllib3.PoolManager, address: str, model: str) -> list[Door]:
+    """Return a door for each protocol over HTTP of a server outside a cluster."""
+    return [
+        Door(address, protocol, partial(_status, http, f"http://{address}{path}", body))
+        for protocol, (path, body) in pods.requests_to(model).items()
+    ]
+
+
+def _status(http: urllib3.PoolManager, url: str, body: Object) -> str:
+    try:
+        answer = http.request("POST", url, json=body, timeout=SERVER_S)
+    except urllib3.exceptions.HTTPError:
+        return "none"
+    return str(answer.status)
 
 
 def _visit(door: Door, asked: WarmUp) -> _Visit:
