@@ -17,11 +17,14 @@ from typing import Any
 
 import requests
 
-from scripts.inference.clients import Answer, Target, connect
+from scripts.inference.clients import Answer, connect
+from scripts.inference.clients import Target as Address
 from scripts.inference.load import steady
 from scripts.local.processes import ROOT, free_ports
 from scripts.rollout.errors import Unreachable
 from scripts.rollout.metrics.haproxy import Runtime
+from scripts.rollout.policy.policy import Target
+from scripts.rollout.traffic.haproxy import HaproxyTraffic
 from tests.support import commands, debian
 from tests.support.stage import POLICY, RPS, Promoting, texts
 from tests.support.waiting import POLL_S, until
@@ -145,6 +148,11 @@ class Vm(Promoting):
         one, other = (each.weight for each in self.runtime.servers())
         return one, other
 
+    def canary(self) -> str:
+        """The canary's revision, as the promotion script calls it from now on."""
+        target = Target(proxy="intent", backend="haproxy", control=str(self.socket))
+        return HaproxyTraffic(self.socket, target, "gateway").observe().created
+
     def set_by_hand(self, percent: int) -> None:
         """Set the canary's percent past the promotion script."""
         self.runtime.set_weights({"v2": percent, "v1": 100 - percent})
@@ -156,7 +164,7 @@ class Vm(Promoting):
 
     def users(self, rps: float = RPS) -> AbstractContextManager[list[Answer]]:
         """Requests at a steady rate until the block ends, and their answers."""
-        ask = partial(connect, "v2", Target(self.url, None, "intent"))
+        ask = partial(connect, "v2", Address(self.url, None, "intent"))
         return steady(ask, texts(), rps, concurrency=8)
 
     def forget(self) -> None:

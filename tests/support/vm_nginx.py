@@ -13,6 +13,8 @@ from typing import Any
 import requests
 
 from scripts.local.processes import free_ports
+from scripts.rollout.policy.policy import Target
+from scripts.rollout.traffic.nginx import NginxTraffic
 from tests.support import commands, debian
 from tests.support.stage import POLICY
 from tests.support.vm import MANIFESTS, Vm
@@ -136,6 +138,11 @@ class NginxVm(Vm):
         """The weights in force."""
         percent = int(self.status()["percent"])
         return 100 - percent, percent
+
+    def canary(self) -> str:
+        """The canary's revision, as the promotion script calls it from now on."""
+        target = Target(proxy="intent", backend="nginx", control=self.control)
+        return NginxTraffic(self.control, target, "predictor").observe().created
 
     def set_by_hand(self, percent: int) -> None:
         """Write the split as the promotion script does, and wait for a worker."""
