@@ -13,6 +13,7 @@ EXTRA := $(RUN) -c 'import sys, tomllib; project = tomllib.load(sys.stdin.buffer
 CONTAINER ?= $(shell command -v podman || command -v docker)
 IMAGE ?= intent-classifier
 PROMOTER ?= intent-canary:latest
+IMAGES ?= $(IMAGE):v1 $(IMAGE):v2 $(PROMOTER)
 MODEL ?= v1
 SCIKIT_LEARN ?=
 ECHARTS ?= 6.1.0
@@ -118,7 +119,7 @@ evaluate: $(MODELS) ## Score both on the held-out texts, write MODEL_CARD.md's f
 	$(RUN) -m training.slices --write-card
 
 ##@ Image
-.PHONY: image image-promoter
+.PHONY: image image-promoter bundle release
 image: models/$(MODEL)/intent_model.pkl ## Build IMAGE:MODEL, pin it in the manifests
 	$(RUN) -m training.pin $(MODEL)
 	$(CONTAINER) build --target predictor --build-arg MODEL=$(MODEL) \
@@ -129,6 +130,13 @@ e2e-images: $(MODELS) ## Build those of make e2e, under the manifests' names
 
 image-promoter: ## Build the promoter's image, PROMOTER
 	$(CONTAINER) build --target promoter -t $(PROMOTER) .
+
+bundle: $(MODELS) ## Write build/bundle, installed without a network (IMAGES=names)
+	CONTAINER=$(CONTAINER) .ci/bundle build/bundle $(IMAGES)
+
+release: $(INSTALLED) ## Write build/release: OCI layouts with SBOM and provenance
+	CONTAINER=$(CONTAINER) $(RUN) -m tests.supply.release build/release \
+	  $(IMAGE):v1=predictor $(IMAGE):v2=predictor $(PROMOTER)=promoter
 
 ##@ Homes without Kubernetes
 .PHONY: vm homes
