@@ -20,7 +20,7 @@ COMMANDS = ("intent-canary", "intent-infer", "intent-local", "kubectl-intent_can
 JOB = "scripts/rollout/cluster/promoter/job.yaml"
 SHIPPED = ROOT / "manifests" / "rollout.yaml"
 CLUSTERS = ROOT / "manifests" / "promotion" / "rollout.yaml"
-JOB = "run -f /policy/rollout.yaml --journal - --metrics :9464".split()
+ARGUMENTS = "run -f /policy/rollout.yaml --journal - --metrics :9464".split()
 # Every module of a folder; prints those that cannot be imported.
 IMPORT_ALL = """
 import importlib, pkgutil, scripts
@@ -149,7 +149,7 @@ def test_run_in_cluster_finds_its_job_in_the_wheel(
     config = str(tmp_path / "config")
     code, _, error = run(installed, command, tmp_path, KUBECONFIG=config)
     assert code == 0, error
-    assert _job(cluster) == JOB
+    assert _job(cluster) == ARGUMENTS
 
 
 def test_run_in_cluster_finds_its_job_in_the_promoters_image(
@@ -167,7 +167,7 @@ def test_run_in_cluster_finds_its_job_in_the_promoters_image(
     programs, config = image / "venv" / "bin", str(tmp_path / "config")
     code, _, error = run(programs, command, image / "app", KUBECONFIG=config)
     assert code == 0, error
-    assert _job(cluster) == JOB
+    assert _job(cluster) == ARGUMENTS
 
 
 def test_the_promoters_image_lacks_only_what_local_mode_and_the_page_need(
