@@ -33,7 +33,7 @@ from predictor.managed.routes import MODEL_DIR
 from predictor.model import IntentModel
 from predictor.observer import Observed, Observer
 from predictor.overload.guard import Guard
-from predictor.overload.limits import LAST_S
+from predictor.overload.limits import LAST_S, SWITCH_S
 from predictor.rpc import EVERYWHERE
 
 
@@ -129,6 +129,9 @@ def _serve(options: argparse.Namespace) -> None:
             "/metrics in turns. Scale with replicas"
         )
     log.configure()
+    # Long work gives the event loop Python's lock so soon; in 5 ms, the usual time, a
+    # probe that takes ten turns of the loop waits for 50.
+    sys.setswitchinterval(SWITCH_S)
     model = IntentModel(
         options.model_name,
         options.model_dir,

@@ -112,7 +112,10 @@ def connection_class(path: HotPath, guard: Guard) -> type[GuardedConnection]:
                 self._give_short()
             if not waiting:
                 turn = asked.began
-            if late or asked.began - turn > TURN_S:
+            if path.refusal(self.body) is not None:
+                self.late = asked
+                turns.pace(self.loop, self._catch_up)
+            elif late or asked.began - turn > TURN_S:
                 self.late = asked
                 turns.later(self.loop, self._catch_up)
             else:
@@ -206,4 +209,5 @@ def connection_class(path: HotPath, guard: Guard) -> type[GuardedConnection]:
             super().on_body(body)
 
     HotConnection.guard = guard
+    guard.is_nearly_full = path.is_nearly_full
     return HotConnection

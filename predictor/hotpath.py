@@ -16,6 +16,7 @@ from kserve.errors import InvalidInput
 from predictor.model import IntentModel
 from predictor.observer import MARK, Observed
 from predictor.overload.limits import RETRY_S
+from predictor.overload.work import BusyError
 from predictor.protocol import (
     Predictions,
     plain_answer,
@@ -99,6 +100,9 @@ class HotPath:
         route, heads = asked.route, _heads(asked.headers)
         if heads is None or not self._model.ready:
             return None
+        why = self.refusal(body)
+        if why is not None and self._model.recorder is None:
+            return self._refused(asked, heads, why)
         try:
             payload = orjson.loads(body)
             texts = route.texts(payload)
@@ -108,7 +112,13 @@ class HotPath:
             return None
         ids, is_of_users = heads
         if not self._model.scorer.is_short(texts):
-            return self._refused(asked, texts, payload, heads)
+            why = self._model.work.refusal(texts)
+            if why is None:
+                self._model.work.expect(texts)
+                return None
+            name = _name(route, payload, ids)
+            self._model.record(texts, Origin(name, route.protocol), is_of_users)
+            return self._refused(asked, heads, why)
         name = _name(route, payload, ids)
         found = self._model.classify_now(texts, is_of_users)
         # A request that fails here is met again by the application, which records it.
@@ -124,15 +134,16 @@ class HotPath:
         length, more = b"%d" % len(content), map(_line, ids)
         return b"".join([self._start, length, self._end, *more, b"\r\n", content])
 
-    def _refused(
-        self, asked: Asked, texts: list[str], payload: Any, heads: Heads
-    ) -> bytes | None:
-        """Return 503 for long work that could not even wait, else None."""
-        why = self._model.work.refusal(texts)
-        if why is None:
-            return None
-        name = _name(asked.route, payload, heads.request_ids)
-        self._model.record(texts, Origin(name, asked.route.protocol), heads.is_of_users)
+    def refusal(self, body: bytes) -> BusyError | None:
+        """Return why a body is too long for the work that waits, as it looks."""
+        return self._model.work.refusal_of_body(body)
+
+    def is_nearly_full(self) -> bool:
+        """Return whether so much work waits that no long body should be read."""
+        return self._model.work.is_nearly_full()
+
+    def _refused(self, asked: Asked, heads: Heads, why: BusyError) -> bytes:
+        """Return 503 for long work that could not even wait."""
         if heads.is_of_users:
             seconds = time.perf_counter() - asked.began
             self._observed.count(asked.route.protocol, 503, seconds)

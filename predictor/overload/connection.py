@@ -123,7 +123,7 @@ class GuardedConnection(Cutting):
         if not self.is_waiting:
             self.is_waiting = self.flow.is_full = True
             self.flow.pause_reading()
-            self.guard.turns.drain(self.loop, self._read_on)
+            self.guard.turns.pace(self.loop, self._read_on)
 
     def _read_on(self) -> None:
         self.is_waiting, self.flow.is_full = False, bool(self.unread)
@@ -188,7 +188,11 @@ class GuardedConnection(Cutting):
         if len(size) > 15 or int(size) > MAX_BODY:
             got = size[:15].decode()
             return refusal(413, f"body: expected at most {MAX_BODY} bytes, got {got}")
-        if int(size) > SHORT_BODY and not self._take(int(size)):
+        if int(size) <= SHORT_BODY:
+            return None
+        if self.guard.is_nearly_full():
+            return refusal(503, "busy: too much work waits for the model")
+        if not self._take(int(size)):
             return refusal(503, "busy: too many long bodies are here")
         return None
 

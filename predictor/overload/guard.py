@@ -14,7 +14,8 @@ from predictor.overload.limits import HELD_BYTES, HELD_SHORT, RETRY_S
 BUSY = HTTPStatus.SERVICE_UNAVAILABLE
 TURN_S = 0.01  # of work before the event loop looks at its sockets again
 STARTS = 16  # requests of the ordinary way that begin in one turn
-DRAINS = 4  # connections whose refused bodies are read on in one turn
+REFUSALS, REFUSALS_S = 8, 0.008  # so many at once, and the next so much later
+REST = 9  # times as long as refusing took: what is done counts, not what is refused
 
 
 class Budget:
@@ -47,8 +48,8 @@ class Turns:
         """Begin with nothing that waits."""
         self.late: deque[Callable[[], None]] = deque()
         self.starts: deque[Callable[[], None]] = deque()
-        self.drains: deque[Callable[[], None]] = deque()
-        self._is_asked = False
+        self.refusals: deque[Callable[[], None]] = deque()
+        self._is_asked = self._is_paced = False
 
     def later(self, loop: Any, work: Callable[[], None]) -> None:
         """Answer in a later turn, in order."""
@@ -61,10 +62,25 @@ class Turns:
         add(work)
         self._ask(loop)
 
-    def drain(self, loop: Any, work: Callable[[], None]) -> None:
-        """Read on what is not kept: a caller who was refused still sends."""
-        self.drains.append(work)
-        self._ask(loop)
+    def pace(self, loop: Any, work: Callable[[], None]) -> None:
+        """Refuse, or read on what is not kept, without taking the time of others.
+
+        Who is told at once to come back comes at once, and who is refused still sends.
+        """
+        self.refusals.append(work)
+        if not self._is_paced:
+            self._is_paced = True
+            loop.call_soon(self._refuse, loop)
+
+    def _refuse(self, loop: Any) -> None:
+        self._is_paced = bool(self.refusals)
+        if not self._is_paced:
+            return
+        began = perf_counter()
+        for _ in range(min(REFUSALS, len(self.refusals))):
+            self.refusals.popleft()()
+        rest = max(REFUSALS_S, REST * (perf_counter() - began))
+        loop.call_later(rest, self._refuse, loop)
 
     def _ask(self, loop: Any) -> None:
         if not self._is_asked:
@@ -75,12 +91,10 @@ class Turns:
         self._is_asked = False
         for _ in range(min(STARTS, len(self.starts))):
             self.starts.popleft()()
-        for _ in range(min(DRAINS, len(self.drains))):
-            self.drains.popleft()()
         end = perf_counter() + TURN_S
         while self.late and perf_counter() < end:
             self.late.popleft()()
-        if self.late or self.starts or self.drains:
+        if self.late or self.starts:
             self._ask(loop)
 
 
@@ -94,6 +108,7 @@ class Guard:
         self.turns = Turns()
         self.faults: Counter[str] = Counter()
         self.is_ending = False
+        self.is_nearly_full: Callable[[], bool] = lambda: False
         self.requests = 0  # of the ordinary way, the only one once it ends
 
     def refusal(self, status: int, message: str) -> ASGIApp:

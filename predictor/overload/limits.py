@@ -26,6 +26,7 @@ HEAD_S = 10.0  # from a head's first byte to its last
 BODY_S = 30.0  # from a head's end to its body's
 UNREAD_S = 30.0  # until an answer is read
 
+SWITCH_S = 0.001  # until the event loop interrupts long work
 QUEUED_S = 2.0  # of work for the model that may wait
 RETRY_S = 1  # what a refused caller is told to wait
 ENDING_S = 2.0  # for each of these once the server ends

@@ -8,12 +8,15 @@ are never run.
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
 from typing import TypeVar
 
 from predictor.overload.limits import QUEUED_S
-from predictor.scorer import Scorer
+from predictor.scorer import INLINE_S, Scorer
 
 SLICE_S = 0.02
+NEARLY = 0.9
+FORGOTTEN_S = 1.0
 PLACES = 2  # requests that take turns; with more, all would be late together
 T = TypeVar("T")
 
@@ -36,13 +39,15 @@ class Work:
         self._places = asyncio.Semaphore(PLACES)
         self._waiting = 0
         self._seconds = 0.0
+        self._coming = self._since = 0.0
 
     async def rows(self, texts: Sequence[str]) -> list[list[float]]:
         """Return the probabilities of each text. Raises BusyError."""
+        cost = self._scorer.seconds(texts)
+        self._coming = max(round(self._coming - cost, 6), 0.0)
         refusal = self.refusal(texts)
         if refusal is not None:
             raise refusal
-        cost = self._scorer.seconds(texts)
         self._waiting += 1
         self._seconds += cost
         try:
@@ -60,10 +65,39 @@ class Work:
 
     def refusal(self, texts: Sequence[str]) -> BusyError | None:
         """Return why these texts could not even wait, None where they may."""
-        cost = self._scorer.seconds(texts)
-        if self._waiting and self._seconds + cost > self._most:
-            return BusyError(f"{self._seconds:.1f} s of work wait for the model")
-        return None
+        return self._refusal(self._scorer.seconds(texts))
+
+    def refusal_of_body(self, body: bytes) -> BusyError | None:
+        """Return why a body is taken to be too long to wait, None where it may.
+
+        It is read only as far as it takes to see that: while there is room, not at all.
+        """
+        if not self._waiting and not self._coming:
+            return None
+        cost = self._scorer.most_seconds(body)
+        return self._refusal(cost) if cost > INLINE_S else None
+
+    def is_nearly_full(self) -> bool:
+        """Return whether a long body is not worth reading."""
+        return self._waiting > 0 and self._seconds > NEARLY * self._most
+
+    def expect(self, texts: Sequence[str]) -> None:
+        """Count texts that the application will bring: all who ask now would find room.
+
+        Of a caller who leaves before, they are forgotten.
+        """
+        now = monotonic()
+        if now - self._since > FORGOTTEN_S:
+            self._coming = 0.0
+        self._coming, self._since = self._coming + self._scorer.seconds(texts), now
+
+    def _refusal(self, cost: float) -> BusyError | None:
+        if self._coming and monotonic() - self._since > FORGOTTEN_S:
+            self._coming = 0.0
+        before = self._seconds + self._coming
+        if not before or before + cost <= self._most:
+            return None
+        return BusyError(f"{self._seconds:.1f} s of work wait for the model")
 
     async def run(self, function: Callable[..., T], *arguments: object) -> T:
         """Run a function on the thread, behind what waits there."""

@@ -1,0 +1,185 @@
+"""What is refused takes little time from what is answered, and idle callers none."""
+
+import asyncio
+import resource
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import requests
+import uvicorn
+from starlette.types import Receive, Scope, Send
+from uvicorn.server import ServerState
+
+from predictor.overload.connection import GuardedConnection
+from predictor.overload.guard import REFUSALS, Guard, Turns
+from predictor.overload.limits import FIRST_S, SHORT_BODY
+from predictor.overload.work import FORGOTTEN_S, Work
+from predictor.scorer import Scorer
+from tests.overload.attack import said, status, wire
+from tests.overload.test_limits import Wire
+from tests.support.predictors import Predictor
+
+BODY = b'{"instances":["a","b","c","d"]}'
+FILES = 256
+
+
+def _work(queued_s: float, go: threading.Event) -> Work:
+    """Return work for a model that costs ten milliseconds a text and waits for `go`."""
+
+    def rows(texts: Sequence[str]) -> list[list[float]]:
+        assert go.wait(60)
+        return [[1.0]] * len(texts)
+
+    return Work(Scorer(rows, "", text_s=0.01, letter_s=0.0), queued_s)
+
+
+def test_a_body_is_refused_unread_only_while_others_wait() -> None:
+    go = threading.Event()
+    work = _work(0.05, go)
+
+    async def ask() -> None:
+        assert work.refusal_of_body(BODY * 9) is None
+        first = asyncio.create_task(work.rows(["a"] * 3))
+        await asyncio.sleep(0)
+        assert "work wait" in str(work.refusal_of_body(BODY))
+        assert work.refusal_of_body(b'{"text":1}') is None
+        go.set()
+        await first
+        assert work.refusal_of_body(BODY * 9) is None
+
+    asyncio.run(ask())
+
+
+def test_texts_on_their_way_count_until_they_come_or_are_forgotten() -> None:
+    """All that asked in one turn found the same room, and all but one were refused."""
+    go = threading.Event()
+    go.set()
+    work, texts = _work(0.05, go), ["a"] * 4
+    work.expect(texts)
+    assert work.refusal(texts) is not None
+    assert asyncio.run(work.rows(texts)) == [[1.0]] * 4
+    assert work.refusal(texts) is None
+    work.expect(texts)
+    work._since -= FORGOTTEN_S + 1
+    assert work.refusal(texts) is None
+
+
+class Clock:
+    """An event loop whose time only a test moves."""
+
+    def __init__(self) -> None:
+        """Begin with nothing to call."""
+        self.soon: list[tuple[float, Callable[..., None], tuple[object, ...]]] = []
+
+    def call_soon(self, call: Callable[..., None], *given: object) -> None:
+        """Keep a call."""
+        self.soon.append((0.0, call, given))
+
+    def call_later(
+        self, after: float, call: Callable[..., None], *given: object
+    ) -> None:
+        """Keep a call, and how much later it is."""
+        self.soon.append((after, call, given))
+
+    def turn(self) -> float:
+        """Make the call that is kept, and return how much later it was."""
+        ((after, call, given),) = self.soon
+        self.soon.clear()
+        call(*given)
+        return after
+
+
+def test_refusals_come_few_at_once_and_leave_most_of_the_time_to_others() -> None:
+    turns, clock, done = Turns(), Clock(), []
+
+    def refuse() -> None:
+        time.sleep(0.002)
+        done.append(1)
+
+    for _ in range(REFUSALS + 1):
+        turns.pace(clock, refuse)
+    assert clock.turn() == 0
+    assert len(done) == REFUSALS
+    assert clock.turn() >= 9 * REFUSALS * 0.002
+    assert len(done) == REFUSALS + 1
+    clock.turn()
+    assert not clock.soon
+    turns.pace(clock, refuse)
+    assert clock.turn() == 0
+
+
+async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
+    del scope, receive, send
+
+
+def _lines(guard: Guard, many: int) -> Sequence[GuardedConnection]:
+    class Connection(GuardedConnection):
+        pass
+
+    Connection.guard = guard
+    config, state = uvicorn.Config(_nothing, log_config=None), ServerState()
+    lines = [Connection(config, state, {}) for _ in range(many)]
+    for line in lines:
+        line.connection_made(Wire())
+    return lines
+
+
+def test_a_long_body_is_refused_by_its_head_while_too_much_waits() -> None:
+    asked = b"POST /x HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % (SHORT_BODY + 1)
+
+    async def ask(is_full: bool) -> GuardedConnection:
+        guard = Guard()
+        guard.is_nearly_full = lambda: is_full
+        (line,) = _lines(guard, 1)
+        line.data_received(asked)
+        return line
+
+    assert asyncio.run(ask(True)).is_refused
+    assert not asyncio.run(ask(False)).is_refused
+
+
+def test_5000_connections_that_never_ask_are_cut() -> None:
+    async def ask() -> None:
+        guard = Guard()
+        for line in _lines(guard, 5000):
+            line.sweep(line.since, is_ending=False)
+            line.sweep(line.since + FIRST_S + 1, is_ending=False)
+        assert guard.faults["silent"] == 5000
+
+    asyncio.run(ask())
+
+
+@contextmanager
+def _files(server: Predictor, most: int) -> Iterator[None]:
+    pid = server.process.pid
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+
+
+def test_with_256_files_those_who_find_none_wait_and_are_answered(
+    server: Predictor,
+) -> None:
+    asked = b"GET /v2/health/live HTTP/1.1\r\nhost: a\r\n\r\n"
+    with _files(server, FILES):
+        lines = [wire(server) for _ in range(FILES + 50)]
+        for line in lines:
+            line.settimeout(60)
+            line.sendall(asked)
+        assert status(said(lines[0])) == 200
+        for line in lines[:100]:
+            line.close()
+        assert [status(said(line)) for line in lines[100:]] == [200] * 206
+        _close(lines)
+    assert requests.get(f"{server.url}/v2/health/live", timeout=60).ok
+
+
+def _close(lines: Sequence[socket.socket]) -> None:
+    for line in lines:
+        line.close()
