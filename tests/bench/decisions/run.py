@@ -8,6 +8,7 @@ import numpy as np
 
 from tests.bench.decisions import variants
 from tests.bench.decisions.ours import Ours
+from tests.bench.decisions.peers.managed import Guardrail, OnService
 from tests.bench.decisions.peers.sequential import AlwaysValid, GroupSequential
 from tests.bench.decisions.peers.tools import INTERVAL_S, Argo, Flagger, Kayenta, ZTest
 from tests.bench.decisions.situations.tables import Table
@@ -16,6 +17,7 @@ from tests.bench.decisions.world.rates import Array
 from tests.bench.decisions.world.reading import AT_ONCE, Readings
 from tests.bench.decisions.world.streams import Seen, Stream
 
+ALARMS = ((0.01, 0.02), (0.05, 0.05))  # shares of errors and of slow answers
 SKEWED_S = 1.0  # a tick where arms are read at different seconds
 
 
@@ -83,6 +85,9 @@ def run(table: Table, cell: Cell, rollouts: int, seed: int = 1) -> list[Ends]:
     stream = Stream(cell, rollouts, table.rps, tick_s, sorted(weights), seed)
     known = stream.history(cell.scrapes)
     deciders: list[Any] = [Ours(each, known, stream, table.rps) for each in mine]
+    if table.is_managed:
+        deciders = [OnService(each, INTERVAL_S) for each in deciders]
+        deciders += [Guardrail(rollouts, INTERVAL_S, *each) for each in ALARMS]
     if table.with_peers:
         deciders += peers(rollouts)
     players = [Player(each, stream, tick_s) for each in deciders]

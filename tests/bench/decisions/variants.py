@@ -10,6 +10,7 @@ SHADOW = "ours, auto, shadow {} %"
 STANDS = "ours, auto, shadow {} % stands for users"
 IID = "ours, auto, phi 1 assumed"
 DISARMED = "ours, auto, rollback switched off"
+PERIODS = "ours, auto, periods of 10 s"
 WIDE = "ours, 25/50, budgets 2 % and 4 %"
 
 POLICY = """
@@ -44,6 +45,8 @@ def variant(name: str) -> Variant:
             return Variant(name, policy(""))
         case s if s == IID:
             return Variant(name, policy("steps: auto\ndependence: {clusterSize: 1}"))
+        case s if s == PERIODS:
+            return Variant(name, policy("steps: auto\nsource: {interval: 10s}"))
         case s if s == WIDE:
             return Variant(name, policy("steps: [25, 50]", ("2%", "4%")))
     return Variant(name, policy("steps: auto"), rolls_back=name != DISARMED)

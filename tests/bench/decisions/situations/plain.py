@@ -49,6 +49,18 @@ PLAIN = (
     Cell("+5 % errors from weight 25 on", errors=0.05, at=25, pairs=SHARES),
 )
 
+MANAGED = (
+    Cell("identical"),
+    Cell(
+        "identical, incident on both, 5 % errors, min 1-7",
+        trouble=Shared(((60, 420, 0.05),)),
+    ),
+    Cell(BUDGET, errors=0.005),
+    Cell("+2 % errors", errors=0.02),
+    Cell("+10 % errors", errors=0.10),
+    Cell(BROKEN, errors=0.995),
+)
+
 SLOW = (
     Cell("identical", must=same(Must(back=ALPHA, minutes=90))),
     Cell(BUDGET, errors=0.005, must=same(SAFE)),

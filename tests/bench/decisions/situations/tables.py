@@ -15,7 +15,7 @@ from tests.bench.decisions.situations.assumed import (
     UNITS,
 )
 from tests.bench.decisions.situations.counted import READ
-from tests.bench.decisions.situations.plain import PLAIN, SLOW, fast
+from tests.bench.decisions.situations.plain import MANAGED, PLAIN, SLOW, fast
 from tests.bench.decisions.variants import (
     ALL,
     DISARMED,
@@ -23,6 +23,7 @@ from tests.bench.decisions.variants import (
     FIXED,
     IID,
     PAIRED,
+    PERIODS,
     TRUSTED,
     WIDE,
 )
@@ -34,6 +35,7 @@ class Table:
     """Cells under one traffic; `minutes` is how long they are looked at.
 
     `rollouts`: the part of those asked for, where no rate of 1 % is claimed.
+    `is_managed`: on a managed service, beside its own guardrail.
     """
 
     title: str
@@ -43,6 +45,7 @@ class Table:
     minutes: float = 60.0
     with_peers: bool = True
     rollouts: float = 1.0
+    is_managed: bool = False
 
 
 TABLES: Mapping[str, Table] = {
@@ -63,6 +66,13 @@ TABLES: Mapping[str, Table] = {
     "units": Table("Pods and users", UNITS),
     "now and then": Table("Now and then", NOW_AND_THEN, rollouts=0.4),
     "pairs": Table("Pairs", PAIRS, (*PAIRED, *TRUSTED), with_peers=False),
+    "managed": Table(
+        "50 requests/s on a managed service",
+        MANAGED,
+        (PERIODS,),
+        with_peers=False,
+        is_managed=True,
+    ),
     "slow": Table("1 request/s", SLOW, (FIRST, WIDE), 1.0, 360),
     "fast": Table("1,000 requests/s", fast(30), (FIRST,), 1000.0, 10, rollouts=0.4),
     "fastest": Table(
