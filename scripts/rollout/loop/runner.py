@@ -4,7 +4,6 @@ After a kill at any instant, the next run starts from the journal, repeats the a
 that may not have been done (every action is idempotent), and keeps the evidence.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,10 +18,10 @@ from scripts.rollout.errors import (
 )
 from scripts.rollout.journal import codec, entries
 from scripts.rollout.journal.saved import Saved
-from scripts.rollout.loop import act, observe, writing
+from scripts.rollout.loop import act, fitting, observe, writing
 from scripts.rollout.loop.world import World
 from scripts.rollout.loop.writing import SETTLE_S
-from scripts.rollout.metrics import edges
+from scripts.rollout.policy import reader
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.actions import Action
 from scripts.rollout.state.notes import NoteKind, news
@@ -129,26 +128,26 @@ class Runner:
     def _fresh(self, view: View) -> Saved:
         """Return the state of a new rollout, past the requests for earlier ones."""
         state = machine.begin(self._policy, view, self._world.now())
-        self._refuse_objectives((state.canary, state.stable))
+        arms = state.canary, state.stable
+        self._go_by(fitting.fit(self._policy, self._text, self._world, arms))
         asked = self._world.journal.requests(0)
         return Saved(state, self._text, requests=len(asked))
 
-    def _refuse_objectives(self, arms: Sequence[str]) -> None:
-        """Raise PolicyError for an objective that no edge of a histogram can judge."""
-        try:
-            scraped = self._world.metrics.read(arms)
-        except RemoteError:
+    def _go_by(self, text: str) -> None:
+        """Decide by the policy as it was fitted to what is counted here."""
+        if text == self._text:
             return
-        faults = edges.faults(self._policy, scraped.reading, arms)
-        if faults:
-            raise PolicyError("\n".join(faults))
+        fitted = reader.parse(text)
+        self._policy = reader.placed(fitted, self._policy.target.namespace)
+        self._text, self._machine = text, Machine(self._policy)
 
     def _go_on(self, saved: Saved) -> None:
-        if saved.policy != self._text:
+        if not fitting.is_fitted(saved.policy, self._text):
             raise PolicyError(
                 "the policy was changed while its rollout goes on; finish or abort it "
                 "first, or put the old file back"
             )
+        self._go_by(saved.policy)
         state = saved.state
         if state.other_version:
             raise JournalError(
@@ -200,6 +199,8 @@ class Runner:
         self._saved = self._world.journal.load()
         if self._saved is None or self._saved.state.is_over:
             self._saved = self._fresh(self._world.traffic.observe())
+        elif fitting.is_fitted(self._saved.policy, self._text):
+            self._go_by(self._saved.policy)
         seen, _, _ = observe.look(self._policy, self._world, self._saved)
         return self._machine.step(self._saved.state, seen)
 

@@ -19,19 +19,29 @@ ENOUGH = 20  # requests: after so many a predictor that counts labels has counte
 
 def told(policy: Policy, reading: Reading, arm: str) -> Iterator[str]:
     """Say of each metric that has no counter here that it is not judged."""
-    samples = reading.get(arm, {})
-    requests = (each.get(REQUESTS, each.get(TIMED, 0.0)) for each in samples.values())
-    if sum(requests) < ENOUGH:
-        return
     for metric in policy.metrics:
-        what, prefix = _counted_as(metric)
-        if prefix and not _has(samples, prefix):
+        if is_missing(metric, reading, arm):
+            what = counted_as(metric)
             yield f"{metric.name}: nobody counts {what} here; not judged"
             if metric.is_gate:
                 yield (
                     f"{metric.name}: its gate cannot open; give it mode: observe, or "
                     "leave it out"
                 )
+
+
+def is_missing(metric: Metric, reading: Reading, arm: str) -> bool:
+    """Return whether requests were counted here, and not what this metric needs."""
+    samples = reading.get(arm, {})
+    requests = (each.get(REQUESTS, each.get(TIMED, 0.0)) for each in samples.values())
+    _, prefix = _counted_as(metric)
+    is_known = bool(prefix) and sum(requests) >= ENOUGH
+    return is_known and not _has(samples, prefix)
+
+
+def counted_as(metric: Metric) -> str:
+    """Return what somebody has to count for a metric."""
+    return _counted_as(metric)[0]
 
 
 def _counted_as(metric: Metric) -> tuple[str, str]:
