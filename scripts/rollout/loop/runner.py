@@ -113,6 +113,8 @@ class Runner:
         state = fresh.state
         if before is not None:
             fresh = replace(fresh, seq=before.seq, hash=before.hash)
+        for source in self._world.pair_sources:
+            source.refuse_foreign(state.stable)
         say(f"canary {state.canary} beside stable {state.stable}")
         if danger:
             say(f"WARNING: {danger}")

@@ -56,6 +56,10 @@ class PairAsker:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._work, daemon=True)
 
+    def refuse_foreign(self, stable: str) -> None:
+        """Raise RolloutError where this stable's predictors cannot be a source."""
+        self._source.refuse_foreign(self._doors(stable))
+
     def take(self, canary: str, stable: str) -> list[Pair]:
         """Return the pairs since the last call; the first call starts the asking."""
         self._arms = canary, stable

@@ -154,6 +154,9 @@ class PairSource(Protocol):
     name: str
     counts: bool
 
+    def refuse_foreign(self, stable: str) -> None:
+        """Raise RolloutError where the stable can be no source of requests."""
+
     def take(self, canary: str, stable: str) -> list[Pair]:
         """Return the pairs of answers since the last call."""
 

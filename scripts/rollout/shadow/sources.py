@@ -10,11 +10,13 @@ from typing import Annotated, Literal
 import msgspec
 import urllib3
 
-from scripts.rollout.bounded import MIB, ask
+from scripts.rollout.bounded import MIB, Answered, ask
+from scripts.rollout.errors import RolloutError
 from scripts.rollout.shadow.requests import Lent
 
 POLL_S = 0.5  # predictors keep the newest 1,000: enough for 2,000 per second
 TIMEOUT_S = 10.0
+NO_SUCH_PLACE = (404, 405, 501)
 Id = Annotated[str, msgspec.Meta(max_length=512)]
 MOST_BYTES = 16 * MIB  # a predictor lends 1,000,000 characters at once
 
@@ -33,20 +35,38 @@ class Shadow:
     def requests(self, doors: Sequence[str]) -> Iterator[Lent]:
         """Yield the requests that these predictors recorded meanwhile."""
         for door in doors:
-            answer = ask(
-                self._http,
-                "POST",
-                f"{door}/shadow/texts",
-                json={"share": self._share, "as": "requests"},
-                headers=self._headers,
-                seconds=TIMEOUT_S,
-                most=MOST_BYTES,
-            )
+            answer = self._borrow(door)
             if answer.status != 200:
                 raise LookupError(f"status {answer.status} for the users' texts")
             content = _content(answer.data)
             self.grpc_ports[door] = content.grpcPort
             yield from content.lent()
+
+    def refuse_foreign(self, doors: Sequence[str]) -> None:
+        """Raise RolloutError where a predictor has nothing by which it would lend."""
+        for door in doors:
+            try:
+                status = self._borrow(door).status
+            except (urllib3.exceptions.HTTPError, ValueError):
+                continue
+            if status in NO_SUCH_PLACE:
+                raise RolloutError(
+                    f"shadow: the stable's predictor answers {status} for "
+                    "/shadow/texts: it runs without RECORDING_TOKEN, or is not of this "
+                    "repository, and lends no users' requests; for any server use "
+                    "synthetic, with path and body of your own"
+                )
+
+    def _borrow(self, door: str) -> Answered:
+        return ask(
+            self._http,
+            "POST",
+            f"{door}/shadow/texts",
+            json={"share": self._share, "as": "requests"},
+            headers=self._headers,
+            seconds=TIMEOUT_S,
+            most=MOST_BYTES,
+        )
 
 
 class _Text(msgspec.Struct, frozen=True):
@@ -109,6 +129,9 @@ class Synthetic:
         while self._owed >= 1:
             self._owed -= 1
             yield self._lent(next(self._sentences))
+
+    def refuse_foreign(self, doors: Sequence[str]) -> None:
+        """Any server can be asked."""
 
     def _lent(self, text: str) -> Lent:
         quoted = json.dumps(text, ensure_ascii=False)[1:-1]

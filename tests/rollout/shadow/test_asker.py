@@ -13,6 +13,7 @@ import urllib3
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
+from scripts.rollout.errors import RolloutError
 from scripts.rollout.metrics.port import Pages
 from scripts.rollout.shadow import sources
 from scripts.rollout.shadow.asker import PairAsker
@@ -216,6 +217,27 @@ def test_a_stranger_is_told_once_and_asks_nothing(
         assert asking.take("canary", "stable") == []
     assert said == ["no shadow requests: status 403 for the users' texts"]
     assert arm.marks == []
+
+
+def test_a_predictor_that_cannot_lend_is_refused_with_what_to_use_instead(
+    http: urllib3.PoolManager, httpserver: HTTPServer
+) -> None:
+    arm, foreign = Arm(httpserver, "praise"), httpserver.url_for("/foreign/metrics")
+    httpserver.expect_request("/foreign/shadow/texts").respond_with_data(status=404)
+    doors = {"ours": arm.page, "theirs": foreign, "gone": GONE}
+    users = Shadow(0.5, "guess", http)
+
+    def find(revisions: Sequence[str]) -> Pages:
+        return Pages(predictors=tuple(doors[each] for each in revisions))
+
+    with closing(PairAsker(users, find, http, print, counts=True)) as asker:
+        asker.refuse_foreign("ours")
+        asker.refuse_foreign("gone")
+        with pytest.raises(RolloutError, match=r"404 for /shadow/texts: .* synthetic"):
+            asker.refuse_foreign("theirs")
+    made = Synthetic(20, ["hello"])
+    with closing(PairAsker(made, find, http, print, counts=True)) as asker:
+        asker.refuse_foreign("theirs")
 
 
 def test_nobody_is_asked_while_an_arm_has_no_pod(
