@@ -24,16 +24,26 @@ ignoreDifferences:
 syncPolicy:
   syncOptions: [RespectIgnoreDifferences=true]
 ---
-# Flux, in the HTTPRoute in Git. It is applied once and then left alone. Not by
-# driftIgnoreRules: weights that are left out default to 1 each, half for the canary.
+# Flux whose Kustomizations know spec.ignore (run with kustomize-controller 1.9.0): Git's
+# weights make the route, the live ones stay, other changes of it come through.
+spec:
+  ignore:
+    - target: {{kind: HTTPRoute, name: {name}}}
+      paths:
+        - /spec/rules/{index}/backendRefs/0/weight
+        - /spec/rules/{index}/backendRefs/1/weight
+---
+# An older Flux, in the HTTPRoute in Git: it is applied once and then left alone, changes
+# in Git too. Never leave the weights out: they default to 1 each, half for the canary.
 metadata:
   annotations: {{kustomize.toolkit.fluxcd.io/ssa: IfNotPresent}}
 """
 PERCENT = """\
 # Recommended: backend: gateway. There weight and template are different objects; here
 # they are one, so the sync has to be suspended while a rollout goes on.
-# Do not ignore {field}: Argo CD would drop it from the next version too, and
-# Flux gives it up at its next apply; both give a canary everything.
+# Do not ignore {field}: Argo CD would drop it from the next version too, which
+# gets everything; Flux applies null where a promotion has removed it, which the API
+# refuses (kustomize-controller 1.9.0): the next version never comes.
 # Argo CD, in the Application's spec: it restores nothing. Any commit still syncs: let
 # nobody push to this Application's path meanwhile.
 syncPolicy:

@@ -21,15 +21,18 @@ def test_a_routes_weights_are_ignored_by_plain_pointers(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = _printed(tmp_path, "route: shop, backend: gateway", capsys)
-    argo, flux = yaml.safe_load_all(said)
+    argo, flux, older = yaml.safe_load_all(said)
     (ignored,) = argo["ignoreDifferences"]
     assert ignored["name"] == "shop"
     assert ignored["jsonPointers"] == [
         "/spec/rules/0/backendRefs/0/weight",
         "/spec/rules/0/backendRefs/1/weight",
     ]
+    (rule,) = flux["spec"]["ignore"]
+    assert rule["target"] == {"kind": "HTTPRoute", "name": "shop"}
+    assert rule["paths"] == ignored["jsonPointers"]
     assert argo["syncPolicy"]["syncOptions"] == ["RespectIgnoreDifferences=true"]
-    annotations = flux["metadata"]["annotations"]
+    annotations = older["metadata"]["annotations"]
     assert annotations == {"kustomize.toolkit.fluxcd.io/ssa": "IfNotPresent"}
 
 
