@@ -24,8 +24,8 @@ ignoreDifferences:
 syncPolicy:
   syncOptions: [RespectIgnoreDifferences=true]
 ---
-# Flux whose Kustomizations know spec.ignore (run with kustomize-controller 1.9.0): Git's
-# weights make the route, the live ones stay, other changes of it come through.
+# Flux whose Kustomizations know spec.ignore (run with kustomize-controller 1.9.0):
+# Git's weights make the route, the live ones stay, other changes of it come through.
 spec:
   ignore:
     - target: {{kind: HTTPRoute, name: {name}}}
@@ -33,8 +33,8 @@ spec:
         - /spec/rules/{index}/backendRefs/0/weight
         - /spec/rules/{index}/backendRefs/1/weight
 ---
-# An older Flux, in the HTTPRoute in Git: it is applied once and then left alone, changes
-# in Git too. Never leave the weights out: they default to 1 each, half for the canary.
+# An older Flux, in the HTTPRoute in Git: it is applied once, and no change in Git after
+# that. Never leave the weights out: they default to 1 each, half for the canary.
 metadata:
   annotations: {{kustomize.toolkit.fluxcd.io/ssa: IfNotPresent}}
 """
