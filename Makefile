@@ -134,8 +134,8 @@ image-promoter: ## Build the promoter's image, PROMOTER
 bundle: $(MODELS) ## Write build/bundle, installed without a network (IMAGES=names)
 	CONTAINER=$(CONTAINER) .ci/bundle build/bundle $(IMAGES)
 
-release: $(INSTALLED) ## Write build/release: OCI layouts with SBOM and provenance
-	CONTAINER=$(CONTAINER) $(RUN) -m tests.supply.release build/release \
+release: $(INSTALLED) ## Write build/release by podman: OCI layouts, SBOM, provenance
+	$(RUN) -m tests.supply.release build/release \
 	  $(IMAGE):v1=predictor $(IMAGE):v2=predictor $(PROMOTER)=promoter
 
 ##@ Homes without Kubernetes

@@ -7,7 +7,6 @@ all (`oras cp --from-oci-layout --recursive`); it is signed there. Neither is do
 
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -103,8 +102,8 @@ def release(folder: Path, name: str, part: str) -> Path:
     """Write one image's layout with all that belongs to it."""
     layout = folder / name.rpartition("/")[2].replace(":", "-")
     shutil.rmtree(layout, ignore_errors=True)
-    program = os.environ.get("CONTAINER") or "podman"
-    save = [program, "save", "-q", "--format", "oci-dir", "-o", str(layout), name]
+    # Docker saves no layout as a folder.
+    save = ["podman", "save", "-q", "--format", "oci-dir", "-o", str(layout), name]
     subprocess.run(save, check=True)
     attach(layout, BILL, bill(part))
     attach(layout, STATEMENT, provenance(subject(layout), name, part))

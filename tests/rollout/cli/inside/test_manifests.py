@@ -82,6 +82,22 @@ def test_the_shipped_folder_takes_another_namespace(tmp_path: Path) -> None:
     assert not reader.is_placed(reader.parse(policy))
 
 
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kustomizes by kubectl")
+def test_kubectl_takes_the_folders_from_a_git_address(tmp_path: Path) -> None:
+    """Of a repository with these folders alone, at a tag, without a clone."""
+    for name in ("promotion", "monitoring"):
+        shutil.copytree(ROOT / "manifests" / name, tmp_path / "work" / name)
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x", "-C", f"{tmp_path}/work"]
+    for step in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"], ["tag", "v1"]):
+        subprocess.run([*git, *step], check=True)
+    for name in ("promotion", "promotion/knative", "monitoring"):
+        address = f"file://{tmp_path}/work//{name}?ref=v1"
+        command = ["kubectl", "kustomize", address]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert list(yaml.safe_load_all(done.stdout))
+
+
 def test_no_name_of_one_service_is_a_name_of_another(capsys: Captured) -> None:
     names = [("bot", "shop"), ("faq", "shop"), ("bot", "help"), ("intent", "default")]
     seen: set[tuple[str, str, str]] = set()
