@@ -22,6 +22,7 @@ INSIDE = "https://kubernetes.default.svc"
 MANAGER = "intent-canary"
 JSON = {"Content-Type": "application/json"}
 NAMES = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+ALL = "application/json"  # whoever answers so has the names in it too
 Object = dict[str, Any]
 
 
@@ -77,7 +78,7 @@ class Cluster:
 
         Raises RemoteError.
         """
-        found = self._ask("GET", path, None, {"Accept": NAMES})
+        found = self._ask("GET", path, None, {"Accept": f"{NAMES},{ALL}"})
         return [each["metadata"] for each in found["items"]]
 
     def find(self, path: str) -> Object | None:

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from scripts.rollout.dashboard.history import Past
+from scripts.rollout.journal.saved import Saved
 from scripts.rollout.report.story import Story
 from scripts.rollout.report.writer import tell
 
@@ -14,12 +15,19 @@ from scripts.rollout.report.writer import tell
 class Excerpt:
     """The rollouts in a journal's newest lines, where the whole is not here."""
 
-    def __init__(self, lines: list[str]) -> None:
-        """Read all lines; `start` and `end` of a rollout are their numbers."""
+    def __init__(self, lines: list[str], saved: Saved | None) -> None:
+        """Read all lines; `start` and `end` of a rollout are their numbers.
+
+        `saved` names the last rollout, whose first lines may be gone.
+        """
         self._entries = [orjson.loads(line) for line in lines]
         self.pasts: list[Past] = []
         for number, entry in enumerate(self._entries):
             _add(self.pasts, number, number + 1, entry)
+        if saved is not None and self.pasts:
+            state = saved.state
+            names = state.canary, state.stable, state.began
+            self.pasts[-1].named(*names, saved.policy)
 
     def story(self, number: int) -> Story:
         """Return the story of a rollout, as far as it is here."""

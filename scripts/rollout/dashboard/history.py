@@ -31,8 +31,8 @@ class Asked:
 class Past:
     """One rollout of a journal, from byte `start` to byte `end` of its file.
 
-    `began` is None where these entries start in its middle. `bad` has the canary's bad
-    answers to users by metric, as far as they were compared.
+    Where these entries start in its middle, it has no names and no beginning. `bad` has
+    the canary's bad answers to users by metric, as far as they were compared.
     """
 
     start: int
@@ -61,9 +61,13 @@ class Past:
     def _begin(self, entry: dict[str, Any]) -> None:
         state = entry["state"]
         self.target = entry.get("target", "")
-        self.canary, self.stable = state["canary"], state["stable"]
-        self.began = self.at = state["began"]
-        self.metrics = _counted(entry["policy"])
+        self.named(state["canary"], state["stable"], state["began"], entry["policy"])
+        self.at = state["began"]
+
+    def named(self, canary: str, stable: str, began: float, policy: str) -> None:
+        """Take what a rollout's first entry says, from elsewhere if that is gone."""
+        self.canary, self.stable, self.began = canary, stable, began
+        self.metrics = _counted(policy)
 
     def _look(self, entry: dict[str, Any]) -> None:
         self.at, self.verdict = entry["seen"]["time"], entry["verdict"]
@@ -78,15 +82,15 @@ class Past:
         self.said = notes[-1].text if notes else self.said
 
 
-def shown(past: Past, where: str) -> dict[str, Any]:
-    """Return one row of the page's history, as texts."""
+def shown(past: Past, where: str, key: str) -> dict[str, Any]:
+    """Return one row of the page's history, as texts; `key` is the target's."""
     bad = [f"{name} {count:,.0f}" for name, count in past.bad.items() if count]
     took = "at least " if past.began is None else ""
     took += text.duration(past.at - (past.began or past.at))
     return {
-        "target": past.target,
+        "target": past.target or key,
         "where": where,
-        "arms": f"{past.stable} → {past.canary}",
+        "arms": f"{past.stable} → {past.canary}" if past.canary else "",
         "ended": past.at,
         "verdict": Exit(past.verdict or 0).name.lower().replace("_", " "),
         "took": took,

@@ -28,7 +28,7 @@ class Watched:
         self.version = ""
         self.card: dict[str, Any] = {}
         self.ended: list[dict[str, Any]] = []
-        self.rollouts: Chronicle | Excerpt = Excerpt([])
+        self.rollouts: Chronicle | Excerpt = Excerpt([], None)
         self._read_version = ""
         self._saved: Saved | None = None
         self._is_at_work = True
@@ -54,7 +54,7 @@ class Watched:
         where = self.source.where
         return [
             {
-                **history.shown(past, where),
+                **history.shown(past, where, self.key),
                 "id": f"{where}/{self.key}",
                 "number": number,
             }
@@ -106,4 +106,4 @@ class Watched:
             if self._chronicle.ends_with(found.saved.hash):
                 self.rollouts = self._chronicle
                 return
-        self.rollouts = Excerpt(found.lines)
+        self.rollouts = Excerpt(found.lines, found.saved)

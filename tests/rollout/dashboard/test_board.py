@@ -17,6 +17,7 @@ from scripts.rollout.dashboard.guard import Token
 from scripts.rollout.dashboard.sources import Machine, OnCluster
 from scripts.rollout.dashboard.steer import steering
 from scripts.rollout.errors import Forbidden, RolloutError
+from scripts.rollout.journal import configmap
 from scripts.rollout.journal.configmap import ConfigMapJournal
 from scripts.rollout.loop.runner import Runner
 from scripts.rollout.loop.world import World
@@ -204,6 +205,18 @@ def test_rollouts_of_a_cluster_are_beside_those_of_this_machine(
     assert len(unread) == 1
     assert unread[0].startswith("pause was asked for by ")
     assert board.story(there, -1).canary == "r-00002"
+
+
+def test_a_cluster_keeps_the_newest_entries_alone_and_they_are_named(
+    tmp_path: Path, api: Maps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(configmap, "KEPT_BYTES", 6000)
+    world = _on_cluster(api, tmp_path, 60)
+    assert '"begin"' not in "".join(world.journal.tail())
+    board = Board([OnCluster(Place(tmp_path))])
+    (row,) = _shown(board)["ended"]
+    assert (row["target"], row["arms"]) == ("default.intent", "r-00001 → r-00002")
+    assert (row["verdict"], row["took"]) == ("promoted", "2m10s")
 
 
 def test_a_cluster_that_is_silent_keeps_its_rollouts_and_is_said(
