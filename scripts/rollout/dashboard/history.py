@@ -57,6 +57,9 @@ class Past:
                 self._look(entry)
             case "undo":
                 self.verdict, self.said = Exit.ABORTED, entry["reason"]
+                if "by" in entry:  # older ones do not say
+                    who, why = entry["by"], entry["asked"]
+                    self.asked.append(Asked(entry["time"], "undo", why, who))
 
     def _begin(self, entry: dict[str, Any]) -> None:
         state = entry["state"]

@@ -14,6 +14,7 @@ from scripts.rollout.loop import observe
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.observation import View
 from scripts.rollout.state.state import FULL, Phase, State
+from scripts.rollout.steering.ask import person
 from scripts.rollout.steering.seen import policy_of
 from scripts.rollout.traffic.port import CountedTraffic, Place
 
@@ -51,11 +52,12 @@ def undo(
             if isinstance(view, View):
                 seen = reasons.traffic(view)
             return Undone(is_verified=False, said=seen)
+        asked = {"asked": reason, "by": person(), "time": time.time()}
         reason = f"undone by a person: {reason}".removesuffix(": ")
         undone = state.changed(
             phase=Phase.ABORTED, verdict=Exit.ABORTED, reason=reason, weight=0
         )
-        body = {"reason": reason, "routed": dict(view.routed)}
+        body = {"reason": reason, "routed": dict(view.routed), **asked}
         heard = wiring.broadcast(place, policy, journal, None, say)
         heard.commit(replace(saved, state=undone), "undo", body)
     said = f"{state.stable} has all traffic again", policy.backend.after_rollback

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scripts.rollout import text
+from scripts.rollout import text, wiring
 from scripts.rollout.cluster.client import Cluster, Object
 from scripts.rollout.dashboard import app
 from scripts.rollout.dashboard.app import Page
@@ -23,6 +23,8 @@ from scripts.rollout.loop.runner import Runner
 from scripts.rollout.loop.world import World
 from scripts.rollout.state.actions import Request
 from scripts.rollout.steering import seen
+from scripts.rollout.steering.ask import person
+from scripts.rollout.steering.undo import undo
 from scripts.rollout.traffic.port import Place
 from tests.support.api_server import OWNER, Api
 from tests.support.folder_world import FolderWorld
@@ -143,6 +145,20 @@ def test_ended_ones_say_their_bad_answers_and_who_asked_for_what(
     assert (row["took"], row["bad"]) == ("50s", "errors 15")
     (asked,) = row["asked"]
     assert asked.endswith("pause by somebody@there: tea")
+
+
+def test_who_undid_a_promotion_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = Shown(tmp_path, "intent").looks(60)
+    saved = world.journal.load()
+    assert saved is not None
+    monkeypatch.setattr(wiring, "traffic", lambda *_: world)
+    monkeypatch.setattr(wiring, "broadcast", lambda *_: world.journal)
+    assert undo(Place(tmp_path), world.journal, saved, "slow", print).is_verified
+    (row,) = _shown(_here(tmp_path))["ended"]
+    assert (row["verdict"], row["said"]) == ("aborted", "undone by a person: slow")
+    assert row["asked"][-1].endswith(f"undo by {person()}: slow")
 
 
 def test_each_rollout_of_a_journal_has_its_own_report(tmp_path: Path) -> None:
