@@ -91,6 +91,14 @@ def test_both_models_are_pinned_and_have_no_network(resources: dict[str, Any]) -
         assert model["EnableNetworkIsolation"] is True
 
 
+def test_the_next_stacks_stable_may_be_this_ones_canary(
+    resources: dict[str, Any],
+) -> None:
+    """A name that the canary has still could not be given to the stable."""
+    for arm in ("Stable", "Canary"):
+        assert "ModelName" not in resources[f"{arm}Model"]["Properties"]
+
+
 def test_the_promoter_may_do_what_it_asks_for_and_no_more(
     resources: dict[str, Any],
 ) -> None:
