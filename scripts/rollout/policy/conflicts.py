@@ -80,10 +80,12 @@ def _of_times(policy: Policy) -> Iterator[Conflict]:
 
 def _of_pairs(policy: Policy) -> Iterator[Conflict]:
     shadow, synthetic = policy.shadow, policy.synthetic
-    for key, part in (("shadow", shadow), ("synthetic", synthetic)):
+    for key, part, why in (
+        ("shadow", shadow, "only the service reaches a container"),
+        ("synthetic", synthetic, "CloudWatch would count them as users' requests"),
+    ):
         if part is not None and policy.counted_by == "cloudwatch":
-            fault = f"with backend {policy.target.backend} expected none: only the "
-            fault += "service reaches a container"
+            fault = f"with backend {policy.target.backend} expected none: {why}"
             yield Conflict((key,), fault, (("target",),))
     if synthetic is None:
         return

@@ -250,6 +250,7 @@ def test_a_warm_up_asks_the_canary_alone(
     [
         ("source: {prometheus: http://p:9090}", "it counts itself"),
         ("shadow: {share: 10%}", "only the service reaches a container"),
+        ("synthetic: {rps: 1, texts: a.txt}", "would count them as users' requests"),
         ("source: {cloudwatch: {period: 15s}}", "expected 1, 5, 10, 20, 30 seconds"),
     ],
 )
