@@ -104,9 +104,10 @@ def test_a_good_version_is_promoted_and_no_request_fails(on: SagemakerHome) -> N
     [
         (Failing(models.inner(), every=10), COLD, 10, "errors: "),
         (Failing(models.inner(), every=1), POLICY, 11, "warm-up requests failed"),
+        (Failing(models.inner(), every=1), COLD, 10, "errors: "),
         (Slow(models.inner()), QUICK, 10, "latency: "),
     ],
-    ids=["every tenth 500", "500 always", "slow"],
+    ids=["every tenth 500", "500 always", "500 always, cold", "slow"],
 )
 def test_a_faulty_version_is_rolled_back(
     on: SagemakerHome, pipeline: Any, policy: str, code: int, said: str
@@ -116,6 +117,17 @@ def test_a_faulty_version_is_rolled_back(
     print(verdict)
     assert verdict.code == code, verdict.said
     assert said in verdict.said
+    assert on.weights() == (100, 0)
+
+
+def test_a_container_that_dies_among_users_is_rolled_back(on: SagemakerHome) -> None:
+    on.serve("canary", MODELS / "v2")
+    with on.users():
+        promoter = on.start(POLICY)
+        until(lambda: on.weights()[1] > 0)
+        on.stop("canary")
+        said, _ = promoter.communicate(timeout=150)
+    assert promoter.returncode == 10, said
     assert on.weights() == (100, 0)
 
 
