@@ -83,6 +83,7 @@ def test_a_canary_that_always_fails_fires_the_right_alerts_and_no_other(
 
     with _watched(on, tmp_path / "prometheus") as server:
         on.job(POLICY)
+        on.until(lambda: on.phase() != "")
         code, said = on.verb("status", "intent", "--wait", "--timeout", "120")
         assert code == 10, said
         on.until(lambda: on.percent(STABLE) == 100)
@@ -105,6 +106,7 @@ def test_a_good_canary_fires_nothing_and_every_panel_of_the_dashboard_shows_it(
     with _watched(on, tmp_path / "prometheus") as server:
         began = time.time()
         on.job(GOOD)
+        on.until(lambda: on.phase() != "")
         code, said = on.verb("status", "intent", "--wait", "--timeout", "200")
         assert code == 0, said
         on.until(lambda: on.percent(canary) == 100)
