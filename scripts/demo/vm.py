@@ -67,7 +67,8 @@ def serve(server: str, model: Path, port: int) -> None:
 
 
 def _config(port: int, ports: dict[str, int]) -> str:
-    text = SHIPPED.read_text(encoding="utf-8").replace("/run/intent", str(HOME))
+    home = str(HOME).replace(" ", "\\ ")  # a space ends a word of HAProxy's
+    text = SHIPPED.read_text(encoding="utf-8").replace("/run/intent", home)
     for shipped, here in (
         (" :6000", port),
         (":8101", ports["v1"]),
