@@ -17,6 +17,7 @@ FAULTS = {
     500: "The predictor failed.",
     503: f"Too much waits; ask again after {RETRY_S} second.",
 }
+ROWS = ("application/jsonlines", "text/csv")  # a text a line
 TEXT: Json = {"type": "string", "minLength": 1, "maxLength": MAX_CHARACTERS}
 NUMBERS: Json = {"type": "array", "items": {"type": "number"}}
 SAID = f"In all texts of a request at most {MAX_LETTERS} characters."
@@ -49,6 +50,23 @@ def document(model: str, version: str, labels: tuple[str, ...]) -> Json:
         },
         "components": {"schemas": {"Error": _object(error={"type": "string"})}},
     }
+
+
+def managed(labels: tuple[str, ...]) -> Json:
+    """Describe the paths of a managed service's contract."""
+    label: Json = {"type": "string", "enum": list(labels)}
+    plain = _object(intent=label, confidence={"type": "number"})
+    asked = _asked(
+        "Classify texts, in the form that Accept names",
+        {"oneOf": [_v1(), _object(text=TEXT)]},
+        {"oneOf": [_v1_answer(label), plain]},
+    )
+    operation = asked["post"]
+    for part in (operation["requestBody"], operation["responses"]["200"]):
+        part["content"] |= {kind: {"schema": {"type": "string"}} for kind in ROWS}
+    operation["responses"]["406"] = _fault("No form that is served is accepted.")
+    operation["responses"]["415"] = _fault("Another type, or a compressed body.")
+    return {"/invocations": asked, "/ping": _told("Whether the model is ready", 503)}
 
 
 def _object(**fields: Json) -> Json:

@@ -9,10 +9,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from predictor.answers import answered, error, headers_of
+from predictor.answers import answered, error, headers_of, json_answer
 from predictor.managed import forms
 from predictor.model import IntentModel, is_of_users
 from predictor.observer import INVOCATIONS, MARK
+from predictor.openapi import document, managed
 from predictor.overload.limits import SHORT_BODY
 from predictor.protocol import MAX_ID
 from predictor.recorder import Origin
@@ -27,6 +28,7 @@ RESTORED = (MARK, REQUEST_ID)
 def install(app: FastAPI, model: IntentModel) -> None:
     """Serve the contract's two paths, after `app.install`."""
     routes = Routes(model)
+    app.router.routes.insert(0, Route("/openapi.json", routes.described))
     app.router.routes.append(Route("/ping", routes.ping, methods=["GET"]))
     app.router.routes.append(Route(INVOCATIONS, routes.invoke, methods=METHODS))
     # Added last it is outermost: what counts requests sees the restored headers.
@@ -39,6 +41,14 @@ class Routes:
     def __init__(self, model: IntentModel) -> None:
         """Answer by `model`."""
         self._model = model
+
+    async def described(self, request: Request) -> Response:
+        """Return the OpenAPI document, with the contract's paths."""
+        del request
+        model = self._model
+        found = document(model.name, model.source.version, model.labels)
+        found["paths"] |= managed(model.labels)
+        return json_answer(found, {})
 
     async def ping(self, request: Request) -> Response:
         """Say whether the model is ready; once the server ends, its guard says 503."""

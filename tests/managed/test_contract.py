@@ -120,6 +120,15 @@ def test_only_users_requests_are_counted(managed: Predictor) -> None:
     assert (gained["200"], gained["415"]) == (1, 1)
 
 
+def test_the_openapi_document_has_both_paths(managed: Predictor) -> None:
+    found = requests.get(f"{managed.url}/openapi.json", timeout=5).json()["paths"]
+    assert {"/ping", "/invocations", "/predict"} < found.keys()
+    answers = found["/invocations"]["post"]["responses"]
+    assert {"406", "415"} < answers.keys()
+    kinds = ["application/json", "application/jsonlines", "text/csv"]
+    assert list(answers["200"]["content"]) == kinds
+
+
 def test_it_listens_on_one_port(managed: Predictor) -> None:
     found = psutil.Process(managed.process.pid).connections("inet")
     assert len({each.laddr.port for each in found if each.status == "LISTEN"}) == 1
