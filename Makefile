@@ -56,7 +56,8 @@ lint: $(INSTALLED) ## Check style, and which folder imports which
 typecheck: $(INSTALLED) ## Check types, strictly
 	$(RUN) -m mypy
 
-fuzz: $(MODELS) ## Draw thousands of pipelines: compiled and equal, or answering
+fuzz: $(MODELS) ## Draw a million requests, read alike; pipelines, compiled and equal
+	$(RUN) -m tests.fuzz
 	$(RUN) -m pytest -q -s tests/compiled/test_drawn.py --hypothesis-profile fuzz --timeout 3000
 
 soak: $(INSTALLED) ## Run 20,000 simulated rollouts full of faults (SEED=n for one)

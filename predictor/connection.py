@@ -164,6 +164,12 @@ def connection_class(path: HotPath, guard: Guard) -> type[GuardedConnection]:
             if self.unread:
                 self.loop.call_soon(self._parse_parts)
 
+        def _cut(self, status: int, message: str) -> None:
+            """Answer first what came before: a caller counts answers."""
+            self._catch_up()
+            flush()
+            super()._cut(status, message)
+
         def _is_behind(self) -> bool:
             return self.late is not None or super()._is_behind()
 

@@ -11,7 +11,11 @@ from itertools import chain
 from typing import Any, NamedTuple, NoReturn
 
 import grpc
-from grpc_interceptor.exceptions import PermissionDenied, ResourceExhausted
+from grpc_interceptor.exceptions import (
+    InvalidArgument,
+    PermissionDenied,
+    ResourceExhausted,
+)
 from kserve.errors import InvalidInput
 from kserve.protocol.grpc import grpc_predict_v2_pb2 as pb
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import (
@@ -170,6 +174,8 @@ def _plain_first(model: IntentModel, ordinary: Any) -> Any:
             answer = plain.answer(request, is_of_users)
         if answer is not None:
             return answer
+        if request is not GARBLED:
+            check_raw(request)
         try:
             return await ordinary.unary_unary(request, context)
         except BusyError as busy:
@@ -178,6 +184,16 @@ def _plain_first(model: IntentModel, ordinary: Any) -> Any:
     return grpc.unary_unary_rpc_method_handler(
         infer, ordinary.request_deserializer, ordinary.response_serializer
     )
+
+
+def check_raw(request: Any) -> None:
+    """Refuse raw contents without a tensor, for which the SDK raises an IndexError."""
+    tensors, raw = len(request.inputs), len(request.raw_input_contents)
+    if raw > tensors:
+        raise InvalidArgument(
+            "raw_input_contents: expected at most one for each of the "
+            f"{tensors} inputs, got {raw}"
+        )
 
 
 def _status_name(code: grpc.StatusCode | int | None) -> str:

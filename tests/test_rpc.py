@@ -80,6 +80,8 @@ BAD = {
     "no contents": _request(_tensor(contents=None)),
     "raw cut short": _request(_tensor(contents=None), raw_input_contents=[RAW[:-1]]),
     "raw and typed": _request(_tensor(), raw_input_contents=[RAW]),
+    "raw twice": _request(_tensor(contents=None), raw_input_contents=[RAW, RAW]),
+    "raw alone": pb.ModelInferRequest(model_name="intent", raw_input_contents=[RAW]),
     "unknown output": _request(
         _tensor(),
         outputs=[pb.ModelInferRequest.InferRequestedOutputTensor(name="logits")],

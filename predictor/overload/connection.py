@@ -211,6 +211,8 @@ class GuardedConnection(Cutting):
         self._parse(head + rest)
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self.current = cycle
+
         def start() -> None:
             if not cycle.disconnected:
                 self.task = self.loop.create_task(cycle.run_asgi(app))

@@ -23,6 +23,7 @@ class Cutting(Holding):
     unread = b""
     is_refused = False
     task: Any = None
+    current: Any = None  # the request that is being answered
 
     def connection_made(self, transport: Any) -> None:
         """Begin; a connection must ask within FIRST_S."""
@@ -54,6 +55,16 @@ class Cutting(Holding):
         """Return whether earlier requests of this connection wait for their answers."""
         return bool(self.pipeline)
 
+    def _last_whole(self) -> Any:
+        """Forget a half request that waits behind others; return the one before it.
+
+        Its answer closes the connection: before it, a status would be taken for it.
+        """
+        if not self.pipeline or not self.cycle.more_body:
+            return self.cycle
+        self.pipeline.popleft()
+        return self.pipeline[0][0] if self.pipeline else self.current
+
     def _cut(self, status: int, message: str) -> None:
         """Read no more; answer what is complete, or else say why, and close."""
         if self.phase == CUT:
@@ -62,7 +73,7 @@ class Cutting(Holding):
         is_discarding = self.phase == BODY and self.is_refused
         self.unread, self.phase = b"", CUT
         self._give_short()
-        cycle = self.cycle
+        cycle = self._last_whole()
         if cycle is not None and not cycle.response_complete:
             cycle.keep_alive = False
             if not cycle.more_body:
