@@ -9,7 +9,8 @@ INSTALLED := $(VENV)/.installed
 COMPILE := $(RUN) -m uv pip compile -q --generate-hashes --no-annotate --no-header \
   --universal --python-version 3.11 --override .cache/override
 EXTRA := $(RUN) -c 'import sys, tomllib; project = tomllib.load(sys.stdin.buffer); \
-  print(*project["project"]["optional-dependencies"][sys.argv[1]], sep="\n")'
+  known = project["project"]["optional-dependencies"]; \
+  print(*(each for name in sys.argv[1:] for each in known[name]), sep="\n")'
 CONTAINER ?= $(shell command -v podman || command -v docker)
 IMAGE ?= intent-classifier
 PROMOTER ?= intent-canary:latest
@@ -77,8 +78,8 @@ lock: $(INSTALLED) ## Bring the lock files in line with pyproject.toml (SCIKIT_L
 	mkdir -p .cache && cp requirements*.lock .cache
 	echo "$(SCIKIT_LEARN:%=scikit-learn==%)" >.cache/override
 	$(COMPILE) pyproject.toml --all-extras -o .cache/requirements.lock
-	for part in predictor promoter; do $(EXTRA) $$part <pyproject.toml | \
-	  $(COMPILE) - -c .cache/requirements.lock -o .cache/requirements-$$part.lock || exit; done
+	for parts in "predictor tracing" promoter; do $(EXTRA) $$parts <pyproject.toml | $(COMPILE) \
+	  - -c .cache/requirements.lock -o .cache/requirements-$${parts%% *}.lock || exit; done
 	for lock in requirements*.lock; do \
 	  cmp -s .cache/$$lock $$lock || cp .cache/$$lock $$lock; done
 

@@ -25,7 +25,7 @@ from pathlib import Path
 import uvloop
 from kserve import ModelServer, model_server
 
-from predictor import app, connection, log, rpc
+from predictor import app, connection, log, rpc, tracing
 from predictor.errors import PredictorError, StartError
 from predictor.hotpath import HotPath
 from predictor.managed import routes as managed
@@ -163,9 +163,10 @@ def _serve(options: argparse.Namespace) -> None:
     )
     if options.command == "serve":
         managed.install(model_server.app, model)
-    path = HotPath(model, observed)
+    traces = tracing.configure(os.environ, model.source)
+    path = HotPath(model, observed, traces=traces)
     model_server.RESTServer = connection.server_class(path, guard, options.host)
-    model_server.GRPCServer = rpc.server_class(model, options.host)
+    model_server.GRPCServer = rpc.server_class(model, options.host, traces=traces)
     log.summarise(model.metrics, guard.faults)
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     asyncio.set_event_loop(asyncio.new_event_loop())

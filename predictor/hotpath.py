@@ -27,6 +27,7 @@ from predictor.protocol import (
 from predictor.protocol_v2 import new_id
 from predictor.protocol_v2_rest import plain_v2_answer, texts_from_plain_v2
 from predictor.recorder import Origin, Protocol
+from predictor.tracing import TRACEPARENT, is_sampled
 
 JSON, REQUEST_ID = b"application/json", b"x-request-id"
 CONTENT_TYPE = b"content-type"
@@ -68,9 +69,12 @@ class Asked(NamedTuple):
 class HotPath:
     """Answers plain requests with a whole HTTP response, any other with None."""
 
-    def __init__(self, model: IntentModel, observed: Observed) -> None:
-        """Answer for `model`."""
+    def __init__(
+        self, model: IntentModel, observed: Observed, *, traces: bool = False
+    ) -> None:
+        """Answer for `model`; with `traces`, no request that arrives sampled."""
         self._model, self._observed = model, observed
+        self._read = READ | {TRACEPARENT} if traces else READ
         self._defaults: Headers = ()
         self._start = b""
         own = [(CONTENT_TYPE, JSON), *observed.headers]
@@ -97,7 +101,7 @@ class HotPath:
 
     def response(self, asked: Asked, body: bytes, defaults: Headers) -> bytes | None:
         """Return the whole answer, or None; `defaults` are the server's headers."""
-        route, heads = asked.route, _heads(asked.headers)
+        route, heads = asked.route, _heads(asked.headers, self._read)
         if heads is None or not self._model.ready:
             return None
         why = self.refusal(body)
@@ -164,17 +168,20 @@ def _name(route: Route, payload: Any, ids: Headers) -> str:
     return ids[0][1].decode("latin-1") if ids else ""
 
 
-def _heads(headers: Headers) -> Heads | None:
+def _heads(headers: Headers, read: frozenset[bytes]) -> Heads | None:
     """Return the headers' content, None where they ask for more than plain JSON."""
     request_ids, is_of_users = [], True
     for pair in headers:
         name, value = pair
-        if name not in READ:
+        if name not in read:
             continue
         if name == REQUEST_ID:
             request_ids.append(pair)
         elif name == MARK:
             is_of_users = False
+        elif name == TRACEPARENT:
+            if is_sampled(value):
+                return None
         elif name in OPTIONS or value not in IS_JSON:
             return None
     return Heads(request_ids, is_of_users)

@@ -6,6 +6,7 @@ never a label. Counting is a few additions on the event loop's thread, the only 
 that counts; series are made when a scrape asks for them.
 """
 
+import time
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +20,7 @@ from prometheus_client.core import (
     Metric,
 )
 from prometheus_client.registry import Collector
+from prometheus_client.samples import Exemplar
 
 from predictor.protocol import Predictions, Source
 from predictor.scorer import Scorer
@@ -35,18 +37,22 @@ CONFIDENCES = tuple(step / 20 for step in range(1, 21))
 class Distribution:
     """A histogram: the number of values up to each bound, and their sum."""
 
-    __slots__ = ("_bounds", "_counts", "_sum")
+    __slots__ = ("_bounds", "_counts", "_exemplars", "_sum")
 
     def __init__(self, bounds: Sequence[float]) -> None:
         """Count into buckets that end at `bounds`, and one above."""
         self._bounds = bounds
         self._counts = [0] * (len(bounds) + 1)
         self._sum = 0.0
+        self._exemplars: dict[int, Exemplar] = {}
 
-    def observe(self, value: float) -> None:
-        """Count one value."""
-        self._counts[bisect_left(self._bounds, value)] += 1
+    def observe(self, value: float, trace: str = "") -> None:
+        """Count one value, an example of its bucket if it has a trace."""
+        bucket = bisect_left(self._bounds, value)
+        self._counts[bucket] += 1
         self._sum += value
+        if trace:
+            self._exemplars[bucket] = Exemplar({"trace_id": trace}, value, time.time())
 
     def up_to(self, bound: float) -> int:
         """Return how many values were at most `bound`, one of the bounds."""
@@ -55,8 +61,13 @@ class Distribution:
     def add_to(self, family: HistogramMetricFamily, labels: Sequence[str]) -> None:
         """Add the histogram to `family` as the series of these labels."""
         edges = [*map(str, map(float, self._bounds)), "+Inf"]
-        totals = list(accumulate(self._counts))
-        family.add_metric(labels, list(zip(edges, totals, strict=True)), self._sum)
+        pairs = enumerate(zip(edges, accumulate(self._counts), strict=True))
+        examples = self._exemplars
+        buckets = [
+            (*pair, examples[bucket]) if bucket in examples else pair
+            for bucket, pair in pairs
+        ]
+        family.add_metric(labels, buckets, self._sum)
 
 
 class Metrics(Collector):
@@ -84,12 +95,14 @@ class Metrics(Collector):
         self._confidence = Distribution(CONFIDENCES)
         registry.register(self)
 
-    def observe_request(self, protocol: str, code: str, seconds: float) -> None:
+    def observe_request(
+        self, protocol: str, code: str, seconds: float, trace: str = ""
+    ) -> None:
         """Count one answered request; `code` is an HTTP or a gRPC status."""
         self._requests[protocol, code] += 1
         if protocol not in self._seconds:
             self._seconds[protocol] = Distribution(SECONDS)
-        self._seconds[protocol].observe(seconds)
+        self._seconds[protocol].observe(seconds, trace)
 
     def observe_predictions(self, predictions: Predictions) -> None:
         """Count the labels and confidences of one request's texts."""

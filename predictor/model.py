@@ -8,7 +8,7 @@ import kserve
 from kserve import InferRequest, InferResponse
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from predictor import artifact, compiled
+from predictor import artifact, compiled, tracing
 from predictor.log import logger
 from predictor.metrics import Metrics
 from predictor.overload.work import Work
@@ -85,14 +85,19 @@ class IntentModel(kserve.Model):  # type: ignore[misc]  # published without type
         """
         headers = headers or {}
         if isinstance(payload, InferRequest):
-            requested_outputs(payload)
-            texts = texts_from_v2(payload)
+            with tracing.span("decode"):
+                requested_outputs(payload)
+                texts = texts_from_v2(payload)
             origin = _origin_of_v2(payload, headers)
             found = await self.classify(texts, origin, is_of_users(headers))
-            return v2_answer(payload, found, self.source)
-        texts = texts_from_v1(payload)
+            with tracing.span("encode"):
+                return v2_answer(payload, found, self.source)
+        with tracing.span("decode"):
+            texts = texts_from_v1(payload)
         origin = _origin_of_v1(headers)
-        return v1_answer(await self.classify(texts, origin, is_of_users(headers)))
+        found = await self.classify(texts, origin, is_of_users(headers))
+        with tracing.span("encode"):
+            return v1_answer(found)
 
     def get_input_types(self) -> list[dict[str, Any]]:
         """Return V2 metadata of the one input: any number of texts."""
@@ -118,9 +123,10 @@ class IntentModel(kserve.Model):  # type: ignore[misc]  # published without type
         Raises BusyError where too much waits for that thread.
         """
         self.record(texts, origin, is_of_users)
-        if self.scorer.is_short(texts):
-            return self.classify_now(texts, is_of_users)
-        return self._observed(await self.work.rows(texts), is_of_users)
+        with tracing.span("classify", texts=len(texts)):
+            if self.scorer.is_short(texts):
+                return self.classify_now(texts, is_of_users)
+            return self._observed(await self.work.rows(texts), is_of_users)
 
     def classify_now(self, texts: list[str], is_of_users: bool) -> Predictions:
         """Classify on the calling thread, the event loop's; users' are counted."""

@@ -8,6 +8,7 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from predictor import tracing
 from predictor.log import logger
 from predictor.model import TRAFFIC, IntentModel
 
@@ -21,16 +22,18 @@ class Observed:
 
     def __init__(self, model: IntentModel, *, log_requests: bool) -> None:
         """Put the model's source into `headers`."""
-        self._metrics = model.metrics
+        self._metrics, self.source = model.metrics, model.source
         self._log_requests = log_requests
         self.headers = [
             (b"x-model-version", model.source.version.encode()),
             (b"x-revision", model.source.revision.encode()),
         ]
 
-    def count(self, protocol: str, status: int, seconds: float) -> None:
+    def count(
+        self, protocol: str, status: int, seconds: float, trace: str = ""
+    ) -> None:
         """Count one user's request, and log it if requests are logged."""
-        self._metrics.observe_request(protocol, str(status), seconds)
+        self._metrics.observe_request(protocol, str(status), seconds, trace)
         if self._log_requests:
             fields = {"protocol": protocol, "code": status, "ms": seconds * 1000}
             logger.info("request", extra={"fields": fields})
@@ -49,6 +52,7 @@ class Observer:
             await self._app(scope, receive, send)
             return
         start, status = time.perf_counter(), 500
+        tracing.describe(self._observed.source)
 
         async def named(message: Message) -> None:
             nonlocal status
@@ -70,7 +74,8 @@ class Observer:
             protocol = protocol_of(scope["path"])
             if protocol is not None and not is_ours:
                 seconds = time.perf_counter() - start
-                self._observed.count(protocol, status, seconds)
+                trace_id = tracing.trace_id()
+                self._observed.count(protocol, status, seconds, trace_id)
 
 
 def protocol_of(path: str) -> str | None:

@@ -25,6 +25,7 @@ from kserve.protocol.grpc.server import GRPCServer
 from kserve.protocol.grpc.servicer import InferenceServicer
 from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 
+from predictor import tracing
 from predictor.model import TRAFFIC, IntentModel
 from predictor.overload.calls import Bounded, Calls
 from predictor.overload.limits import MAX_BODY, WINDOW
@@ -124,9 +125,11 @@ class Plain:
 class Methods(grpc.GenericRpcHandler):  # type: ignore[misc]
     """The SDK's methods behind its interceptors, bounded, with ModelInfer counted."""
 
-    def __init__(self, model: IntentModel, handlers: Mapping[str, Any]) -> None:
+    def __init__(
+        self, model: IntentModel, handlers: Mapping[str, Any], *, traces: bool
+    ) -> None:
         """Take one handler per method, by the method's full name."""
-        self._metrics = model.metrics
+        self._metrics, self._source, self._traces = model.metrics, model.source, traces
         self._metadata = (
             Metadatum("x-model-version", model.source.version),
             Metadatum("x-revision", model.source.revision),
@@ -150,16 +153,36 @@ class Methods(grpc.GenericRpcHandler):  # type: ignore[misc]
 
     async def _infer(self, request: Any, context: Any) -> Any:
         """Count every ModelInfer by its status, and send the model's source."""
-        start = time.perf_counter()
         context.set_trailing_metadata(self._metadata)
+        carrier = _carrier(context) if self._traces else None
+        if carrier is None:
+            return await self._count(request, context)
+        with tracing.call(INFER.removeprefix("/"), carrier) as found:
+            tracing.describe(self._source)
+            try:
+                return await self._count(request, context)
+            finally:
+                status = _status_name(context.code())
+                found.set_attribute("rpc.response.status_code", status)
+
+    async def _count(self, request: Any, context: Any) -> Any:
+        start = time.perf_counter()
         try:
             return await self._answered(request, context)
         finally:
-            code = _status_name(context.code())
-            self._metrics.observe_request("grpc", code, time.perf_counter() - start)
+            seconds, code = time.perf_counter() - start, _status_name(context.code())
+            self._metrics.observe_request("grpc", code, seconds, tracing.trace_id())
 
     def _refused(self, seconds: float) -> None:
         self._metrics.observe_request("grpc", "RESOURCE_EXHAUSTED", seconds)
+
+
+def _carrier(context: Any) -> dict[str, str] | None:
+    """Return what a sampled call says of its trace, else None."""
+    kept = ("traceparent", "tracestate")
+    sent = {key: value for key, value in context.invocation_metadata() if key in kept}
+    parent = sent.get("traceparent", "").encode("latin-1", "replace")
+    return sent if tracing.is_sampled(parent) else None
 
 
 def _plain_first(model: IntentModel, ordinary: Any) -> Any:
@@ -170,7 +193,7 @@ def _plain_first(model: IntentModel, ordinary: Any) -> Any:
         sent = context.invocation_metadata()
         is_of_users = all(key != TRAFFIC for key, _ in sent)
         answer = None
-        if request is not GARBLED:
+        if request is not GARBLED and not tracing.trace_id():
             answer = plain.answer(request, is_of_users)
         if answer is not None:
             return answer
@@ -203,7 +226,9 @@ def _status_name(code: grpc.StatusCode | int | None) -> str:
     return STATUS_NAMES[code or 0]
 
 
-def server_class(model: IntentModel, host: str = EVERYWHERE) -> type[GRPCServer]:
+def server_class(
+    model: IntentModel, host: str = EVERYWHERE, *, traces: bool = False
+) -> type[GRPCServer]:
     """Return the SDK's gRPC server class, observed on behalf of `model`."""
     address = "[::]" if host == EVERYWHERE else host
 
@@ -229,7 +254,9 @@ def server_class(model: IntentModel, host: str = EVERYWHERE) -> type[GRPCServer]
             sdks = {name: readable(each) for name, each in registered.handlers.items()}
             infer = _plain_first(model, sdks[INFER])
             handlers = await intercepted(sdks | {INFER: infer})
-            self._server.add_generic_rpc_handlers((Methods(model, handlers),))
+            self._server.add_generic_rpc_handlers(
+                (Methods(model, handlers, traces=traces),)
+            )
             self._server.add_insecure_port(f"{address}:{self._port}")
             await self._server.start()
             await self._server.wait_for_termination()
