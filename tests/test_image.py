@@ -44,7 +44,15 @@ for each in pkgutil.walk_packages(top.__path__, f"{package}."):
             print(each.name, error.name)
 """
 # Local mode is no part of the promoter's image; its adapter is imported by no other.
-KNOWN = {"scripts": {"scripts.rollout.traffic.local scripts.local"}, "predictor": set()}
+PAGE = "scripts.rollout.dashboard"
+KNOWN = {
+    "scripts": {
+        "scripts.rollout.traffic.local scripts.local",
+        *(f"{PAGE}.{part} starlette" for part in ("app", "guard")),
+        f"{PAGE}.server uvicorn",
+    },
+    "predictor": set[str](),
+}
 PACKAGES = {"predictor": "predictor", "promoter": "scripts"}
 
 
