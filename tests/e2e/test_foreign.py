@@ -13,6 +13,7 @@ import pytest
 from scripts.inference.clients import Ask
 from scripts.inference.load import steady
 from scripts.rollout.cluster.client import service_path
+from scripts.rollout.errors import Exit
 from scripts.rollout.traffic.routes.httproute import route_path
 from tests.e2e.foreign import stage
 from tests.support.cluster_stage import ClusterStage
@@ -114,6 +115,25 @@ def test_a_plain_model_of_kserve(here: Site, tmp_path: Path, version: str) -> No
     found = _run(here, tmp_path, target, WARMUP, users)
     assert found.code == VERDICTS[version], found.said
     assert WATCHED in found.said
+
+
+def test_a_grpc_server_in_knative_mode_is_not_judged_and_stays_at_0(
+    here: Site, tmp_path: Path
+) -> None:
+    """Its failed calls are HTTP's 200 to everyone but itself."""
+    path = service_path(here.namespace, "talk")
+    stage.apply(here, stage.talk(None))
+    here.kubectl("wait", "--for=condition=Ready", "--timeout=120s", "isvc/talk")
+    before = _newest(here, path)
+    stage.apply(here, stage.talk(0))
+    here.target = here.of("talk")
+    on = ClusterStage(here, tmp_path)
+    on.until(lambda: _newest(here, path) != before)
+    short = POLICY.replace("step: 60s", "step: 10s")
+    code, said = on.verb("run", "-f", str(on.policy(short)))
+    assert code == Exit.UNREACHABLE, said
+    assert "traffic is held at 0 %" in said
+    assert "for another server use backend: gateway" in said
 
 
 def _newest(here: Site, path: str) -> str:

@@ -50,7 +50,8 @@ class Pages:
     `with_grpc` they count no request. `doubts` are said once. `arms`:
     whose a predictor's page is, where it does not say so itself. `doors`: where the
     predictor of a page answers, where that is another port. `clusters`: whose an Envoy
-    cluster is, where its name does not say so.
+    cluster is, where its name does not say so. `unread` is said where none of the pages
+    that count can be read.
     """
 
     gateways: tuple[str, ...] = ()
@@ -62,6 +63,7 @@ class Pages:
     clusters: Mapping[str, str] = field(default_factory=dict)
     with_grpc: bool = True
     doubts: tuple[str, ...] = ()
+    unread: str = ""
 
     @property
     def counting(self) -> tuple[str, ...]:

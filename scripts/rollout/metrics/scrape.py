@@ -127,7 +127,8 @@ def _silence(pages: Pages, answers: Mapping[str, Answer]) -> Unreachable:
     if not pages.counting:
         return Unreachable("no pod that counts requests")
     first = pages.counting[0]
-    return Unreachable(f"{first}: {answers[first]}")
+    hint = f"; {pages.unread}" if pages.unread else ""
+    return Unreachable(f"{first}: {answers[first]}{hint}")
 
 
 def _only(reading: Reading, revisions: Sequence[str]) -> Reading:

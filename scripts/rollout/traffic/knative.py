@@ -36,6 +36,11 @@ GATEWAYS = "kourier-system", {"app": "3scale-kourier-gateway"}
 ACTIVATOR = "knative-serving", {"app": "activator"}
 # Envoy's statistics in Kourier, queue-proxy's metrics, the activator's HTTP.
 GATEWAY_PORT, QUEUE_PORT, ACTIVATOR_PORT = 9000, 9091, 8012
+# What Kourier's Envoy and queue-proxy count of gRPC is HTTP's status: always 200.
+OF_GRPC = (
+    "in Knative mode only a predictor of this repository says which gRPC calls failed; "
+    "for another server use backend: gateway (manifests/standard-mode) or counts: istio"
+)
 
 
 class KnativeTraffic:
@@ -179,6 +184,7 @@ class KnativeTraffic:
             queues=pods.urls(cluster, queued, QUEUE_PORT),
             predictors=pods.urls(cluster, both),
             with_http=counted_by == "predictor",
+            unread=OF_GRPC if counted_by == "grpc" else "",
         )
 
     def _serving(self, document: Object) -> Object:

@@ -62,12 +62,24 @@ def route(kind: str, canary: str, host: str) -> Object:
 
 def plain(failing: int, percent: int | None) -> Object:
     """The InferenceService with a plain kserve.Model."""
-    container = _container("kserve-container", "model.py", failing)
+    return _service("plain", "model.py", failing, percent)
+
+
+def talk(percent: int | None) -> Object:
+    """An InferenceService whose one port speaks gRPC."""
+    found = _service("talk", "talk.py", 0, percent)
+    (container,) = found["spec"]["predictor"]["containers"]
+    container["ports"] = [{"name": "h2c", "containerPort": 6000}]
+    return found
+
+
+def _service(name: str, script: str, failing: int, percent: int | None) -> Object:
+    container = _container("kserve-container", script, failing)
     container["env"].append({"name": "RELEASE", "value": f"{failing}/{percent}"})
     predictor = {"containers": [container], "volumes": [SERVERS]}
     if percent is not None:
         predictor["canaryTrafficPercent"] = percent  # type: ignore[assignment]
-    head = _head("serving.kserve.io/v1beta1", "InferenceService", "plain")
+    head = _head("serving.kserve.io/v1beta1", "InferenceService", name)
     return {**head, "spec": {"predictor": predictor}}
 
 

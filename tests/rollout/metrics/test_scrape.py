@@ -78,6 +78,8 @@ def test_a_page_that_refuses_says_its_status(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/metrics").respond_with_data(status=503)
     with pytest.raises(Unreachable, match=r"/metrics: HTTP 503$"):
         _read(Pages((httpserver.url_for("/metrics"),)))
+    with pytest.raises(Unreachable, match=r"/metrics: HTTP 503; ask another$"):
+        _read(Pages((httpserver.url_for("/metrics"),), unread="ask another"))
 
 
 @pytest.mark.parametrize("text", ["NaN", "-1", "x", "+Inf"])

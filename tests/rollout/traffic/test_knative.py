@@ -364,6 +364,7 @@ def test_grpc_is_not_counted_at_the_gateway(api: Recorded, cluster: Cluster) -> 
     assert pages is not None
     assert pages.gateways == ()
     assert not pages.with_http
+    assert "backend: gateway" in pages.unread
 
 
 def test_where_no_gateway_counts_the_queue_proxies_or_the_predictors_do(
