@@ -78,7 +78,7 @@ def gitops(file: Path, common: Common) -> Exit:
         text = PERCENT.format(field=FIELDS[target.backend])
     else:
         raise RolloutError(
-            f"target.backend {target.backend}: no GitOps controller writes it; "
+            f"target.backend {target.backend}: no GitOps settings are written down; "
             "expected knative, standard or gateway"
         )
     emit(common.output, {"settings": text}, text.rstrip())
