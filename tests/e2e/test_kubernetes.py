@@ -4,11 +4,13 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import pytest
 import yaml
 
+from scripts.inference.clients import Answer
 from scripts.local.processes import ROOT
 from scripts.rollout.cluster import pods
 from scripts.rollout.cluster.client import Object
@@ -60,16 +62,22 @@ def _page(on: Plain) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_the_pages_commands_promote_the_next_version(on: Plain) -> None:
-    on.backend.kubectl("apply", "-k", str(on.folder))
-    on.until(lambda: _is_settled(on, "v1") and _is_settled(on, "v2"), 120)
+@contextmanager
+def _users(on: Plain, scenario: str) -> Iterator[list[Answer]]:
+    """Users, and a row of the table at the end."""
     began = time.monotonic()
     with on.users(RPS) as answers:
-        code, said = _page(on)
-    failed = [each for each in answers if each.error]
+        yield answers
+    failed = sum(bool(each.error) for each in answers)
     took = time.monotonic() - began
-    verdict = Verdict(code, said, took, len(failed), len(answers), len(failed))
-    on.noted("plain: promoted by its page", verdict)
+    on.noted(scenario, Verdict(0, "", took, failed, len(answers), failed))
+
+
+def test_the_pages_commands_promote_the_next_version(on: Plain) -> None:
+    on.backend.kubectl("apply", "-k", str(on.folder))
+    on.until(lambda: _is_settled(on, "v1") and _is_settled(on, "v2"), 240)
+    with _users(on, "plain: promoted by its page") as answers:
+        code, said = _page(on)
     assert code == 0, said
     assert "intent-v2 promoted" in said
     assert "counts: predictor" not in said
@@ -106,7 +114,7 @@ def test_a_faulty_version_is_rolled_back(
 ) -> None:
     on.another(name, image, model)
     if policy != IMPATIENT or model == "crash-looping":
-        on.until(partial(_is_settled, on, name, 1))
+        on.until(partial(_is_settled, on, name, 1), 120)
     verdict = on.noted(f"plain: {name}", on.run(policy, rps=RPS))
     on.forget(name)
     assert verdict.code in codes, verdict.said
@@ -136,7 +144,7 @@ def _names(on: Plain) -> set[str]:
 
 def test_a_rolling_update_under_load_fails_no_request(on: Plain) -> None:
     on.until(partial(_is_settled, on, "v1"))
-    with on.users(RPS) as answers:
+    with _users(on, "plain: rolling update") as answers:
         before = _names(on)
         on.backend.kubectl("rollout", "restart", "deployment/intent-v1")
         on.until(partial(_is_replaced, on, before), 120)
@@ -146,7 +154,7 @@ def test_a_rolling_update_under_load_fails_no_request(on: Plain) -> None:
 def test_a_drain_under_load_fails_no_request(on: Plain) -> None:
     """By evictions, as `kubectl drain` asks for them: the node is not only ours."""
     on.until(partial(_is_settled, on, "v1"))
-    with on.users(RPS) as answers:
+    with _users(on, "plain: drain") as answers:
         before = _names(on)
         for name in before:
             on.until(partial(_is_evicted, on, name))
@@ -172,9 +180,10 @@ def test_an_autoscaler_may_add_canary_pods_in_the_middle_of_a_rollout(
 ) -> None:
     """By the real autoscaler; what the pods use is said by a stand-in."""
     on.another("scaled", "intent-classifier:v2", "v2")
-    on.until(partial(_is_settled, on, "scaled", 1))
+    on.until(partial(_is_settled, on, "scaled", 1), 120)
     used = partial(_used, on)
-    with usage(on.backend, on.folder, used), on.users(RPS) as answers:
+    autoscaled = _users(on, "plain: autoscaled, promoted")
+    with usage(on.backend, on.folder, used), autoscaled as answers:
         promoter = on.start(POLICY + "pauseAt: [50]\n")
         on.until(lambda: on.weights() == [50, 50])
         on.until(partial(_is_settled, on, "scaled", 3), 120)

@@ -2,10 +2,11 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 
@@ -14,6 +15,7 @@ from scripts.rollout.cluster.client import Object
 from scripts.rollout.traffic.routes.httproute import route_path
 from tests.support.cluster_stage import ClusterStage
 from tests.support.site import REGISTRY, Site, site
+from tests.support.waiting import until
 
 GATEWAY_API = os.environ.get("GATEWAY_API", "")
 GATEWAY = {"name": "kserve-ingress-gateway", "namespace": "kserve"}
@@ -36,6 +38,10 @@ class Plain(ClusterStage):
         backend.host = f"intent.{backend.namespace}.example.com"
         where = f"namespace: {backend.namespace}, backend: gateway"
         backend.target = f"{{route: intent, {where}}}"
+
+    def until(self, is_so: Callable[[], Any], seconds: float = 60.0) -> Any:
+        """Wait until something is true; the pods are shown if it never is."""
+        return until(is_so, seconds, partial(self.backend.kubectl, "get", "pods"))
 
     def changes(self, canary: str) -> list[Object]:
         """What the operator changes of the overlay: the gateway's name and the host."""
