@@ -30,15 +30,15 @@ TRACER = trace.get_tracer("predictor")
 PARENT = TraceContextTextMapPropagator()
 
 
-def configure(environ: Mapping[str, str], source: Source) -> bool:
+def configure(variables: Mapping[str, str], source: Source) -> bool:
     """Send spans where `OTEL_*` say; return whether they go anywhere.
 
     Raises StartError for a protocol that is not known. An image without the extra
     serves without spans, and says so.
     """
-    if not any(environ.get(name) for name in TO) or _is_off(environ):
+    if not any(variables.get(name) for name in TO) or _is_off(variables):
         return False
-    how = next((environ[name] for name in HOW if environ.get(name)), "grpc")
+    how = next((variables[name] for name in HOW if variables.get(name)), "grpc")
     if how not in EXPORTERS:
         known = " or ".join(EXPORTERS)
         raise StartError(f"{HOW[1]}: expected {known}, got {how!r}")
@@ -62,9 +62,9 @@ def configure(environ: Mapping[str, str], source: Source) -> bool:
     return True
 
 
-def _is_off(environ: Mapping[str, str]) -> bool:
-    is_disabled = environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
-    return is_disabled or environ.get("OTEL_TRACES_EXPORTER") == "none"
+def _is_off(variables: Mapping[str, str]) -> bool:
+    is_disabled = variables.get("OTEL_SDK_DISABLED", "").lower() == "true"
+    return is_disabled or variables.get("OTEL_TRACES_EXPORTER") == "none"
 
 
 def is_sampled(traceparent: bytes) -> bool:
