@@ -14,7 +14,7 @@ from predictor.overload.limits import HELD_BYTES, HELD_SHORT, RETRY_S
 BUSY = HTTPStatus.SERVICE_UNAVAILABLE
 TURN_S = 0.01  # of work before the event loop looks at its sockets again
 STARTS = 16  # requests of the ordinary way that begin in one turn
-REFUSALS, REFUSALS_S = 8, 0.008  # so many at once, and the next so much later
+REFUSALS, REFUSALS_S = 4, 0.008  # so many at once, and the next so much later
 REST = 9  # times as long as refusing took: what is done counts, not what is refused
 
 
