@@ -19,8 +19,9 @@ from tests.support.stage import COLD, POLICY, QUICK, STABLE, LocalStage, stage
 
 pytestmark = pytest.mark.timeout(240)
 
-# On an idle machine 30 (tests/bench/DECISIONS.md); a busy one reads its counters later.
-MOST_BAD = 60
+# Of all answers. On an idle machine there are 30 bad ones (tests/bench/DECISIONS.md); a
+# busy one reads its counters later, and is slow by itself.
+MOST_BAD = 0.25
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def test_ten_percent_errors_are_rolled_back_on_evidence(on: LocalStage) -> None:
     assert verdict.code == 10, verdict.said
     assert "errors:" in verdict.said
     assert _is_back(on)
-    assert verdict.bad <= MOST_BAD
+    assert verdict.bad <= MOST_BAD * verdict.answers
 
 
 def test_only_errors_cost_no_user_an_answer_as_the_warm_up_meets_them(
@@ -63,7 +64,7 @@ def test_only_errors_are_caught_within_a_scrape_without_a_warm_up(
     verdict = on.run(COLD)
     print(verdict)
     assert verdict.code in (10, 11), verdict.said
-    assert verdict.bad <= MOST_BAD
+    assert verdict.bad <= MOST_BAD * verdict.answers
     assert _is_back(on)
 
 
@@ -73,7 +74,7 @@ def test_a_sleeping_canary_is_rolled_back_for_its_latency(on: LocalStage) -> Non
     print(verdict)
     assert verdict.code == 10, verdict.said
     assert "latency:" in verdict.said
-    assert verdict.bad <= MOST_BAD
+    assert verdict.bad <= MOST_BAD * verdict.answers
     assert _is_back(on)
 
 
