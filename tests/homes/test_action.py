@@ -16,8 +16,11 @@ ACTION = yaml.safe_load((ROOT / "action.yml").read_text())
 STEPS: list[dict[str, Any]] = ACTION["runs"]["steps"]
 SHELL = ("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c")
 # `run` moves the traffic of a folder; every other verb is the real one.
+# The path of Python may have a space in it, which a first line of a script may not.
 CANARY = f"""\
-#!{sys.executable}
+#!/bin/sh
+'''exec' "{sys.executable}" "$0" "$@"
+' '''
 import sys
 from pathlib import Path
 sys.path.insert(0, {str(ROOT)!r})
