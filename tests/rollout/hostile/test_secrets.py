@@ -5,7 +5,7 @@ import gzip
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import wait
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -66,6 +66,13 @@ source:
     basic: {{username: canary, password: {{env: PASSWORD}}}}
     headers: {{X-Api-Token: "${{HEADER}}"}}
 """
+
+
+@pytest.fixture
+def httpserver() -> Iterator[HTTPServer]:
+    """One for each test: what its threads still ask comes to no other test."""
+    with HTTPServer(host="127.0.0.1", port=0) as server:
+        yield server
 
 
 class _Odd:

@@ -31,7 +31,7 @@ class Arm:
     def __init__(self, server: HTTPServer, label: str) -> None:
         """Below a path of its own; `page` is its metrics page.
 
-        The server is shared, and what an asker left unanswered may come one test later.
+        Two arms share the server.
         """
         place = f"/{label}-{next(NUMBERS)}"
         self.label, self.page = label, server.url_for(f"{place}/metrics")
@@ -85,6 +85,13 @@ class Arm:
 
 def _lent(name: str, protocol: str, *texts: str) -> dict[str, Any]:
     return {"id": name, "protocol": protocol, "form": "plain", "texts": texts}
+
+
+@pytest.fixture
+def httpserver() -> Iterator[HTTPServer]:
+    """One for each test: what its threads still ask comes to no other test."""
+    with HTTPServer(host="127.0.0.1", port=0) as server:
+        yield server
 
 
 @pytest.fixture
