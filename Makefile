@@ -6,8 +6,6 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --disable-pip-version-check --quiet
 INSTALLED := $(VENV)/.installed
-# In the order of tests/conftest.py: the longest files first.
-WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 COMPILE := $(RUN) -m uv pip compile -q --generate-hashes --no-annotate --no-header \
   --universal --python-version 3.11 --override .cache/override
 EXTRA := $(RUN) -c 'import sys, tomllib; project = tomllib.load(sys.stdin.buffer); \
@@ -29,16 +27,16 @@ demo: $(MODELS) ## Split, promotion by evidence, rollback (PORT=8080, BACKEND=ha
 	$(RUN) -m scripts.demo --port $(PORT) --backend $(BACKEND)
 
 test: $(MODELS) ## Run every test
-	$(RUN) -m pytest $(WORKERS)
+	$(RUN) -m pytest -n 2 --dist loadfile
 
 cover: $(MODELS) ## Run every test, hold the branches they reach against the floor
 	rm -rf .coverage && mkdir .coverage
-	$(RUN) -m coverage run -m pytest $(WORKERS) --timeout 300
+	$(RUN) -m coverage run -m pytest -n 2 --dist loadfile --timeout 300
 	$(RUN) -m coverage combine --quiet
 	$(RUN) -m coverage report
 
 quick: $(INSTALLED) ## Run the tests that start no process
-	$(RUN) -m pytest $(WORKERS) --no-processes -r fE
+	$(RUN) -m pytest -n 2 --dist loadfile --no-processes -r fE
 
 e2e: $(MODELS) ## Test on a cluster: CLUSTER=folder, or KUBECONFIG=file
 	$(RUN) -m tests.e2e $(if $(KUBECONFIG),,$(or $(CLUSTER),$(error no CLUSTER)))

@@ -2,9 +2,7 @@
 
 import os
 import subprocess
-from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -22,16 +20,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--backend", choices=where, default="local", help="of contract/")
     told = "leave out each test that starts a process (make quick)"
     parser.addoption("--no-processes", action="store_true", help=told)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that may take longest: no worker is left alone with one."""
-    longest: defaultdict[Path, float] = defaultdict(float)
-    for item in items:
-        marker = item.get_closest_marker("timeout")
-        if marker is not None:
-            longest[item.path] = max(longest[item.path], *marker.args)
-    items.sort(key=lambda item: -longest[item.path])
 
 
 @pytest.fixture(scope="session", autouse=True)
