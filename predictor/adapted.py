@@ -20,10 +20,13 @@ class Adapted:
 
     def predict_proba(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """Return class probabilities, (n, classes)."""
-        asked: Any = list(texts)
-        if self.column is not None:
-            import pandas  # half a second, for a few pipelines
-
-            asked = pandas.DataFrame({self.column: asked})
-        rows: npt.NDArray[np.float64] = self.inner.predict_proba(asked)
+        rows: npt.NDArray[np.float64] = self.inner.predict_proba(self.given(texts))
         return rows
+
+    def given(self, texts: Sequence[str]) -> Any:
+        """Return texts in the form that `inner` takes."""
+        if self.column is None:
+            return list(texts)
+        import pandas  # half a second, for a few pipelines
+
+        return pandas.DataFrame({self.column: list(texts)})

@@ -6,7 +6,6 @@ python -m training.package FILE.pkl --version mine
 import argparse
 import hashlib
 import io
-import pickle
 import sys
 import warnings
 from collections.abc import Sequence
@@ -22,14 +21,11 @@ from predictor import artifact, compiled, scorer
 from predictor.adapted import Adapted
 from predictor.errors import ArtifactError
 from predictor.facts import Metadata
+from training import checks
+from training.checks import PackageError
 
 PROBE = "Hi, how are you?"
 OWN_TEXTS = 3000
-LOCK = Path(__file__).parents[1] / "requirements-predictor.lock"
-
-
-class PackageError(ValueError):
-    """The file cannot be served; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +56,15 @@ def package(
         _import(path)
     pickled = _bytes(file)
     pipeline = _load(file, pickled)
-    classes = _classes(pipeline, file)
-    if labels and len(labels) != len(classes):
-        raise PackageError(
-            f"--label-names: {len(labels)} names for {len(classes)} classes, {classes}"
-        )
-    if labels or column is not None:
-        pipeline = Adapted(pipeline, labels or classes, column)
-    _check_answers(pipeline, probe, len(classes))
-    _check_names(pipeline, modules)
+    classes = checks.classes(pipeline, file)
+    checks.check_names(labels, classes)
+    adapted = Adapted(pipeline, labels or classes, column)
+    checks.check_shape(pipeline, adapted.given, column, probe)
     probes = [*compiled.probes(pipeline, OWN_TEXTS), probe]
+    checks.check_answers(pipeline, adapted.given, probes)
+    if labels or column is not None:
+        pipeline = adapted
+    checks.check_imports(pipeline, modules)
     found = scorer.scorer(pipeline, probes)
     is_as_it_was = not (modules or isinstance(pipeline, Adapted))
     facts = artifact.write(
@@ -141,83 +136,8 @@ def _load(file: Path, pickled: bytes) -> Any:
                 "by --module FILE.py"
             ) from error
         raise PackageError(
-            f"{file}: cannot be unpickled: {type(error).__name__}: {what}"
+            f"{file}: cannot be unpickled: {checks.one_line(error)}"
         ) from error
-
-
-def _classes(pipeline: Any, file: Path) -> tuple[str, ...]:
-    name = type(pipeline).__name__
-    if not hasattr(pipeline, "predict"):
-        raise PackageError(f"{file}: holds a {name}; expected a fitted pipeline")
-    if not hasattr(pipeline, "classes_"):
-        raise PackageError(
-            f"{file}: {name} has no classes; expected a fitted classifier, no regressor"
-        )
-    if not hasattr(pipeline, "predict_proba"):
-        raise PackageError(
-            f"{file}: {name} gives no probabilities; wrap its classifier in "
-            "CalibratedClassifierCV(...) and fit again"
-        )
-    return tuple(str(label) for label in pipeline.classes_)
-
-
-def _check_answers(pipeline: Any, probe: str, classes: int) -> None:
-    try:
-        shape = pipeline.predict_proba([probe, ""]).shape
-    except Exception as error:
-        raise PackageError(
-            f"it cannot classify a list of texts: {type(error).__name__}: {error}; a "
-            "pipeline that takes a DataFrame needs --column NAME"
-        ) from error
-    if shape != (2, classes):
-        raise PackageError(
-            f"of two texts it gives probabilities of shape {shape}, expected "
-            f"(2, {classes}); a pipeline that takes a DataFrame needs --column NAME"
-        )
-
-
-def _check_names(pipeline: Any, modules: Sequence[Path]) -> None:
-    """Refuse names that the predictor's image could not import."""
-    given = {path.stem for path in modules}
-    for module, name in sorted(_names(pipeline)):
-        top = module.partition(".")[0]
-        if module == "__main__":
-            raise PackageError(
-                f"it names {name} of the script that fitted it; put it into a file of "
-                "its own and give it by --module FILE.py"
-            )
-        if top not in given and not _is_in_image(top):
-            raise PackageError(
-                f"it names {module}.{name}, which the predictor's image does not have; "
-                "give its file by --module FILE.py"
-            )
-
-
-def _names(pipeline: Any) -> set[tuple[str, str]]:
-    found: set[tuple[str, str]] = set()
-
-    class Names(pickle.Unpickler):
-        def find_class(self, module: str, name: str) -> Any:
-            found.add((module, name))
-            return super().find_class(module, name)
-
-    try:
-        Names(io.BytesIO(pickle.dumps(pipeline))).load()
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise PackageError(
-            f"it cannot be pickled again: {error}; a lambda or an inner function needs "
-            "a name in a file of its own, given by --module FILE.py"
-        ) from error
-    return found
-
-
-def _is_in_image(top: str) -> bool:
-    """Return whether the predictor's lock file brings a top-level module."""
-    if top in sys.stdlib_module_names or top == "predictor":
-        return True
-    locked = {line.partition("==")[0] for line in LOCK.read_text().splitlines()}
-    owners = packages.packages_distributions().get(top, ())
-    return any(owner.lower().replace("_", "-") in locked for owner in owners)
 
 
 def main() -> int:

@@ -61,8 +61,8 @@ def difference(
 
 def is_tied(row: Sequence[float]) -> bool:
     """Return whether rounding alone could choose between a row's likeliest labels."""
-    *_, second, first = sorted(row)
-    return first - second <= TOLERANCE
+    first, *rest = sorted(row, reverse=True)
+    return bool(rest) and first - rest[0] <= TOLERANCE
 
 
 def _text(chance: random.Random, words: Sequence[str]) -> str:

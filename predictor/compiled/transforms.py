@@ -63,32 +63,30 @@ def through(step: Any, source: Source) -> Source:
 
 def _union(step: FeatureUnion, source: Source) -> Features:
     """Compile features beside each other, each with its weight."""
-    weights, parts = step.transformer_weights or {}, []
-    for name, each in step.transformer_list:
-        if each == "drop":
-            continue
-        part = _part(name, each, source)
-        if name in weights:
-            factor = np.full(part.width, float(weights[name]))
-            part = _scaled(part, factor, np.zeros(part.width))
-        parts.append(part)
-    return _beside(parts)
+    used = [each for each in step.transformer_list if each[1] != "drop"]
+    return _beside([_part(step, name, each, source) for name, each in used])
 
 
 def _columns(step: ColumnTransformer, source: Source) -> Features:
     """Compile features beside each other that all read the one column of texts."""
     used = [each for each in step.transformers_ if each[1] != "drop"]
-    columns = {str(column) for _, _, column in used if isinstance(column, str)}
-    if len(columns) != 1 or isinstance(source, Features) or step.transformer_weights:
+    first = used[0][2]
+    is_one = isinstance(first, str | int) and all(each[2] == first for each in used)
+    if not is_one or isinstance(source, Features):
         raise UnknownStep("ColumnTransformer of more than one column of texts")
-    return _beside([_part(name, part, source) for name, part, _ in used])
+    return _beside([_part(step, name, each, source) for name, each, _ in used])
 
 
-def _part(name: str, step: Any, source: Source) -> Features:
+def _part(owner: Any, name: str, step: Any, source: Source) -> Features:
+    """Compile one of the features of a union, with its weight there."""
     part = through(step, source)
     if not isinstance(part, Features):
         raise UnknownStep(f"texts as features ({name})")
-    return part
+    weights = owner.transformer_weights or {}
+    if name not in weights:
+        return part
+    factor = np.full(part.width, float(weights[name]))
+    return _scaled(part, factor, np.zeros(part.width))
 
 
 def _beside(parts: Sequence[Features]) -> Features:

@@ -13,13 +13,16 @@ import joblib
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
+from sklearn.dummy import DummyClassifier
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
 
 from predictor import artifact
 from predictor.compiled import probes
@@ -28,7 +31,7 @@ from predictor.facts import METADATA_FILE, MODEL_FILE
 from predictor.scorer import scorer
 from scripts.local.processes import ROOT
 from training import package
-from training.package import PackageError
+from training.checks import PackageError
 
 TEXTS = [
     "guten tag",
@@ -39,6 +42,13 @@ TEXTS = [
     "so schlecht",
 ] * 8
 LABELS = ["gruss", "gruss", "frage", "frage", "klage", "klage"] * 8
+SEVERAL = [[int(each == "frage"), int(each != "klage")] for each in LABELS]
+
+
+@pytest.fixture(autouse=True)
+def _few_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether thousands agree is the fuzz test's."""
+    monkeypatch.setattr(package, "OWN_TEXTS", 200)
 
 
 def _pickle(folder: Path, pipeline: Any, name: str = "mine.pkl") -> Path:
@@ -115,6 +125,37 @@ def test_a_pipeline_that_reads_a_column_gets_a_data_frame(tmp_path: Path) -> Non
     assert packed.scorer.is_compiled
     loaded = artifact.read(tmp_path / "mine").pipeline
     assert (loaded.predict_proba(TEXTS) == pipeline.predict_proba(frame)).all()
+    with pytest.raises(PackageError, match="whose only column is body"):
+        package.package(file, tmp_path / "other", column="body")
+
+
+def test_a_column_by_its_place_and_with_weights_is_compiled(tmp_path: Path) -> None:
+    import pandas
+
+    parts = [("words", TfidfVectorizer(), 0), ("letters", CountVectorizer(), 0)]
+    columns = ColumnTransformer(parts, transformer_weights={"letters": 0.25})
+    pipeline = make_pipeline(columns, LogisticRegression())
+    pipeline.fit(pandas.DataFrame({"text": TEXTS}), LABELS)
+    file = _pickle(tmp_path, pipeline)
+    assert package.package(file, tmp_path / "mine", column="text").scorer.is_compiled
+
+
+def test_a_classifier_of_one_class_is_served(tmp_path: Path) -> None:
+    pipeline = _fitted(CountVectorizer(), MultinomialNB(), labels=["only"] * 48)
+    packed = package.package(_pickle(tmp_path, pipeline), tmp_path / "mine")
+    assert packed.scorer.rows(["whatever"]) == [[1.0]]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [(("a", "b"), "2 names for 3 classes"), (("a", "b", "a"), "one name for two")],
+)
+def test_names_that_do_not_fit_the_classes_are_refused(
+    names: Sequence[str], said: str, tmp_path: Path
+) -> None:
+    file = _pickle(tmp_path, _fitted(CountVectorizer(), MultinomialNB()))
+    with pytest.raises(PackageError, match=said):
+        package.package(file, tmp_path / "mine", labels=names)
 
 
 def test_a_grid_search_answers_by_its_best(tmp_path: Path) -> None:
@@ -184,6 +225,34 @@ REFUSED: dict[str, tuple[Any, str]] = {
         "a lambda or an inner function needs a name in a file",
     ),
     "no pipeline": (lambda: {"a": 1}, "holds a dict; expected a fitted pipeline"),
+    "several labels a text": (
+        lambda: _fitted(
+            TfidfVectorizer(),
+            OneVsRestClassifier(LogisticRegression()),
+            labels=SEVERAL,
+        ),
+        "gives each text several labels, expected one",
+    ),
+    "several outputs": (
+        lambda: _fitted(TfidfVectorizer(), DecisionTreeClassifier(), labels=SEVERAL),
+        "gives each text several labels, expected one",
+    ),
+    "a threshold": (
+        lambda: FixedThresholdClassifier(
+            make_pipeline(CountVectorizer(), MultinomialNB()), threshold=0.9
+        ).fit(TEXTS, [label == "frage" for label in LABELS]),
+        "predict gives .* another label than its predict_proba.*estimator_",
+    ),
+    "chance": (
+        lambda: _fitted(TfidfVectorizer(), DummyClassifier(strategy="stratified")),
+        "depends on the texts beside it, or on chance",
+    ),
+    "texts in a matrix": (
+        lambda: make_pipeline(
+            ColumnTransformer([("words", TfidfVectorizer(), 0)]), MultinomialNB()
+        ).fit([[text] for text in TEXTS], LABELS),
+        r"^it cannot classify .*Expected 2D array.*needs --column NAME$",
+    ),
     "another package": (
         lambda: _fitted(
             FunctionTransformer(package_that_is_not_there),
