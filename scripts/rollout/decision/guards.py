@@ -74,7 +74,7 @@ def canary(draft: Draft) -> None:
         draft.guard(f"{restarts} restarts, {guards.max_restarts} are allowed")
     elif draft.view.failure:
         draft.guard(f"{state.canary} failed: {draft.view.failure}")
-    elif unready_s > guards.ready_timeout:
+    elif unready_s > draft.policy.ready_timeout_s:
         draft.guard(f"{state.canary} is not ready for {text.duration(unready_s)}")
 
 
@@ -163,7 +163,7 @@ def refusals(draft: Draft) -> None:
         return
     since = state.now if state.refused_since is None else state.refused_since
     draft.change(refused_since=since)
-    if state.now - since > draft.policy.deadlines.metrics_silence:
+    if state.now - since > draft.policy.metrics_silence_s:
         _end_gone(draft, seen.trouble)
 
 
@@ -207,7 +207,7 @@ def _is_silent(draft: Draft) -> bool:
         silent_s = state.now - max(state.compared, state.entered)
         apart = text.duration(delta.apart_s)
         silence = f"the arms are read {apart} apart, nothing to compare"
-    if silent_s <= draft.policy.deadlines.metrics_silence:
+    if silent_s <= draft.policy.metrics_silence_s:
         return False
     held = f"traffic is held at {state.weight} %"
     draft.say(NoteKind.NO_METRICS, f"{silence} for {text.duration(silent_s)}: {held}")

@@ -11,6 +11,7 @@ from scripts.rollout.state.observation import View
 from scripts.rollout.state.state import FULL, State
 
 POLL_S = 0.1  # the interval at which traffic is read until the weight is in force
+LONGEST_S = 10.0  # a weight that settles later is seen by the next looks
 
 
 def do(
@@ -49,7 +50,8 @@ def _set_percent(world: World, percent: int | None, canary: str) -> dict[str, An
         return {"failed": str(error)}
     wanted = FULL if percent is None else percent
     view = observe.view(world.traffic)
-    for _ in range(round(world.settles_s / POLL_S)):
+    waits_s = world.settles_s if world.settles_s <= LONGEST_S else 0.0
+    for _ in range(round(waits_s / POLL_S)):
         if isinstance(view, View) and view.routed.get(canary, 0) == wanted:
             break
         world.sleep(POLL_S)

@@ -29,7 +29,8 @@ class Hooks(Protocol):
 class World:
     """Everything outside: ports, the clock (seconds), waiting, a line of output.
 
-    `settles_s`: seconds within which a weight usually comes into force.
+    `settles_s`: seconds within which a weight usually comes into force. A look waits
+    so long for it, or not at all where that is longer than a look should be.
     """
 
     traffic: Traffic

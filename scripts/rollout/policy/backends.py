@@ -19,7 +19,8 @@ class Backend:
     `target`: the key under `target` that names the object to roll out.
     `counted_by`: the parts that can count its HTTP requests, the default first.
     `journal`: the place of its journals.
-    `settles_s`: seconds within which a weight usually comes into force.
+    `settles_s`: seconds within which a weight usually comes into force; the longest
+    waits follow from it.
     `shortest_look_s`: the shortest interval that `source.interval: auto` may choose.
     `after_promotion`: the warning about its manifest, and what to do.
     `after_rollback`: what the next version must have, for the same reason.
@@ -146,13 +147,13 @@ BACKENDS: MutableMapping[str, Backend] = {
         again="start its unit with the new model: another digest is another version",
         steered_at="/run/intent/haproxy.sock",
     ),
-    # Looks go on while SageMaker updates an endpoint for minutes.
+    # By hand: a weight takes SageMaker minutes, instances that it needs before more.
     "sagemaker": Backend(
         adapter="scripts.rollout.traffic.sagemaker:SagemakerTraffic",
         target="endpoint",
         counted_by=("cloudwatch",),
         journal="folder",
-        settles_s=1.0,
+        settles_s=600.0,
         shortest_look_s=10.0,
         after_promotion="write these weights into the endpoint's configuration before "
         "the stack is updated again: the old ones mean back",

@@ -64,7 +64,7 @@ def _of_metrics(policy: Policy) -> Iterator[Conflict]:
 
 def _of_times(policy: Policy) -> Iterator[Conflict]:
     deadlines = policy.deadlines
-    if deadlines.metrics_silence < 2 * policy.interval_s:
+    if policy.metrics_silence_s < 2 * policy.interval_s:
         place = ("deadlines", "metricsSilence")
         yield Conflict(
             place, "expected two intervals or more", (("source", "interval"),)

@@ -36,6 +36,10 @@ FIXED_DWELL_S = 30.0
 # Chosen by hand: a shorter one decides sooner and reads all pages more often. A broken
 # canary is met for one interval at least.
 INTERVAL_S = 10.0
+# The longest waits, where a weight settles in seconds.
+READY_TIMEOUT_S = 600.0  # Flagger's and Argo Rollouts' progressDeadline
+METRICS_SILENCE_S = 120.0  # twelve looks
+ROLLBACK_S = 300.0  # by hand
 # Scrapes of the stable for `steps: auto`, which needs its rate of requests.
 SCRAPES_FOR_STEPS = 3
 
@@ -126,7 +130,7 @@ class Guards(Part):
     # is for sticky clients, whose split cannot be right request by request.
     split_tolerance: Share | None = 0.1
     max_restarts: Annotated[int, Field(ge=0)] = 2  # by hand: a third is a loop
-    ready_timeout: SomeSeconds = 600.0  # Flagger's and Argo Rollouts' progressDeadline
+    ready_timeout: SomeSeconds | None = None
     # Chosen by hand: twice the load that a replica was seen to carry, rarely its limit.
     max_load: Annotated[float, Field(gt=0)] = 2.0
     # By hand, as a person would: a sync in passing is one write, a fourth is a fight.
@@ -155,8 +159,8 @@ class Deadlines(Part):
     # Chosen by hand: shorter asks people more often, longer keeps what is undecided.
     step: SomeSeconds = 2 * 3600.0
     rollout: SomeSeconds = 8 * 3600.0
-    metrics_silence: SomeSeconds = 120.0  # twelve looks
-    rollback: SomeSeconds = 300.0  # then a person must look: exit code 50
+    metrics_silence: SomeSeconds | None = None
+    rollback: SomeSeconds | None = None  # then a person must look: exit code 50
 
 
 class Source(Part):
@@ -240,6 +244,24 @@ class Policy(Pairs):
         if self.dependence.cluster_size == "auto":
             return self.dependence.scrapes
         return SCRAPES_FOR_STEPS if self.is_auto else 1
+
+    @property
+    def ready_timeout_s(self) -> float:
+        """Return how long the canary may be not ready."""
+        given = self.guards.ready_timeout
+        return given or max(READY_TIMEOUT_S, 2 * self.backend.settles_s)
+
+    @property
+    def metrics_silence_s(self) -> float:
+        """Return how long there may be no metrics until that is said."""
+        given = self.deadlines.metrics_silence
+        return given or max(METRICS_SILENCE_S, self.backend.settles_s)
+
+    @property
+    def rollback_s(self) -> float:
+        """Return the seconds within which a rollback must be seen in force."""
+        given = self.deadlines.rollback
+        return given or max(ROLLBACK_S, 2 * self.backend.settles_s)
 
     @property
     def backend(self) -> Backend:

@@ -72,7 +72,7 @@ def _taken_back(
     if isinstance(view, View) and view.created != state.canary:
         raise RolloutError(f"{view.created} is newer than {state.canary}: undo that")
     traffic.set_weight(0)
-    deadline = time.monotonic() + policy.deadlines.rollback
+    deadline = time.monotonic() + policy.rollback_s
     while isinstance(view, RemoteError) or view.routed.get(state.stable) != FULL:
         if time.monotonic() > deadline:
             return view

@@ -24,7 +24,20 @@ def test_two_lines_are_a_whole_policy() -> None:
     assert policy.risk.model_dump() == risk
     assert [metric.name for metric in policy.metrics] == ["errors", "latency", "labels"]
     assert (policy.dwell_s, policy.carried_from) == (30, 1)
-    assert (policy.deadlines.rollback, policy.warmup.requests) == (300, 20)
+    assert (policy.rollback_s, policy.warmup.requests) == (300, 20)
+
+
+def test_the_longest_waits_follow_from_how_long_a_weight_takes_its_backend() -> None:
+    policy = parse("target: {endpoint: intent, backend: sagemaker}\n", "p")
+    settles_s = policy.backend.settles_s
+    assert settles_s >= 60
+    waits = policy.ready_timeout_s, policy.metrics_silence_s, policy.rollback_s
+    assert waits == (2 * settles_s, settles_s, 2 * settles_s)
+    given = "guards: {readyTimeout: 5s}\n"
+    given += "deadlines: {metricsSilence: 20s, rollback: 7s}\n"
+    policy = parse(f"{SMALLEST}{given}", "p")
+    waits = policy.ready_timeout_s, policy.metrics_silence_s, policy.rollback_s
+    assert waits == (5, 20, 7)
 
 
 def test_automatic_steps_carry_evidence_and_do_not_dwell() -> None:

@@ -21,7 +21,10 @@ SMALLEST = parse("target: {inferenceservice: intent}", "two lines")
 # Their default depends on other keys: what it comes to with fixed steps, in local mode.
 EFFECTIVE: dict[str, object] = {
     "carryFrom": SMALLEST.carried_from,
+    "deadlines.metricsSilence": SMALLEST.metrics_silence_s,
+    "deadlines.rollback": SMALLEST.rollback_s,
     "dwell": SMALLEST.dwell_s,
+    "guards.readyTimeout": SMALLEST.ready_timeout_s,
     "source.counts": SMALLEST.counted_by,
     "source.interval": SMALLEST.interval_s,
 }
@@ -90,9 +93,15 @@ def test_every_block_of_the_page_is_a_policy() -> None:
 
 def test_the_shipped_policy_says_every_default() -> None:
     shipped = read(SHIPPED)
-    given = {"carry_from": shipped.carried_from, "dwell": shipped.dwell_s}
+    waits = {"metrics_silence": SMALLEST.metrics_silence_s}
+    waits |= {"rollback": SMALLEST.rollback_s}
+    deadlines = SMALLEST.deadlines.model_copy(update=waits)
+    ready = {"ready_timeout": SMALLEST.ready_timeout_s}
+    guards = SMALLEST.guards.model_copy(update=ready)
     source = shipped.source.model_copy(update={"counts": None, "interval": None})
     assert shipped.interval_s == SMALLEST.interval_s
+    own = {"guards": guards, "deadlines": deadlines}
+    given = {"carry_from": shipped.carried_from, "dwell": shipped.dwell_s, **own}
     same = SMALLEST.model_copy(update=given)
     assert shipped.counted_by == SMALLEST.counted_by
     assert shipped.model_copy(update={"source": source}) == same

@@ -198,7 +198,7 @@ def bake(draft: Draft) -> None:
 def promoting(draft: Draft) -> None:
     """Wait until the canary is in force as the new stable; report when that is late."""
     state = draft.state
-    if state.now - state.entered > draft.policy.deadlines.rollback:
+    if state.now - state.entered > draft.policy.rollback_s:
         note = f"the promotion is not in force, last seen: {state.last_seen}"
         draft.change(verdict=Exit.UNREACHABLE, entered=state.now)
         draft.say(NoteKind.PROMOTION_UNVERIFIED, note)
@@ -211,7 +211,7 @@ def rolling_back(draft: Draft) -> None:
     if view is not None and view.percent == 0 and view.routed.get(stable) == FULL:
         note = f"{stable} has all traffic: {state.reason}"
         draft.end(state.ending, state.code, Note(NoteKind.ROLLED_BACK, note))
-    elif state.now - state.entered > draft.policy.deadlines.rollback:
+    elif state.now - state.entered > draft.policy.rollback_s:
         note = f"ROLLBACK NOT VERIFIED, last seen: {state.last_seen}"
         if view is None:
             note += "; now the API does not answer"
