@@ -123,6 +123,25 @@ def test_a_faulty_version_is_rolled_back(
     assert on.weights() == [100, 0]
 
 
+def test_a_killed_promoter_goes_on_with_the_same_evidence(on: Plain) -> None:
+    """By SIGKILL in the middle of a rollout, and begun anew."""
+    on.another("killed", "intent-classifier:v2", "v2")
+    on.until(partial(_is_settled, on, "killed", 1), 120)
+    with _users(on, "plain: promoter killed, promoted") as answers:
+        first = on.start()
+        on.until(lambda: on.weights()[1] > 0)
+        first.kill()
+        first.communicate()
+        code, said = on.verb("run", "-f", str(on.policy()))
+    on.forget("killed")
+    assert code == 0, said
+    assert "going on at" in said
+    assert "intent-killed promoted" in said
+    assert on.weights() == [0, 100]
+    assert len(on.records("restart")) == 1
+    check_answered(answers)
+
+
 def _is_settled(on: Plain, version: str, wanted: int = 2) -> bool:
     """Whether so many pods of a version are ready, and none is going."""
     found = on.pods(version)

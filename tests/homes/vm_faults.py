@@ -117,6 +117,21 @@ def test_one_that_does_not_stay_up_is_rolled_back(on: Vm, kind: Any) -> None:
     assert on.weights() == (100, 0)
 
 
+def test_a_version_that_comes_up_during_its_rollout_is_promoted(on: Vm) -> None:
+    """Nobody knows before which model it has."""
+    for known in on.folder.glob("*.served"):
+        known.unlink()
+    with on.users(150) as answers:
+        promoter = on.start()
+        until(lambda: len(on.records()) > 2, 60)
+        assert on.records("begin")[0]["state"]["canary"] == "v2"
+        on.serve("v2", MODELS / "v2")
+        said, _ = promoter.communicate(timeout=110)
+    assert promoter.returncode == 0, said
+    assert on.weights() == (0, 100)
+    assert Counter(each.error for each in answers) == {"": len(answers)}
+
+
 def test_a_killed_promoter_goes_on_with_the_same_evidence(on: Vm) -> None:
     on.serve("v2", MODELS / "v2")
     until(lambda: on.is_up("v2"), 60, on.said)

@@ -120,12 +120,15 @@ class Runner:
             say(f"WARNING: {danger}")
         if view.percent:
             say(f"{view.asked}: 0 % until the first step")
-        body = {
+        self._commit(fresh, "begin", self._beginning(state))
+
+    def _beginning(self, state: State) -> dict[str, Any]:
+        """Return what a journal holds of the state that looks go on from."""
+        return {
             "target": self._policy.key,
             "policy": self._text,
             "state": codec.encode(state),
         }
-        self._commit(fresh, "begin", body)
 
     def _fresh(self, view: View) -> Saved:
         """Return the state of a new rollout, past the requests for earlier ones."""
@@ -161,17 +164,14 @@ class Runner:
         if saved.kind == "look":
             for action in entries.read_actions(saved.line):
                 self._act(action)
-        body = {
-            "time": self._world.now(),
-            "target": self._policy.key,
-            "policy": self._text,
-            "state": codec.encode(self.saved.state),
-        }
+        body = {"time": self._world.now(), **self._beginning(self.saved.state)}
         self._commit(self.saved, "restart", body)
 
     def look(self) -> Decision:
         """Observe, decide, write the journal, act, read back."""
         seen, bases, apart = observe.look(self._policy, self._world, self.saved)
+        if self._has_other_names(seen.view):
+            seen, bases, apart = observe.look(self._policy, self._world, self.saved)
         decision = self._machine.step(self.saved.state, seen)
         saved = replace(
             self.saved,
@@ -191,6 +191,16 @@ class Runner:
             self._act(action)
         return decision
 
+    def _has_other_names(self, view: View | None) -> bool:
+        """Begin again, all else as it is, where it became known what the arms are."""
+        before = self.saved.state
+        state = _named(before, view)
+        if state is before:
+            return False
+        self._world.say(f"canary {state.canary} beside stable {state.stable}")
+        self._commit(replace(self.saved, state=state), "begin", self._beginning(state))
+        return True
+
     def _weighed(self, state: State, now: float) -> float:
         """Return when the weight was changed last."""
         saved = self.saved
@@ -204,7 +214,7 @@ class Runner:
         elif fitting.is_fitted(self._saved.policy, self._text):
             self._go_by(self._saved.policy)
         seen, _, _ = observe.look(self._policy, self._world, self._saved)
-        return self._machine.step(self._saved.state, seen)
+        return self._machine.step(_named(self._saved.state, seen.view), seen)
 
     def _act(self, action: Action) -> None:
         """Carry out one action and write its result to the journal."""
@@ -230,6 +240,16 @@ class Runner:
         if is_settling or state.phase is Phase.WARMUP:
             return min(SETTLE_S, interval)
         return interval
+
+
+def _named(state: State, view: View | None) -> State:
+    """Return the state by the names of revisions that have become known."""
+    formerly = {} if view is None else view.formerly
+    names = {was: name for name, was in formerly.items()}
+    if not {state.canary, state.stable} & names.keys():
+        return state
+    canary, stable = (names.get(each, each) for each in (state.canary, state.stable))
+    return replace(state, canary=canary, stable=stable)
 
 
 def _check_promotion(state: State, view: View) -> None:

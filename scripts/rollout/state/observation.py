@@ -31,6 +31,7 @@ class View:
     `asked` is the split that is set, in the backend's own words. `danger` says why no
     rollout may begin from here, and what to do, where the backend knows a reason.
     `writer` is the field manager that set the percent last, at the time `written`.
+    `formerly`: the name that a revision had until it was known which model it has.
     """
 
     created: str
@@ -47,6 +48,7 @@ class View:
     danger: str = ""
     writer: str = ""
     written: str = ""
+    formerly: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def in_force(cls, canary: str, stable: str, percent: int | None) -> "View":

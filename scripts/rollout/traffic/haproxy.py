@@ -61,22 +61,27 @@ class HaproxyTraffic:
         arms = self._arms()
         self._served.learn({each.name: each.address for each in arms}, self.http)
         stable, canary = (self._served.revision(each.name) for each in arms)
+        replicas = {
+            self._served.revision(arm.name): self._replicas(arm) for arm in arms
+        }
         total = sum(each.weight for each in arms)
         weight = round(FULL * arms[1].weight / total) if total else 0
         has_all = weight == FULL
         return View(
             created=canary,
-            ready=canary if arms[1].is_up else stable,
+            ready=canary if replicas[canary].ready else stable,
             rolledout=canary if has_all else stable,
             percent=None if has_all else weight,
             routed=self._routed(arms),
-            replicas={
-                self._served.revision(each.name): Replicas(int(each.is_up), each.falls)
-                for each in arms
-            },
+            replicas=replicas,
             asked=f"weights {arms[0].weight}/{arms[1].weight}",
             danger=self._danger(arms) if has_all else "",
+            formerly=self._served.formerly,
         )
+
+    def _replicas(self, arm: Server) -> Replicas:
+        """Return whether an arm is up, and it is known which model it has."""
+        return Replicas(int(arm.is_up and self._served.knows(arm.name)), arm.falls)
 
     def _danger(self, arms: tuple[Server, Server]) -> str:
         stable, canary = (each.name for each in arms)

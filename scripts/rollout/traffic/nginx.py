@@ -125,15 +125,17 @@ class NginxTraffic:
             blocked="" if is_taken else _not_reloaded(status, weight),
             asked=f"weights {FULL - weight}/{weight}",
             danger=_danger(status) if has_all else "",
+            formerly=self._served.formerly,
         )
 
     def _replicas(self, name: str, address: str) -> Replicas:
-        """Ask a server whether it is ready; count how often it no longer was."""
+        """Ask a known server whether it is ready; count how often it no longer was."""
         url = f"http://{address}/v2/models/{self._name}/ready"
         try:
             is_up = self.http.request("GET", url, timeout=PATIENCE_S).status == 200
         except urllib3.exceptions.HTTPError:
             is_up = False
+        is_up = is_up and self._served.knows(name)
         falls = self._falls.get(name, 0) + (self._was_up.get(name, False) > is_up)
         self._falls[name], self._was_up[name] = falls, is_up
         return Replicas(int(is_up), falls)

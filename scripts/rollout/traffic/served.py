@@ -56,6 +56,15 @@ class Served:
         except OSError as error:
             raise Unreachable(f"{new}: {error.strerror}") from error
 
+    def knows(self, name: str) -> bool:
+        """Return whether a server has ever answered."""
+        return name in self._known
+
+    @property
+    def formerly(self) -> Mapping[str, str]:
+        """Return the name that each revision had before its server answered."""
+        return {each: name for name, each in self._known.items() if each != name}
+
     def revision(self, name: str) -> str:
         """Return the revision behind a server, its name where none was told yet."""
         return self._known.get(name, name)

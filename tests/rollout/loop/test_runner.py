@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,16 +20,16 @@ from scripts.rollout.errors import (
     RolloutError,
     Unreachable,
 )
-from scripts.rollout.journal import file
+from scripts.rollout.journal import file, replay
 from scripts.rollout.loop.runner import Runner
 from scripts.rollout.loop.world import World
 from scripts.rollout.policy.reader import parse
 from scripts.rollout.report.summary import summary
 from scripts.rollout.state.actions import Request, Warmed, WarmUp
 from scripts.rollout.state.observation import View
-from scripts.rollout.state.state import Phase
+from scripts.rollout.state.state import Pause, Phase
 from tests.support.folder_world import FolderWorld
-from tests.support.worlds import POLICY, view
+from tests.support.worlds import CANARY, POLICY, STABLE, view
 
 
 def _killed_at(point: int, folder: Path, bad: float) -> bool:
@@ -177,6 +178,29 @@ def test_a_newer_canary_begins_a_new_rollout_in_the_same_chain(tmp_path: Path) -
     assert second.saved.state.canary == "r-00003"
     begins = [each for each in cluster.lines() if each["kind"] == "begin"]
     assert len(begins) == 2
+
+
+def test_a_canary_that_becomes_known_goes_on_by_its_name_and_all_else_stays(
+    tmp_path: Path,
+) -> None:
+    cluster = FolderWorld(tmp_path)
+    known = cluster.observe
+    cluster.observe = lambda: view(0, created="v2", ready=STABLE)  # type: ignore[method-assign]
+    cluster.runner().run(once=True)
+    cluster.journal.ask(Request("pause", "somebody, some day"))
+    cluster.runner().run(once=True)
+    cluster.observe = lambda: replace(known(), formerly={CANARY: "v2"})  # type: ignore[method-assign]
+    again = cluster.runner()
+    for _ in range(5):
+        assert again.run(once=True) is Exit.HELD
+    state = again.saved.state
+    assert (state.canary, state.pause, state.weight) == (CANARY, Pause.PERSON, 0)
+    cluster.journal.ask(Request("resume", "somebody, some day"))
+    assert again.run() is Exit.PROMOTED
+    begins = [each for each in cluster.lines() if each["kind"] == "begin"]
+    assert [each["state"]["canary"] for each in begins] == ["v2", CANARY]
+    lines = cluster.journal.path.read_text().splitlines()
+    assert replay.journal(lines, None).code is Exit.PROMOTED
 
 
 def test_what_was_taken_back_is_not_begun_again_and_the_line_says_how_it_is_tried(

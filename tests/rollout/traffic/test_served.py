@@ -30,6 +30,17 @@ def test_an_exchanged_model_is_another_revision(
     assert served.revision("v2") == "v2-bbbbbbbb"
 
 
+def test_a_server_that_never_answered_is_not_known_and_named_by_its_server(
+    httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    served = Served(tmp_path / "served", "intent")
+    served.learn({"v2": "127.0.0.1:9"}, HTTP)
+    assert (served.knows("v2"), served.revision("v2")) == (False, "v2")
+    served.learn(_serve(httpserver, "a" * 64), HTTP)
+    assert served.knows("v2")
+    assert served.formerly == {"v2-aaaaaaaa": "v2"}
+
+
 def test_a_dead_server_has_its_name_still_when_the_promoter_begins_anew(
     httpserver: HTTPServer, tmp_path: Path
 ) -> None:
