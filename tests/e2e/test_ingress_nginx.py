@@ -4,6 +4,7 @@ INGRESS_NGINX names the address of a controller. Without one its part is done he
 the annotation as the API server has it.
 """
 
+import json
 import os
 import random
 import threading
@@ -12,11 +13,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
 from scripts.inference.clients import Answer, Ask, Target, connect
 from scripts.inference.load import steady
 from scripts.rollout.cluster.client import Object
-from scripts.rollout.traffic.routes.canary_ingress import WEIGHT, ingress_path
+from scripts.rollout.policy.policy import Target as RolloutTarget
+from scripts.rollout.traffic.ingress_nginx import IngressNginxTraffic
+from scripts.rollout.traffic.routes.canary_ingress import (
+    CANARY,
+    WEIGHT,
+    ingress_path,
+)
 from tests.e2e.images import FAULTS
 from tests.support.cluster_stage import RPS
 from tests.support.plain import OVERLAYS, Plain, patch, plain
@@ -138,6 +146,31 @@ def test_a_faulty_version_is_rolled_back(
     assert verdict.code == code, verdict.said
     assert said in verdict.said
     assert on.weights() == [100, 0]
+
+
+def test_a_weight_that_git_leaves_out_is_the_promoters_alone(on: Nginx) -> None:
+    """Real: with the weight in Git it is put back. Avoided: without it."""
+    target = RolloutTarget.model_validate(yaml.safe_load(on.backend.target))
+    traffic = IngressNginxTraffic(on.backend.cluster, target, "predictor")
+    found = json.loads(
+        on.backend.kubectl("get", "ingress", "intent-canary", "-o", "json")
+    )
+    kinds = {key: found[key] for key in ("apiVersion", "kind", "spec")}
+    force = ("--server-side", "--force-conflicts", "-f", "-")
+    for marks, weights in (
+        ({CANARY: "true", WEIGHT: "0"}, [100, 0]),
+        ({CANARY: "true"}, [75, 25]),
+    ):
+        git = {**kinds, "metadata": {"name": "intent-canary", "annotations": marks}}
+        traffic.observe()
+        traffic.set_weight(25)
+        assert on.weights() == [75, 25]
+        for manager in ("argocd-controller", "kustomize-controller"):
+            by = f"--field-manager={manager}"
+            on.backend.kubectl("apply", by, *force, given=yaml.safe_dump(git))
+        assert on.weights() == weights
+    traffic.observe()
+    traffic.set_weight(0)
 
 
 def test_a_weight_set_by_hand_is_kept_until_a_person_says_more(on: Nginx) -> None:

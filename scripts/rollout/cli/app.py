@@ -82,9 +82,7 @@ def run(rollout: Rollout, common: Common) -> Exit:
 def manifests(
     name: Annotated[str, Argument(help="the target's name")],
     namespace: Annotated[str, Option("-n", help="of the target")] = "default",
-    backend: Annotated[
-        Literal["knative", "gateway"] | None, Option(help="the policy's, or knative")
-    ] = None,
+    backend: Annotated[str | None, Option(help="the policy's, or knative")] = None,
     file: Annotated[Path | None, Option("-f", help="the policy, if not auto")] = None,
     image: Annotated[str | None, Option(help="of the promoter")] = None,
     folder: Annotated[Path | None, Option(help=options.FOLDER)] = None,

@@ -38,6 +38,19 @@ spec:
 metadata:
   annotations: {{kustomize.toolkit.fluxcd.io/ssa: IfNotPresent}}
 """
+INGRESS = """\
+# The weight and the template are different objects, and the weight is one annotation,
+# which the promoter applies as its own. Leave it out of Git: without it the canary gets
+# nothing, and neither Argo CD nor Flux touches what Git does not have. Nothing is to be
+# ignored or suspended. The canary Ingress in Git ({name}-canary, if it is called so):
+metadata:
+  annotations:
+    nginx.ingress.kubernetes.io/canary: "true"
+    # no nginx.ingress.kubernetes.io/canary-weight
+# After a promotion the live weight is 100, and the next version under it would get
+# everything. So two commits: give Ingress {name} the promoted Service and take the
+# canary Ingress away; then bring it anew with the next version's Service.
+"""
 PERCENT = """\
 # Recommended: backend: gateway. There weight and template are different objects; here
 # they are one, so the sync has to be suspended while a rollout goes on.
@@ -76,10 +89,18 @@ def gitops(file: Path, common: Common) -> Exit:
         )
     elif target.backend in FIELDS:
         text = PERCENT.format(field=FIELDS[target.backend])
+    elif target.backend == "ingress-nginx":
+        text = INGRESS.format(name=target.name)
+    elif policy.backend.promoter:
+        raise RolloutError(
+            f"target.backend {target.backend}: no GitOps controller writes there, "
+            "nothing is to be set; whoever applies its configuration: "
+            f"{policy.backend.after_promotion}"
+        )
     else:
         raise RolloutError(
             f"target.backend {target.backend}: no GitOps settings are written down; "
-            "expected knative, standard or gateway"
+            "expected knative, standard, gateway or ingress-nginx"
         )
     emit(common.output, {"settings": text}, text.rstrip())
     return Exit.PROMOTED

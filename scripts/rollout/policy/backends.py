@@ -27,6 +27,7 @@ class Backend:
     `again`: how a version that was taken back is tried again.
     `manifest_field`: the field that `run --write-manifest` removes, or "".
     `steered_at`: the file or socket by which its gateway is steered, or "".
+    `promoter`: where its promoter runs, "" for a machine or a Job of the cluster's.
     """
 
     adapter: str
@@ -47,6 +48,7 @@ class Backend:
     again: str = "apply it as a new revision"
     manifest_field: str = ""
     steered_at: str = ""
+    promoter: str = ""
 
 
 _PERCENT_IS_STALE = (
@@ -75,6 +77,7 @@ BACKENDS: MutableMapping[str, Backend] = {
         after_rollback=_ZERO_IS_NEEDED,
         again=_NEW_REVISION,
         manifest_field=PERCENT_FIELD,
+        promoter="on this machine",
     ),
     "knative": Backend(
         adapter="scripts.rollout.traffic.knative:KnativeTraffic",
@@ -146,6 +149,7 @@ BACKENDS: MutableMapping[str, Backend] = {
         after_rollback="keep weight 0 for the canary's server in HAProxy's file",
         again="start its unit with the new model: another digest is another version",
         steered_at="/run/intent/haproxy.sock",
+        promoter="on the VM, as a unit of manifests/vm",
     ),
     # By hand: a weight takes SageMaker minutes, instances that it needs before more.
     "sagemaker": Backend(
@@ -159,6 +163,7 @@ BACKENDS: MutableMapping[str, Backend] = {
         "the stack is updated again: the old ones mean back",
         after_rollback="keep weight 0 for the canary's variant in the configuration",
         again="create it as a Model of another name",
+        promoter="on any machine with the role of manifests/sagemaker",
     ),
     "nginx": Backend(
         adapter="scripts.rollout.traffic.nginx:NginxTraffic",
@@ -172,5 +177,6 @@ BACKENDS: MutableMapping[str, Backend] = {
         after_rollback="the split file has 0: keep it for the next version",
         again="start its unit with the new model: another digest is another version",
         steered_at="http://127.0.0.1:6001/",
+        promoter="on the VM, as a unit of manifests/vm",
     ),
 }

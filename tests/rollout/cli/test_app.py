@@ -18,7 +18,6 @@ from tests.rollout.journal.test_replay import HEADER
 from tests.support.folder_world import FolderWorld
 from tests.support.worlds import ERRORS, LATENCY, POLICY
 
-SHIPPED = ROOT / "manifests" / "rollout.yaml"
 VERBS = (
     *(
         "lint",
@@ -62,20 +61,6 @@ def test_help_names_every_exit_code(capsys: Captured) -> None:
     _main("--help")
     said = capsys.readouterr().out.split()
     assert [code for code in Exit if str(int(code)) not in said] == []
-
-
-def test_the_shipped_policy_says_what_the_defaults_are(capsys: Captured) -> None:
-    shortest = "target: {inferenceservice: intent}\nsource: {interval: 10s}\n"
-    from scripts.rollout.policy.reader import parse, read
-
-    shipped, defaults = read(SHIPPED).model_dump(), parse(shortest, "p").model_dump()
-    assert (shipped.pop("carry_from"), shipped.pop("dwell")) == (1, 30)
-    assert (defaults.pop("carry_from"), defaults.pop("dwell")) == (None, None)
-    assert shipped["source"].pop("counts") == "gateway"
-    assert defaults["source"].pop("counts") is None
-    assert shipped == defaults
-    assert _main("lint", "-f", str(SHIPPED)) == 0
-    assert "nothing to complain about" in capsys.readouterr().out
 
 
 def test_lint_prints_the_whole_policy_as_json_and_yaml(

@@ -8,6 +8,7 @@ import yaml
 from scripts.rollout.cli.gitops import gitops
 from scripts.rollout.cli.options import Common
 from scripts.rollout.errors import RolloutError
+from scripts.rollout.traffic.routes.canary_ingress import CANARY
 
 
 def _printed(folder: Path, target: str, capsys: pytest.CaptureFixture[str]) -> str:
@@ -49,8 +50,28 @@ def test_a_percent_is_never_ignored_the_sync_is_suspended(
     assert "ignoreDifferences" not in said
 
 
-def test_a_backend_without_gitops_is_refused(
+def test_an_annotation_is_left_out_and_nothing_is_ignored(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(RolloutError, match=r"target\.backend local: no GitOps"):
-        _printed(tmp_path, "inferenceservice: intent", capsys)
+    said = _printed(tmp_path, "ingress: shop, backend: ingress-nginx", capsys)
+    git = yaml.safe_load(said)
+    assert git == {"metadata": {"annotations": {CANARY: "true"}}}
+    assert "shop-canary" in said
+    assert "give Ingress shop the promoted Service" in said
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("inferenceservice: intent", "local: no GitOps controller writes there"),
+        ("proxy: intent, backend: haproxy", "into HAProxy's file before the next"),
+        ("proxy: intent, backend: nginx", "write the split file anew with 0"),
+        ("endpoint: intent, backend: sagemaker", "the endpoint's configuration"),
+        ("llminferenceservice: intent, backend: group", "no GitOps settings are"),
+    ],
+)
+def test_a_backend_without_gitops_says_what_else_puts_a_weight_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str, said: str
+) -> None:
+    with pytest.raises(RolloutError, match=said):
+        _printed(tmp_path, target, capsys)

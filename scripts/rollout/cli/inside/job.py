@@ -30,7 +30,8 @@ def start(policy: Policy, text: str, image: str | None, common: Common) -> Exit:
     """Write the policy to a ConfigMap, create the Job, wait until its pod starts."""
     backend, target = policy.target.backend, policy.target
     if policy.backend.journal != "configmap":
-        raise RolloutError(f"target.backend: {backend} is this machine, not a cluster")
+        where = policy.backend.promoter
+        raise RolloutError(f"--in-cluster: the promoter of {backend} runs {where}")
     if backend not in KINDS:  # another backend's Job is the same, its rights are not
         backend = next(iter(KINDS))
     cluster = Cluster.of(common.context)

@@ -33,7 +33,8 @@ def manifests(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")
     print(f"kubectl apply -k {folder}")
-    print(f"kubectl apply -k {folder / backend}")
+    if (folder / backend).is_dir():
+        print(f"kubectl apply -k {folder / backend}")
     print(f"kubectl create -f {folder / 'job.yaml'}")
     return Exit.PROMOTED
 

@@ -14,18 +14,26 @@ import yaml
 
 from scripts.rollout.cluster.client import Object
 from scripts.rollout.errors import RolloutError
+from scripts.rollout.policy.backends import BACKENDS
 
 IMAGE = "dev.local/intent-canary:latest"
 POLICY_FILE = "rollout.yaml"
-KINDS = {"knative": "the InferenceService", "gateway": "the HTTPRoute"}
-KEYS = {"knative": "inferenceservice", "gateway": "route"}
+KINDS = {
+    "knative": "the InferenceService",
+    "gateway": "the HTTPRoute",
+    "ingress-nginx": "the Ingress",
+}
 # Namespaces where every service's promoter lists pods, by the ingress that is there.
 SHARED = {
     "kourier": ("kourier-system", "knative-serving"),
     "contour": ("projectcontour",),
     "envoy-gateway": ("envoy-gateway-system",),
 }
-INGRESSES = {"knative": ("kourier",), "gateway": ("contour", "envoy-gateway")}
+INGRESSES = {
+    "knative": ("kourier",),
+    "gateway": ("contour", "envoy-gateway"),
+    "ingress-nginx": (),  # counts nothing by Service: it is not asked
+}
 ENVOY_PORTS = {"kourier": 9000, "contour": 8002, "envoy-gateway": 19001}
 SHARED_NOTE = """\
 # and in the namespaces of its ingress:
@@ -52,12 +60,15 @@ class Promoter:
     def __post_init__(self) -> None:
         """Raise RolloutError for a backend whose rights are not written down here."""
         if self.backend not in KINDS:
-            expected = " or ".join(KINDS)
-            raise RolloutError(
-                f"target.backend: manifests of {expected}, got {self.backend}"
+            row, expected = BACKENDS.get(self.backend), " or ".join(KINDS)
+            where = (
+                f": its promoter runs {row.promoter}" if row and row.promoter else ""
             )
-        if self._ingress not in INGRESSES[self.backend]:
-            expected = " or ".join(INGRESSES[self.backend])
+            raise RolloutError(
+                f"target.backend: manifests of {expected}, got {self.backend}{where}"
+            )
+        if self.ingress and self.ingress not in INGRESSES[self.backend]:
+            expected = " or ".join(INGRESSES[self.backend]) or "none"
             raise RolloutError(
                 f"--ingress: expected {expected} with backend {self.backend}, got "
                 f"{self.ingress}"
@@ -65,12 +76,12 @@ class Promoter:
 
     @property
     def _ingress(self) -> str:
-        return self.ingress or INGRESSES[self.backend][0]
+        return self.ingress or "".join(INGRESSES[self.backend][:1])
 
     @property
     def key(self) -> str:
         """Return the key under `target` that names the object."""
-        return KEYS[self.backend]
+        return BACKENDS[self.backend].target
 
     @property
     def account(self) -> str:
@@ -86,17 +97,20 @@ class Promoter:
         """Return the files of a folder `where` for `kubectl apply -k`."""
         found = {name: self._part(name) for name in ("rbac.yaml", "networkpolicy.yaml")}
         found |= {"job.yaml": self._part("job.yaml"), POLICY_FILE: self._policy()}
-        found[f"{self.backend}/rbac.yaml"] = self._shared()
-        kustomization = self._part("shared.kustomization.yaml")
-        found[f"{self.backend}/kustomization.yaml"] = kustomization
-        note = SHARED_NOTE.format(folder=where, backend=self.backend)
+        note = ""
+        if self._ingress:
+            found[f"{self.backend}/rbac.yaml"] = self._shared()
+            kustomization = self._part("shared.kustomization.yaml")
+            found[f"{self.backend}/kustomization.yaml"] = kustomization
+            note = SHARED_NOTE.format(folder=where, backend=self.backend)
         names = {"folder": where, "shared_note": note}
         found["kustomization.yaml"] = self._part("kustomization.yaml", **names)
         return found
 
     def documents(self) -> str:
         """Return all of it for `kubectl apply -f -`: the Job has a name of its own."""
-        parts = [self._part("rbac.yaml"), self._shared()]
+        parts = [self._part("rbac.yaml")]
+        parts += [self._shared()] if self._ingress else []
         parts += [self._part("networkpolicy.yaml"), self._policy_document()]
         name = f"name: {self.name}-rollout-{secrets.token_hex(3)}"
         job = self._part("job.yaml")
@@ -132,10 +146,11 @@ class Promoter:
             "image": self.image,
             "kind": KINDS[self.backend],
             "key": self.key,
-            "shared": SHARED[self._ingress][0],
-            "envoy_port": str(ENVOY_PORTS[self._ingress]),
             **names,
         }
+        if self._ingress:
+            known["envoy_port"] = str(ENVOY_PORTS[self._ingress])
+            known.setdefault("shared", SHARED[self._ingress][0])
         if file in ("rbac.yaml", "networkpolicy.yaml"):
             what = "rules" if file == "rbac.yaml" else "egress"
             known[what] = self._part(f"{self.backend}.{what}.yaml").rstrip("\n")

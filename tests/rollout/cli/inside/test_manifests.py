@@ -10,7 +10,7 @@ import yaml
 
 from scripts.canary import main
 from scripts.local.processes import ROOT
-from scripts.rollout.cluster.promoter.render import Promoter
+from scripts.rollout.cluster.promoter.render import KINDS, Promoter
 from scripts.rollout.policy import reader
 
 SHIPPED = ROOT / "manifests" / "promotion"
@@ -108,7 +108,7 @@ def test_no_name_of_one_service_is_a_name_of_another(capsys: Captured) -> None:
         seen |= found
 
 
-@pytest.mark.parametrize("backend", ["knative", "gateway"])
+@pytest.mark.parametrize("backend", KINDS)
 def test_every_object_is_about_the_named_service_alone(
     backend: str, capsys: Captured
 ) -> None:
@@ -121,7 +121,8 @@ def test_every_object_is_about_the_named_service_alone(
     role = found["Role", "shop", "bot-canary"]
     for rule in role["rules"]:
         if "patch" in rule["verbs"]:
-            assert rule["resourceNames"] in (["bot"], ["bot-rollout"])
+            moved = "bot-canary" if backend == "ingress-nginx" else "bot"
+            assert rule["resourceNames"] in ([moved], ["bot-rollout"])
     (job,) = (each for key, each in found.items() if key[0] == "Job")
     pod = job["spec"]["template"]["spec"]
     assert ("ServiceAccount", "shop", pod["serviceAccountName"]) in found
@@ -134,7 +135,7 @@ def test_every_object_is_about_the_named_service_alone(
     target = reader.parse(given).target
     assert (target.name, target.backend) == ("bot", backend)
     places = {place for _, place, _ in found}
-    shared = SHARED if backend == "knative" else ("projectcontour",)
+    shared = {"knative": SHARED, "gateway": ("projectcontour",)}.get(backend, ())
     assert places == {"shop", *shared}
 
 
@@ -147,6 +148,20 @@ def test_a_routes_promoter_lists_the_envoys_of_its_ingress(capsys: Captured) -> 
     assert [{"protocol": "TCP", "port": 19001}] in ports
     assert main(["manifests", *route, "--ingress", "kourier"]) == 2
     assert "expected contour or envoy-gateway" in capsys.readouterr().err
+
+
+def test_an_ingresses_promoter_asks_no_controller(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    ingress = ("bot", "-n", "shop", "--backend", "ingress-nginx")
+    folder = tmp_path / "bot"
+    assert main(["manifests", *ingress, "--folder", str(folder)]) == 0
+    said = capsys.readouterr().out
+    assert said == f"kubectl apply -k {folder}\nkubectl create -f {folder}/job.yaml\n"
+    assert not [each for each in folder.iterdir() if each.is_dir()]
+    assert "namespaces of its ingress" not in (folder / "rbac.yaml").read_text()
+    assert main(["manifests", *ingress, "--ingress", "contour"]) == 2
+    assert "--ingress: expected none with backend ingress" in capsys.readouterr().err
 
 
 def test_each_printing_has_a_job_of_its_own(capsys: Captured) -> None:
@@ -180,7 +195,9 @@ def test_a_policy_of_ones_own_is_the_configmaps(
             ("--backend", "gateway"),
             "expected gateway default/bot, got knative default/bot",
         ),
-        ("{inferenceservice: bot}", (), "manifests of knative or gateway, got local"),
+        ("{inferenceservice: bot}", (), "got local: its promoter runs on this machine"),
+        ("{proxy: bot, backend: haproxy}", (), "got haproxy: its promoter runs on the"),
+        ("{endpoint: bot, backend: sagemaker}", (), "got sagemaker: its promoter runs"),
     ],
 )
 def test_a_policy_about_something_else_is_refused(
