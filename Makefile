@@ -142,8 +142,8 @@ release: $(INSTALLED) ## Write build/release by podman: OCI layouts, SBOM, prove
 
 ##@ Homes without Kubernetes
 .PHONY: vm homes
-homes: $(MODELS) ## Each faulty version in those homes; a few minutes
-	$(RUN) -m pytest -q tests/homes/*.py
+homes: $(MODELS) ## Each faulty version in those homes; a quarter of an hour
+	$(RUN) -m pytest -n 2 --dist loadfile -rP tests/homes/*.py
 
 vm: VM := build/vm
 vm: $(MODELS) ## Write build/vm, which an operator copies to a VM
