@@ -142,6 +142,7 @@ release: $(INSTALLED) ## Write build/release by podman: OCI layouts, SBOM, prove
 
 ##@ Homes without Kubernetes
 .PHONY: vm homes
+homes: export IMAGE_BUILD := $(if $(CLUSTER),$(CLUSTER)/image-build,$(CONTAINER) build)
 homes: $(MODELS) ## Each faulty version in those homes; a quarter of an hour
 	$(RUN) -m pytest -n 2 --dist loadfile -rP tests/homes/*.py
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.local.processes import ROOT, find, free_ports
-from tests.support import documentation
+from scripts.local.processes import find, free_ports
+from tests.support import checkout, documentation
 from tests.support.vm import haproxy
 
 PAGE = "manifests/vm/README.md"
@@ -18,20 +18,7 @@ pytestmark = pytest.mark.timeout(480)
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """The tracked files, with this checkout's environment and models."""
-    copy = tmp_path / "a clone"
-    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    names = subprocess.run(listed, cwd=ROOT, capture_output=True, check=True).stdout
-    for name in filter(None, names.decode().split("\0")):
-        if (ROOT / name).is_file():
-            (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, copy / name)
-    shutil.copytree(ROOT / "models", copy / "models", copy_function=shutil.copyfile)
-    (copy / ".venv").symlink_to(ROOT / ".venv")
-    # A lock that is newer than the environment would have make clear it for everybody.
-    os.utime(copy / "requirements.lock", (0, 0))
-    documentation.install(tmp_path / "programs", copy)
-    return copy
+    return checkout.copy(tmp_path)
 
 
 def _sh(clone: Path, block: str) -> tuple[int, str]:
