@@ -42,7 +42,6 @@ def environment(url: str) -> dict[str, str]:
     """What boto3 reads: where AWS is, and who asks."""
     return {
         "AWS_ENDPOINT_URL": url,
-        "AWS_REGION": "eu-west-1",
         "AWS_DEFAULT_REGION": "eu-west-1",
         "AWS_ACCESS_KEY_ID": "none",
         "AWS_SECRET_ACCESS_KEY": "none",

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from scripts.rollout.policy.conflicts import Conflict, conflicts
 from scripts.rollout.policy.policy import Policy
-from scripts.rollout.policy.values import BRANCHES
+from scripts.rollout.policy.values import BRANCHES, ENDPOINT
 from scripts.yaml_text import Place
 
 Fault = tuple[Place, str]
@@ -24,6 +24,7 @@ STAND_INS: dict[object, Any] = {
     "inferenceservice": "intent",
     "route": "intent",
     "ingress": "intent",
+    "endpoint": "intent",
     "llminferenceservice": "intent",
     "name": "errors",
     "url": "http://localhost",
@@ -144,6 +145,8 @@ def _fault(details: ErrorDetails, place: Place) -> str:
             return "expected at least one"
         case "string_pattern_mismatch" if "http" in str(details["ctx"]["pattern"]):
             return f"expected http:// or https://, got {value!r}"
+        case "string_pattern_mismatch" if details["ctx"]["pattern"] == ENDPOINT:
+            return f"expected 1 to 63 letters, digits or inner hyphens, got {value!r}"
         case "string_pattern_mismatch":
             return f"expected a DNS label, got {value!r}"
     message = details["msg"].replace("Input should be", "expected")

@@ -100,6 +100,13 @@ class Target(Part):
         if getattr(self, row.target) is None or others:
             given = f", no {' or '.join(others)}" if others else ""
             raise ValueError(f"backend {self.backend}: expected {row.target}{given}")
+        is_url, expects_url = (
+            each.startswith(("http://", "https://"))
+            for each in (self.steered_at, row.steered_at)
+        )
+        if is_url != expects_url:
+            kind = "http:// or https://" if expects_url else "the path of a socket"
+            raise ValueError(f"control: expected {kind}, got {self.control!r}")
         return self
 
 

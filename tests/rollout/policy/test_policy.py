@@ -340,3 +340,25 @@ def test_a_missing_file_and_a_binary_one_are_named(tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(PolicyError, match="not UTF-8"):
         read(tmp_path / "binary")
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        (
+            "{endpoint: no_good, backend: sagemaker}",
+            "target.endpoint: expected 1 to 63 letters, digits or inner hyphens, got",
+        ),
+        (
+            "{proxy: intent, backend: nginx, control: /run/x}",
+            "target: control: expected http:// or https://, got '/run/x'",
+        ),
+        (
+            "{proxy: intent, backend: haproxy, control: 'http://127.0.0.1/'}",
+            "target: control: expected the path of a socket, got 'http://127.0.0.1/'",
+        ),
+    ],
+)
+def test_a_target_of_another_home_is_refused(target: str, said: str) -> None:
+    (found,) = _faults(f"target: {target}\n")
+    assert said in found

@@ -47,7 +47,9 @@ class Client:
         try:
             self._client = boto3.client(service, config=patience)
         except self._faults.NoRegionError as error:
-            raise RolloutError("no region: set AWS_REGION or a profile's") from error
+            raise RolloutError(
+                "no region: set AWS_DEFAULT_REGION, or the profile's"
+            ) from error
 
     def __call__(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """Return the answer. Raises RemoteError."""
