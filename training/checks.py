@@ -100,6 +100,11 @@ def check_answers(pipeline: Any, given: Given, texts: Sequence[str]) -> None:
         raise PackageError(
             f"it cannot classify texts made of its own words: {one_line(error)}"
         ) from error
+    odd = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    if odd.size:
+        raise PackageError(
+            f"its probabilities of {texts[odd[0]]!r} are no numbers: {rows[odd[0]]}"
+        )
     if np.abs(rows[:ALONE] - alone).max() > ROUNDING:
         raise PackageError(
             "its answer to a text depends on the texts beside it, or on chance: the "

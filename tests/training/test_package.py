@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+import numpy as np
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
@@ -207,6 +208,15 @@ class Numbers:
         return [0 for _ in texts]
 
 
+class NoNumbers(MultinomialNB):  # type: ignore[misc]
+    """Knows no probability where it knows no word."""
+
+    def predict_proba(self, counts: Any) -> Any:
+        found = super().predict_proba(counts)
+        found[np.asarray(counts.sum(axis=1)).ravel() == 0] = np.nan
+        return found
+
+
 REFUSED: dict[str, tuple[Any, str]] = {
     "no probabilities": (
         lambda: _fitted(TfidfVectorizer(), LinearSVC()),
@@ -246,6 +256,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "chance": (
         lambda: _fitted(TfidfVectorizer(), DummyClassifier(strategy="stratified")),
         "depends on the texts beside it, or on chance",
+    ),
+    "no numbers": (
+        lambda: _fitted(CountVectorizer(), NoNumbers()),
+        "probabilities of '' are no numbers",
     ),
     "texts in a matrix": (
         lambda: make_pipeline(
