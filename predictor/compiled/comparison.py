@@ -1,7 +1,7 @@
 """Compares a compiled pipeline with the pipeline, on texts made of its own words."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -85,7 +85,8 @@ def _vocabulary(step: Any) -> Iterator[Any]:
         if isinstance(each, list | tuple):
             waiting += each
         elif hasattr(each, "__dict__"):
-            yield from getattr(each, "vocabulary_", ())
+            own = getattr(each, "vocabulary_", None)
+            yield from own if isinstance(own, Iterable) else ()
             waiting += [v for v in vars(each).values() if _may_hold_steps(v)]
 
 

@@ -285,6 +285,12 @@ def test_probes_are_made_of_the_pipelines_own_words() -> None:
     assert own == compiled.probes(pipeline)[len(PROBES) :]
 
 
+def test_a_vocabulary_that_is_none_gives_no_words() -> None:
+    vectorizer = CountVectorizer()
+    vectorizer.vocabulary_ = None
+    assert compiled.probes(vectorizer) == list(PROBES)
+
+
 def test_a_wrong_compiled_form_is_found_by_words_across_borders(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
