@@ -17,6 +17,7 @@ MAX_CHARACTERS = 8192
 MAX_LETTERS = 512 * 1024
 MAX_ID = 256
 SHOWN = 40
+NO_TEXT = object()  # in place of an instance's text, where it has no such key
 
 V1_FORM = '{"instances": ["text", ...]} or {"instances": [{"text": "..."}, ...]}'
 
@@ -55,7 +56,10 @@ def texts_from_v1(payload: object) -> list[str]:
     instances = payload["instances"]
     if not isinstance(instances, list):
         raise InvalidInput(f"instances: expected a list, got {kind(instances)}")
-    texts = [item.get(INPUT) if isinstance(item, dict) else item for item in instances]
+    texts = [
+        item.get(INPUT, NO_TEXT) if isinstance(item, dict) else item
+        for item in instances
+    ]
     return check_texts(texts, "instances")
 
 
@@ -123,6 +127,8 @@ def check_texts(
 
 def _fault(text: object) -> str:
     """Describe why a text cannot be served."""
+    if text is NO_TEXT:
+        return 'expected {"text": "..."}, got an object without "text"'
     if not isinstance(text, str):
         return f"expected a text, got {kind(text)}"
     if not text.strip():
