@@ -1,4 +1,5 @@
-"""The images of the end-to-end tests: both model versions, the promoter, bad canaries.
+"""The images of the end-to-end tests: both model versions, the promoter, bad canaries,
+a pickle of one's own, and KServe's storage initializer with an S3 to read from.
 
 python -m tests.e2e.images podman build: named as the manifests name them.
 """
@@ -9,6 +10,8 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+
+import joblib
 
 from scripts.local.processes import ROOT
 from tests.faults import models
@@ -21,6 +24,9 @@ from tests.faults.pipelines import (
     OneClass,
     Slow,
 )
+from tests.support.dockerfile import STAGES, assemble
+from tests.support.own_pipelines import german
+from training.package import package
 
 FAULTS = "intent-faults:e2e"
 DOCKERFILE = """
@@ -29,6 +35,20 @@ COPY tests tests
 COPY models models
 ENV TRUSTED_MODULES=tests.faults.pipelines
 """
+STORAGE = "intent-storage:e2e"
+# As KServe's storage initializer: the package, and of the clouds' libraries S3's.
+STORAGE_DOCKERFILE = """
+FROM {base}
+USER 0
+ENV PYTHONPATH=/storage:/packages
+RUN pip install --no-cache-dir --no-deps --target /storage kserve-storage==0.20.0
+RUN pip install --no-cache-dir --target /storage \\
+      boto3==1.44.8 moto==5.2.5 flask==3.1.3 flask-cors==6.0.5
+USER 65532:65532
+ENTRYPOINT ["python", "-c", \\
+  "import sys, kserve_storage; kserve_storage.Storage.download(*sys.argv[1:])"]
+"""
+OWN = "own"
 
 
 def build(builder: Sequence[str], prefix: str = "") -> list[str]:
@@ -41,14 +61,35 @@ def build(builder: Sequence[str], prefix: str = "") -> list[str]:
         names.append(name)
     promoter = f"{prefix}intent-canary:latest"
     _run(*builder, "-q", "--target", "promoter", "-t", promoter, str(ROOT))
+    for name, prepare in ((FAULTS, _faults), (STORAGE, _storage)):
+        with tempfile.TemporaryDirectory() as folder:
+            prepare(Path(folder), base=names[0])
+            _run(*builder, "-q", "-t", prefix + name, folder)
+        names.append(prefix + name)
     with tempfile.TemporaryDirectory() as folder:
-        _faults(Path(folder), base=names[0])
-        _run(*builder, "-q", "-t", prefix + FAULTS, folder)
-    return [*names, promoter, prefix + FAULTS]
+        own = f"{prefix}intent-classifier:{OWN}"
+        _own(Path(folder))
+        target = ["--target", "predictor", "--build-arg", f"MODEL={OWN}"]
+        _run(*builder, "-q", *target, "-t", own, folder)
+    return [*names, promoter, own]
 
 
 def _run(*command: str) -> None:
     subprocess.run(command, check=True)
+
+
+def _own(folder: Path) -> None:
+    """What `make image` reads, and a stranger's pickle among its models."""
+    for stage in STAGES:
+        assemble(stage, folder)
+    for name in ("Dockerfile", ".dockerignore"):
+        shutil.copy(ROOT / name, folder / name)
+    joblib.dump(german(), folder / "own.pkl")
+    package(folder / "own.pkl", folder / "models" / OWN)
+
+
+def _storage(folder: Path, base: str) -> None:
+    (folder / "Dockerfile").write_text(STORAGE_DOCKERFILE.format(base=base))
 
 
 def _faults(folder: Path, base: str) -> None:
