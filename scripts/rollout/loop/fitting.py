@@ -22,10 +22,10 @@ LEFT = "\n# Left of the default metrics: nobody counts the others here.\nmetrics
 def fit(policy: Policy, text: str, world: World, arms: Sequence[str]) -> str:
     """Return the policy's text as its rollout goes by it. Raises PolicyError."""
     try:
-        reading = world.metrics.read(arms).reading
+        scraped = world.metrics.read(arms)
     except RemoteError:
         return text
-    faults = edges.faults(policy, reading, arms)
+    faults = edges.faults(policy, scraped.reading, arms)
     if faults:
         raise PolicyError("\n".join(faults))
     if "metrics" in policy.model_fields_set:
@@ -33,7 +33,7 @@ def fit(policy: Policy, text: str, world: World, arms: Sequence[str]) -> str:
     gone = [
         each
         for each in policy.metrics
-        if each.is_gate and unwatched.is_missing(each, reading, arms[1])
+        if each.is_gate and unwatched.is_missing(each, scraped, arms[1])
     ]
     fitted = text + LEFT + _written([m for m in policy.metrics if m not in gone])
     if not gone or not is_fitted(fitted, text):

@@ -60,7 +60,7 @@ def look(
 def _doubts(policy: Policy, scraped: Scraped, arms: tuple[str, str]) -> tuple[str, ...]:
     """Return what is no data, and what is not judged or otherwise than asked."""
     _, stable = arms
-    missing = unwatched.told(policy, scraped.reading, stable)
+    missing = unwatched.told(policy, scraped, stable)
     found = edges.judged(policy, scraped.reading, arms)
     return (*scraped.doubts, *found, *missing)
 

@@ -8,7 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scripts.rollout.errors import Forbidden, NotFound, Unreachable
@@ -158,8 +158,10 @@ class HaproxyMetrics:
         try:
             pages = self._pages.read(revisions)
         except Unreachable as error:
-            return Scraped(found, (f"no durations: {error}",))
-        return Scraped(port.merge(found, _untold(pages.reading)), pages.doubts)
+            doubts = (f"no durations: {error}",)
+            return Scraped(found, doubts, is_whole=not self._pages.is_waiting)
+        found = port.merge(found, _untold(pages.reading))
+        return replace(pages, reading=found)
 
     def history(
         self, revision: str, seconds: float, step: float

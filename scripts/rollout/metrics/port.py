@@ -36,10 +36,14 @@ def merge(before: Reading, now: Reading) -> Reading:
 
 @dataclass(frozen=True, slots=True)
 class Scraped:
-    """One reading, and `doubts`: what of the answers is no data, or counts once."""
+    """One reading, and `doubts`: what of the answers is no data, or counts once.
+
+    Where it is not whole, a page has not answered yet: what it lacks may be there.
+    """
 
     reading: Reading
     doubts: tuple[str, ...] = ()
+    is_whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

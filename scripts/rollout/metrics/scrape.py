@@ -68,7 +68,13 @@ class Scrape:
         doubts = [*pages.doubts, *odd]
         if not found:
             raise Unreachable(odd[0])
-        return Scraped(_only(reduce(merge, found), revisions), tuple(doubts))
+        reading = _only(reduce(merge, found), revisions)
+        return Scraped(reading, tuple(doubts), is_whole=not self.is_waiting)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Return whether a page has not answered the last reading yet."""
+        return bool(self._pending)
 
     def _reading(self, pages: Pages, url: str, text: str) -> Reading:
         if url in pages.gateways:

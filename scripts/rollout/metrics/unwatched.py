@@ -8,8 +8,8 @@ from scripts.rollout.metrics.port import (
     REQUESTS,
     TIMED,
     UP_TO,
-    Reading,
     Sample,
+    Scraped,
 )
 from scripts.rollout.policy.metric import Metric
 from scripts.rollout.policy.policy import Policy
@@ -17,10 +17,10 @@ from scripts.rollout.policy.policy import Policy
 ENOUGH = 20  # requests: after so many a predictor that counts labels has counted one
 
 
-def told(policy: Policy, reading: Reading, arm: str) -> Iterator[str]:
+def told(policy: Policy, scraped: Scraped, arm: str) -> Iterator[str]:
     """Say of each metric that has no counter here that it is not judged."""
     for metric in policy.metrics:
-        if is_missing(metric, reading, arm):
+        if is_missing(metric, scraped, arm):
             what = counted_as(metric)
             yield f"{metric.name}: nobody counts {what} here; not judged"
             if metric.is_gate:
@@ -30,12 +30,12 @@ def told(policy: Policy, reading: Reading, arm: str) -> Iterator[str]:
                 )
 
 
-def is_missing(metric: Metric, reading: Reading, arm: str) -> bool:
+def is_missing(metric: Metric, scraped: Scraped, arm: str) -> bool:
     """Return whether requests were counted here, and not what this metric needs."""
-    samples = reading.get(arm, {})
+    samples = scraped.reading.get(arm, {})
     requests = (each.get(REQUESTS, each.get(TIMED, 0.0)) for each in samples.values())
     _, prefix = _counted_as(metric)
-    is_known = bool(prefix) and sum(requests) >= ENOUGH
+    is_known = bool(prefix) and scraped.is_whole and sum(requests) >= ENOUGH
     return is_known and not _has(samples, prefix)
 
 

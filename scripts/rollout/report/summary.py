@@ -39,7 +39,7 @@ def summary(
         "verdict": state.verdict,
         "reason": state.reason,
         "waitingFor": [] if state.is_over else reasons.waiting(rules, state, seen),
-        "doubts": list(state.doubts),
+        "doubts": [each for each in state.doubts if seen and each in seen.doubts],
         "conditions": codec.encode(conditions.of(policy, state)),
         "etaSeconds": eta_s(rules, state) if idle_s is None else None,
         "idleSeconds": idle_s,

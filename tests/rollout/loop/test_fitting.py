@@ -12,6 +12,7 @@ from scripts.rollout.loop.runner import Runner
 from scripts.rollout.loop.world import World
 from scripts.rollout.metrics.port import Scraped
 from scripts.rollout.policy.reader import parse
+from scripts.rollout.report.summary import summary
 from tests.support.folder_world import FolderWorld
 
 DEFAULT = "target: {inferenceservice: intent}\nsteps: [25]\ndwell: 10s\n"
@@ -28,6 +29,8 @@ LEFT_OUT = (
 class _Untimed(FolderWorld):
     """Somebody counts requests, and nobody how long they took."""
 
+    is_whole = True
+
     def read(self, revisions: Sequence[str]) -> Scraped:
         found = super().read(revisions).reading
         return Scraped(
@@ -41,7 +44,8 @@ class _Untimed(FolderWorld):
                     for pod, each in pods.items()
                 }
                 for arm, pods in found.items()
-            }
+            },
+            is_whole=self.is_whole,
         )
 
 
@@ -114,3 +118,32 @@ def test_a_policy_to_which_no_line_can_be_added_keeps_its_gate(tmp_path: Path) -
     saved = cluster.journal.load()
     assert saved is not None
     assert saved.policy == flow
+
+
+def test_a_page_that_is_late_leaves_no_gate_out(tmp_path: Path) -> None:
+    cluster = _Untimed(tmp_path)
+    cluster.is_whole = False
+    _runner(cluster).run(once=True)
+    saved = cluster.journal.load()
+    assert saved is not None
+    assert saved.policy == DEFAULT
+    assert _doubts(cluster) == []
+
+
+def test_what_was_not_counted_is_a_doubt_for_as_long_as_it_is_not(
+    tmp_path: Path,
+) -> None:
+    uncounted = _Untimed(tmp_path)
+    for _ in range(3):
+        _runner(uncounted, NAMED).run(once=True)
+    assert "latency: nobody counts latency here; not judged" in _doubts(uncounted)
+    counted = FolderWorld(tmp_path)
+    _runner(counted, NAMED).run(once=True)
+    assert _doubts(counted) == []
+
+
+def _doubts(cluster: FolderWorld) -> list[str]:
+    """What `status` says of the metrics now."""
+    saved = cluster.journal.load()
+    assert saved is not None
+    return list(summary(parse(saved.policy, "test"), saved)["doubts"])
