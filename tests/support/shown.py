@@ -1,6 +1,8 @@
 """The dashboard over rollouts whose promoters are threads, each at its own pace."""
 
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ from scripts.rollout.loop.runner import Runner
 from scripts.rollout.loop.world import World
 from scripts.rollout.policy.reader import parse
 from scripts.rollout.traffic.port import Place
+from tests.support import commands
 from tests.support.folder_world import FolderWorld
 from tests.support.waiting import POLL_S
 from tests.support.worlds import POLICY
@@ -97,3 +100,12 @@ def dashboard(state: Path, *, is_read_only: bool = False) -> Iterator[str]:
         finally:
             served.should_exit = True
             thread.join()
+
+
+def started(*flags: str) -> tuple["subprocess.Popen[str]", str]:
+    """The verb as a process of its own, and the address that it prints."""
+    command = [sys.executable, "-m", "scripts.canary", "dashboard", *flags]
+    pipe = subprocess.PIPE
+    process = commands.start(command, stdout=pipe, stderr=pipe)
+    assert process.stdout is not None
+    return process, process.stdout.readline().strip()

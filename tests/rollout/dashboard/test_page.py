@@ -11,10 +11,10 @@ from pytest_httpserver import HTTPServer
 
 from scripts.rollout.errors import Exit
 from tests.support import axe
+from tests.support.clicked import click, says
 from tests.support.shown import Shown, dashboard
 from tests.support.tab import EVIL, SAID, Tab, tab
 
-ENTER = 13
 TOO_WIDE = """
 document.documentElement.scrollWidth - document.documentElement.clientWidth
 """
@@ -49,6 +49,7 @@ new MutationObserver((all) => {
 OPEN_ALL = """
 document.querySelectorAll("details").forEach((each) => { each.open = true; })
 """
+LEFT, RIGHT, INTENT = "default.left", "default.right", "default.intent"
 HOSTILE = "<img src=x: onerror=\"document.title = 'ran'\"></li><script>"
 
 
@@ -67,35 +68,6 @@ def browser(_opened: Tab) -> Iterator[Tab]:
     _opened.complaints.clear()
 
 
-def _card(name: str) -> str:
-    """The card of a target, in a script."""
-    return f"""[...document.querySelectorAll("article")]
-      .find((each) => each.querySelector("h3").textContent === "default.{name}")"""
-
-
-def _click(
-    page: Tab, name: str, verb: str, reason: str, *, is_full: bool = False
-) -> None:
-    """Press a button, give the reason by the keyboard."""
-    page.until(f"{_card(name)} !== undefined")
-    button = f"""[...{_card(name)}.querySelectorAll("button")]
-      .find((each) => each.textContent === "{verb}")"""
-    page.until(f"{button} !== undefined")
-    page.run(f"{button}.focus()")
-    page.key("Enter", ENTER)
-    page.until("document.activeElement.id === 'reason'")
-    page.type(reason)
-    if is_full:
-        page.run("document.getElementById('full').click()")
-    page.key("Enter", ENTER)
-
-
-def _says(page: Tab, name: str, *texts: str) -> None:
-    """Wait until a card says all of it."""
-    for text in texts:
-        page.until(f"{_card(name)}?.innerText.includes({json.dumps(text)})")
-
-
 def test_of_two_rollouts_one_is_promoted_by_a_click_and_one_aborted(
     tmp_path: Path, browser: Tab
 ) -> None:
@@ -104,14 +76,25 @@ def test_of_two_rollouts_one_is_promoted_by_a_click_and_one_aborted(
         for world in (left.looks(3), right.looks(3)):
             until_then.enter_context(world.at_work())
         browser.open(until_then.enter_context(dashboard(tmp_path)))
-        _says(browser, "left", "Step at 5 %", "errors", "waits for: ")
-        _click(browser, "left", "pause", "tea")
+        says(browser, LEFT, "Step at 5 %", "errors", "waits for: ")
+        click(browser, LEFT, "pause", "tea")
         paused = "paused by a person: tea"
-        _says(browser, "left", f"pause, taken: {paused}", "PAUSED BY A PERSON")
-        _click(browser, "right", "abort", HOSTILE)
-        _says(browser, "right", "Aborted at 0 %", f"aborted by a person: {HOSTILE}")
-        _click(browser, "left", "promote", "enough", is_full=True)
-        _says(browser, "left", "promote-full, taken: ", "Promoted at 100 %", "undo")
+        says(browser, LEFT, f"pause, taken: {paused}", "PAUSED BY A PERSON")
+        click(browser, RIGHT, "abort", HOSTILE)
+        says(
+            browser,
+            "default.right",
+            "Aborted at 0 %",
+            f"aborted by a person: {HOSTILE}",
+        )
+        click(browser, LEFT, "promote", "enough", is_full=True)
+        says(
+            browser,
+            "default.left",
+            "promote-full, taken: ",
+            "Promoted at 100 %",
+            "undo",
+        )
         ended = "document.getElementById('ended').innerText"
         for said in ("promoted", "aborted", HOSTILE, "promote-full by "):
             browser.until(f"{ended}.includes({json.dumps(said)})")
@@ -149,10 +132,10 @@ def test_nothing_that_did_not_change_is_touched(tmp_path: Path, browser: Tab) ->
     world = Shown(tmp_path, "intent").looks(4)
     with dashboard(tmp_path) as address:
         browser.open(address)
-        _says(browser, "intent", "Step at 5 %")
+        says(browser, INTENT, "Step at 5 %")
         browser.run(WATCH)
         world.looks(2)
-        _says(browser, "intent", "Step at 25 %")
+        says(browser, INTENT, "Step at 25 %")
         changed = browser.run("[...window.changed]")
     assert "childList DIV" not in changed
     assert not [each for each in changed if "H3" in each or "BUTTON" in each], changed
@@ -167,7 +150,7 @@ def test_another_sites_page_gets_nowhere_in_the_same_browser(
         url = urlsplit(address)
         page = f"http://{url.netloc}/"
         browser.open(address)
-        _says(browser, "intent", "waits for: ")
+        says(browser, INTENT, "waits for: ")
         body = {"id": "this machine/default.intent", "verb": "abort", "reason": ""}
         attack = ATTACK.format(page=page, body=json.dumps(body))
         served = httpserver.expect_request("/")

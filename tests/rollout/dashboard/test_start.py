@@ -2,27 +2,18 @@
 
 import json
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from urllib.request import Request, urlopen
 
-from tests.support import commands
-from tests.support.shown import Shown
+from tests.support.shown import Shown, started
 
 
 def test_it_prints_an_address_that_opens_it_and_ends_with_its_page_open(
     tmp_path: Path,
 ) -> None:
     Shown(tmp_path, "intent").looks(2)
-    command = [sys.executable, "-m", "scripts.canary", "dashboard", "--local"]
-    process = commands.start(
-        [*command, "--dir", str(tmp_path)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    address, _, token = process.stdout.readline().strip().partition("#")
+    process, printed = started("--local", "--dir", str(tmp_path))
+    address, _, token = printed.partition("#")
     asked = Request(
         f"{address}api/events", headers={"Authorization": f"Bearer {token}"}
     )
