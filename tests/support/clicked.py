@@ -5,6 +5,12 @@ import json
 from tests.support.tab import Tab
 
 ENTER = 13
+# The page lays out no card that nobody can see.
+ALL_IN_SIGHT = """
+document.querySelectorAll("article").forEach((each) => {
+  each.style.contentVisibility = "visible";
+})
+"""
 
 
 def _card(target: str) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from scripts.rollout import text
+from scripts.rollout.dashboard import curve
+from scripts.rollout.dashboard.curve import Point
 from scripts.rollout.errors import Exit
 from scripts.rollout.journal.saved import Saved
 from scripts.rollout.report import tables
@@ -16,8 +18,12 @@ def card(
     saved: Saved,
     decisions: list[str],
     unread: Sequence[Request],
+    points: Sequence[Point],
 ) -> dict[str, Any]:
-    """Return a rollout's texts from its `summary.summary`; `unread` are requests."""
+    """Return a rollout's texts from its `summary.summary`; `unread` are requests.
+
+    `points` are those of its plot.
+    """
     state, metrics = saved.state, found["metrics"]
     return {
         "target": found["target"],
@@ -32,6 +38,7 @@ def card(
         "isIdle": found["idleSeconds"] is not None,
         "waiting": found["waitingFor"] or [found["reason"]],
         "doubts": found["doubts"],
+        "plot": _plot(points, metrics),
         "rows": [*(row for each in metrics for row in _rows(each)), *_sum(metrics)],
         "conditions": [_condition(each) for each in found["conditions"]],
         "decisions": list(reversed(decisions)),
@@ -64,7 +71,7 @@ def fault(target: str, said: str) -> dict[str, Any]:
     return {
         **{"target": target, "arms": "", "state": "cannot be read", "weight": 0},
         **{"kind": "fault", "began": 0.0, "entered": 0.0, "looked": 0.0},
-        **{"isOver": True, "isIdle": False, "waiting": [said]},
+        **{"isOver": True, "isIdle": False, "waiting": [said], "plot": None},
         **{name: [] for name in lists},
     }
 
@@ -88,6 +95,12 @@ def _sum(metrics: list[dict[str, Any]]) -> Iterable[dict[str, Any]]:
         against = _towards(total, metrics[0]["rollback_needed"])
         nothing = {"canary": "", "stable": "", "difference": "", "next": None}
         yield {"name": "weighted sum", **nothing, "against": against}
+
+
+def _plot(
+    points: Sequence[Point], metrics: list[dict[str, Any]]
+) -> dict[str, str] | None:
+    return curve.drawn(points, metrics[0]["rollback_needed"]) if metrics else None
 
 
 def _towards(e_value: float | None, needed: float) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 from scripts.rollout import text
+from scripts.rollout.dashboard.curve import Curve
 from scripts.rollout.errors import Exit, PolicyError
 from scripts.rollout.journal.notes import read_notes
 from scripts.rollout.policy import reader
@@ -47,6 +48,7 @@ class Past:
     bad: dict[str, float] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     said: str = ""
+    curve: Curve = field(default_factory=Curve)
 
     def add(self, entry: dict[str, Any]) -> None:
         """Add one journal entry."""
@@ -74,6 +76,7 @@ class Past:
 
     def _look(self, entry: dict[str, Any]) -> None:
         self.at, self.verdict = entry["seen"]["time"], entry["verdict"]
+        self.curve.add(self.at, entry.get("against") or 1.0, entry["weight"])
         evidence = entry.get("evidence", {})
         names = [name for name in self.metrics or evidence if name in evidence]
         counts = {name: evidence[name].get("canaryBad") or 0.0 for name in names}

@@ -95,7 +95,9 @@ class Watched:
         idle_s = seen.idle_s(saved, is_at_work=self._is_at_work)
         policy = seen.policy_of(self.journal, saved)
         summed = summary.summary(policy, saved, idle_s)
-        return cards.card(summed, saved, live.decisions(found.lines), found.unread)
+        told, pasts = live.decisions(found.lines), self.rollouts.pasts
+        points = pasts[-1].curve.points if pasts else []
+        return cards.card(summed, saved, told, found.unread, points)
 
     def _follow(self, found: Snapshot) -> None:
         """Read on in the whole journal; in the newest entries, if there is no other."""

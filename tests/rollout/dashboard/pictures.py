@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from scripts.rollout.state.actions import Request
+from tests.support.clicked import ALL_IN_SIGHT
 from tests.support.shown import Shown, dashboard
 from tests.support.tab import tab
 
@@ -29,6 +30,7 @@ def take(state: Path, folder: Path) -> None:
         for name, (width, is_dark) in PICTURES.items():
             opened.open(address, width, is_dark=is_dark)
             opened.until("document.querySelectorAll('article').length === 4")
+            opened.run(ALL_IN_SIGHT)
             opened.run("document.querySelector('details').open = true")
             opened.picture(folder / f"{name}.webp")
 

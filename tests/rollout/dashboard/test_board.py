@@ -102,6 +102,12 @@ def test_a_card_has_the_numbers_of_status_and_what_may_be_asked(tmp_path: Path) 
     against = sum(each["share"] * each["rollback"] for each in found["metrics"])
     assert (total["name"], total["next"]) == ("weighted sum", None)
     assert total["against"]["said"] == f"{text.number(against)} of 100"
+    plot = {name: line.split() for name, line in card["plot"].items()}
+    assert [len(line) for line in plot.values()] == [6, 6]
+    assert plot["weight"][-1] == "100.0,15.0"
+    assert float(plot["against"][-1].split(",")[1]) == round(
+        20 * (1 - total["against"]["share"]), 1
+    )
     assert card["waiting"] == found["waitingFor"]
     assert card["may"] == ["pause", "promote", "abort"]
     assert card["isIdle"]

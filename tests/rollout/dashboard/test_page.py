@@ -11,7 +11,7 @@ from pytest_httpserver import HTTPServer
 
 from scripts.rollout.errors import Exit
 from tests.support import axe
-from tests.support.clicked import click, says
+from tests.support.clicked import ALL_IN_SIGHT, click, says
 from tests.support.shown import Shown, dashboard
 from tests.support.tab import EVIL, SAID, Tab, tab
 
@@ -116,6 +116,7 @@ def test_it_is_readable_by_everybody_at_any_width(tmp_path: Path, browser: Tab) 
         for width, is_dark in ((400, False), (400, True), (1400, False), (1400, True)):
             browser.open(address, width, is_dark=is_dark)
             browser.until("document.querySelectorAll('article').length === 3")
+            browser.run(ALL_IN_SIGHT)
             browser.run(OPEN_ALL)
             assert browser.run(TOO_WIDE) == 0, width
             assert axe.violations(browser) == []
@@ -140,6 +141,7 @@ def test_nothing_that_did_not_change_is_touched(tmp_path: Path, browser: Tab) ->
     assert "childList DIV" not in changed
     assert not [each for each in changed if "H3" in each or "BUTTON" in each], changed
     assert "childList TD" in changed
+    assert "attributes polyline" in changed
 
 
 def test_another_sites_page_gets_nowhere_in_the_same_browser(

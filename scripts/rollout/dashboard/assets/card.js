@@ -105,6 +105,7 @@ class Card {
     if (weight.value !== rollout.weight) weight.value = rollout.weight;
     mark(weight, "aria-label", `${rollout.target}: the canary's weight`);
     put(this.find(".weight span"), `${rollout.weight} %`);
+    this.drawPlot(rollout);
     show(this.find(".rows"), rollout.rows.length > 0);
     fill(this.find(".rows tbody"), rollout.rows, makeRow, drawRow);
     list(this.find(".waiting"), rollout.waiting.map((each) => (rollout.isOver ? each : `waits for: ${each}`)));
@@ -118,6 +119,14 @@ class Card {
     mark(this.find(".report"), "href", rollout.report);
     mark(this.find(".report"), "aria-label", `Report of ${rollout.target}`);
     this.drawButtons(mayAsk ? rollout.may : []);
+  }
+
+  drawPlot({ target, plot, rows }) {
+    show(this.find(".plot"), plot !== null);
+    if (plot === null) return;
+    for (const line of ["weight", "against"]) mark(this.find(`.plot .${line}`), "points", plot[line]);
+    const now = rows[rows.length - 1].against?.said ?? rows[0].against.said;
+    mark(this.find(".plot svg"), "aria-label", `${target}: evidence against the canary over time, now ${now}`);
   }
 
   drawButtons(verbs) {
