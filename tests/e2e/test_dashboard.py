@@ -9,8 +9,8 @@ from tests.support.shown import Shown, started
 from tests.support.stage import POLICY, STABLE
 from tests.support.tab import tab
 
-# Nobody goes on before a person does.
-WAITS = f"pauseAt: [10]\n{POLICY}"
+# Long enough for a person to go on before it does.
+WAITS = POLICY.replace("dwell: 1s", "dwell: 50s")
 ENDED = "document.getElementById('ended').innerText"
 # The canary's count in the first row, which changes with each look.
 COUNTED = """
@@ -31,7 +31,7 @@ def test_a_jobs_rollout_and_one_from_outside_are_steered_by_clicks(
         page.open(address)
         says(page, local, "Step at 5 %", "this machine")
         on.job(WAITS)
-        says(page, target, "cluster ", f"{STABLE} → {first}", "WAITS FOR AN APPROVAL")
+        says(page, target, "cluster ", f"{STABLE} → {first}", "Step at 10 %")
         counted = COUNTED.format(target=target).strip()
         page.until(f"{counted} !== {page.run(counted)!r}")
         click(page, target, "promote", "seen by us", is_full=True)
@@ -39,7 +39,7 @@ def test_a_jobs_rollout_and_one_from_outside_are_steered_by_clicks(
         on.until(lambda: on.percent(first) == 100)
         second = on.version("v1")
         promoter = on.start(WAITS)
-        says(page, target, f"{first} → {second}", "WAITS FOR AN APPROVAL")
+        says(page, target, f"{first} → {second}", "Step at 10 %")
         click(page, target, "pause", "tea")
         says(page, target, "pause, taken: paused by a person: tea")
         click(page, target, "abort", "enough")

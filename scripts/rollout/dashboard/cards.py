@@ -6,6 +6,7 @@ from typing import Any
 from scripts.rollout import text
 from scripts.rollout.dashboard import curve
 from scripts.rollout.dashboard.curve import Point
+from scripts.rollout.dashboard.history import Past
 from scripts.rollout.errors import Exit
 from scripts.rollout.journal.saved import Saved
 from scripts.rollout.report import tables
@@ -16,13 +17,12 @@ from scripts.rollout.state.state import Pause, Phase, State
 def card(
     found: dict[str, Any],
     saved: Saved,
-    decisions: list[str],
+    past: Past,
     unread: Sequence[Request],
-    points: Sequence[Point],
 ) -> dict[str, Any]:
-    """Return a rollout's texts from its `summary.summary`; `unread` are requests.
+    """Return a rollout's texts from its `summary.summary` and its journal so far.
 
-    `points` are those of its plot.
+    `unread` are requests.
     """
     state, metrics = saved.state, found["metrics"]
     return {
@@ -38,10 +38,10 @@ def card(
         "isIdle": found["idleSeconds"] is not None,
         "waiting": found["waitingFor"] or [found["reason"]],
         "doubts": found["doubts"],
-        "plot": _plot(points, metrics),
+        "plot": _plot(past.curve.points, metrics),
         "rows": [*(row for each in metrics for row in _rows(each)), *_sum(metrics)],
         "conditions": [_condition(each) for each in found["conditions"]],
-        "decisions": list(reversed(decisions)),
+        "decisions": list(reversed(past.decisions)),
         "unread": [_unread(each) for each in unread],
         "may": may(state),
     }

@@ -11,20 +11,36 @@ from scripts.rollout.journal.saved import Saved
 from scripts.rollout.report.story import Story
 from scripts.rollout.report.writer import tell
 
+MOST_ENTRIES = 1000  # of a cluster's journal: nearly three hours of looks
+
 
 class Excerpt:
-    """The rollouts in a journal's newest lines, where the whole is not here."""
+    """The rollouts in a journal's newest lines, where the whole is not here.
 
-    def __init__(self, lines: list[str], saved: Saved | None) -> None:
-        """Read all lines; `start` and `end` of a rollout are their numbers.
+    Those that were read are kept, so whoever goes on looking sees more than the newest.
+    `start` and `end` of a rollout are the numbers of its entries.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is read yet."""
+        self.pasts: list[Past] = []
+        self._entries: list[dict[str, Any]] = []
+
+    def read(self, lines: list[str], saved: Saved) -> None:
+        """Add what is new; begin anew where that does not go on from what is known.
 
         `saved` names the last rollout, whose first lines may be gone.
         """
-        self._entries = [orjson.loads(line) for line in lines]
-        self.pasts: list[Past] = []
-        for number, entry in enumerate(self._entries):
+        found = [orjson.loads(line) for line in lines]
+        hashes = [entry["hash"] for entry in found]
+        last = self._entries[-1]["hash"] if self._entries else ""
+        if last not in hashes or len(self._entries) > MOST_ENTRIES:
+            self.pasts, self._entries, last = [], [], ""
+        for entry in found[hashes.index(last) + 1 if last else 0 :]:
+            number = len(self._entries)
+            self._entries.append(entry)
             _add(self.pasts, number, number + 1, entry)
-        if saved is not None and self.pasts:
+        if self.pasts:
             state = saved.state
             names = state.canary, state.stable, state.began
             self.pasts[-1].named(*names, saved.policy)

@@ -9,6 +9,7 @@ from scripts.rollout.dashboard.curve import Curve
 from scripts.rollout.errors import Exit, PolicyError
 from scripts.rollout.journal.notes import read_notes
 from scripts.rollout.policy import reader
+from scripts.rollout.report import live
 from scripts.rollout.shadow.pairs import FEEDBACK
 
 
@@ -49,9 +50,11 @@ class Past:
     asked: list[Asked] = field(default_factory=list)
     said: str = ""
     curve: Curve = field(default_factory=Curve)
+    decisions: list[str] = field(default_factory=list)
 
     def add(self, entry: dict[str, Any]) -> None:
         """Add one journal entry."""
+        self.decisions = [*self.decisions, *live.told(entry)][-live.DECISIONS :]
         match entry["kind"]:
             case "begin" | "restart" if not self.canary:
                 self._begin(entry)

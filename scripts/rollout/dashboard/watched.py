@@ -5,11 +5,12 @@ from typing import Any
 
 from scripts.rollout.dashboard import cards, history
 from scripts.rollout.dashboard.chronicle import Chronicle, Excerpt
+from scripts.rollout.dashboard.history import Past
 from scripts.rollout.dashboard.sources import Source
 from scripts.rollout.errors import RolloutError
 from scripts.rollout.journal.port import SharedJournal, Snapshot
 from scripts.rollout.journal.saved import Saved
-from scripts.rollout.report import live, summary
+from scripts.rollout.report import summary
 from scripts.rollout.steering import seen
 
 # A look that is younger than this many intervals shows that a promoter is at work.
@@ -28,7 +29,8 @@ class Watched:
         self.version = ""
         self.card: dict[str, Any] = {}
         self.ended: list[dict[str, Any]] = []
-        self.rollouts: Chronicle | Excerpt = Excerpt([], None)
+        self._excerpt = Excerpt()
+        self.rollouts: Chronicle | Excerpt = self._excerpt
         self._read_version = ""
         self._saved: Saved | None = None
         self._is_at_work = True
@@ -95,9 +97,8 @@ class Watched:
         idle_s = seen.idle_s(saved, is_at_work=self._is_at_work)
         policy = seen.policy_of(self.journal, saved)
         summed = summary.summary(policy, saved, idle_s)
-        told, pasts = live.decisions(found.lines), self.rollouts.pasts
-        points = pasts[-1].curve.points if pasts else []
-        return cards.card(summed, saved, told, found.unread, points)
+        past = self.rollouts.pasts[-1] if self.rollouts.pasts else Past(0)
+        return cards.card(summed, saved, past, found.unread)
 
     def _follow(self, found: Snapshot) -> None:
         """Read on in the whole journal; in the newest entries, if there is no other."""
@@ -108,4 +109,5 @@ class Watched:
             if self._chronicle.ends_with(found.saved.hash):
                 self.rollouts = self._chronicle
                 return
-        self.rollouts = Excerpt(found.lines, found.saved)
+        self._excerpt.read(found.lines, found.saved)
+        self.rollouts = self._excerpt

@@ -22,10 +22,15 @@ def decisions(lines: Iterable[str]) -> list[str]:
     for entry in map(json.loads, lines):
         if entry["kind"] == "begin":
             found = []
-        at = entry.get("seen", {}).get("time")
-        when = text.clock(at) if at else " " * 8
-        found += [f"{when} {note.text}" for note in read_notes(entry)]
+        found += told(entry)
     return found[-DECISIONS:]
+
+
+def told(entry: dict[str, Any]) -> list[str]:
+    """Return the notes of one entry, with their time."""
+    at = entry.get("seen", {}).get("time")
+    when = text.clock(at) if at else " " * 8
+    return [f"{when} {note.text}" for note in read_notes(entry)]
 
 
 def frame(

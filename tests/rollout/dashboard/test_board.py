@@ -241,6 +241,22 @@ def test_a_cluster_keeps_the_newest_entries_alone_and_they_are_named(
     assert (row["verdict"], row["took"]) == ("promoted", "2m10s")
 
 
+def test_what_a_cluster_no_longer_keeps_is_known_to_whoever_went_on_looking(
+    tmp_path: Path, api: Maps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(configmap, "KEPT_BYTES", 12_000)
+    board = Board([OnCluster(Place(tmp_path))])
+    for _ in range(14):
+        world = _on_cluster(api, tmp_path, 1)
+        news = _shown(board)
+    (card,) = news["cards"].values()
+    assert card["decisions"][-1].endswith("first step: 5 %"), card["decisions"]
+    (past,) = board.known(f"cluster http://api/{world.journal.name}").rollouts.pasts
+    assert past.curve.looks > len(world.journal.tail())
+    (row,) = news["ended"]
+    assert (row["verdict"], row["took"]) == ("promoted", "2m10s")
+
+
 def test_a_cluster_that_is_silent_keeps_its_rollouts_and_is_said(
     tmp_path: Path, api: Maps
 ) -> None:
