@@ -27,6 +27,9 @@ ENTRYPOINT ["python", "-m", "scripts.canary"]
 CMD ["--help"]
 
 FROM base AS predictor-packages
+# psutil, which KServe holds below 6, has no wheel for arm64: it is compiled there.
+RUN test "$(uname -m)" = x86_64 || command -v gcc || \
+      { apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev; }
 COPY requirements-predictor.lock /
 RUN pip install --no-cache-dir --require-hashes --target /packages \
       -r /requirements-predictor.lock

@@ -15,6 +15,8 @@ CONTAINER ?= $(shell command -v podman || command -v docker)
 IMAGE ?= intent-classifier
 PROMOTER ?= intent-canary:latest
 IMAGES ?= $(IMAGE):v1 $(IMAGE):v2 $(PROMOTER)
+PLATFORMS ?= linux/amd64,linux/arm64
+BUILDER ?= podman build
 MODEL ?= v1
 SCIKIT_LEARN ?=
 ECHARTS ?= 6.1.0
@@ -136,9 +138,10 @@ image-promoter: ## Build the promoter's image, PROMOTER
 bundle: $(MODELS) ## Write build/bundle, installed without a network (IMAGES=names)
 	CONTAINER=$(CONTAINER) .ci/bundle build/bundle $(IMAGES)
 
-release: $(INSTALLED) ## Write build/release by podman: OCI layouts, SBOM, provenance
-	$(RUN) -m tests.supply.release build/release \
-	  $(IMAGE):v1=predictor $(IMAGE):v2=predictor $(PROMOTER)=promoter
+release: $(MODELS) ## Write build/release by podman: OCI layouts of PLATFORMS, SBOM, provenance
+	$(RUN) -m tests.supply.release build/release --platforms $(PLATFORMS) \
+	  --builder "$(BUILDER)" $(PROMOTER)=promoter \
+	  $(IMAGE):v1=predictor:v1 $(IMAGE):v2=predictor:v2
 
 ##@ Homes without Kubernetes
 .PHONY: vm homes

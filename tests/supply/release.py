@@ -1,22 +1,26 @@
-"""Images as OCI layouts, each with its bill of materials and its provenance attached.
+"""Images of all platforms as OCI layouts, with bills of materials and provenance.
 
-python -m tests.supply.release FOLDER IMAGE=PART ...: saves the image by podman; PART is
-the lock whose packages are in it. A registry takes a layout as it is, attachments and
-all (`oras cp --from-oci-layout --recursive`); it is signed there. Neither is done here.
+python -m tests.supply.release FOLDER IMAGE=PART[:MODEL] ...: PART is the Dockerfile's
+target and the lock whose packages are in it. A registry takes a layout as it is,
+attachments and all (`oras cp --from-oci-layout --recursive`), and it is signed there:
+neither is done here.
 """
 
+import argparse
 import hashlib
 import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.supply import sbom
 
 Content = dict[str, Any]
+INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 EMPTY = "application/vnd.oci.empty.v1+json"
 BILL = "application/vnd.cyclonedx+json"
@@ -24,29 +28,62 @@ STATEMENT = "application/vnd.in-toto+json"
 PROVENANCE = "https://slsa.dev/provenance/v1"
 
 
-def attach(layout: Path, kind: str, document: Mapping[str, Any]) -> None:
-    """Attach a document to the image of a layout, as a manifest with it as subject."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One image: its name, the Dockerfile's target, and which model it has, if any."""
+
+    name: str
+    part: str
+    model: str = ""
+
+    @classmethod
+    def of(cls, text: str) -> "Asked":
+        """Read IMAGE=PART[:MODEL]."""
+        name, _, made = text.partition("=")
+        part, _, model = made.partition(":")
+        return cls(name, part, model)
+
+
+def attach(layout: Path, about: Content, kind: str, document: Content) -> None:
+    """Attach a document, as a manifest with what a descriptor names as subject."""
     index = json.loads((layout / "index.json").read_text())
-    image = subject(layout)
+    subject = {key: about[key] for key in ("mediaType", "digest", "size")}
     manifest = {
         "schemaVersion": 2,
         "mediaType": MANIFEST,
         "artifactType": kind,
         "config": _blob(layout, EMPTY, b"{}"),
         "layers": [_blob(layout, kind, _encoded(document))],
-        "subject": {key: image[key] for key in ("mediaType", "digest", "size")},
+        "subject": subject,
     }
     described = {**_blob(layout, MANIFEST, _encoded(manifest)), "artifactType": kind}
-    others = [each for each in index["manifests"] if each.get("artifactType") != kind]
+    others = [e for e in index["manifests"] if not _is_of(layout, e, kind, subject)]
     index["manifests"] = [*others, described]
     (layout / "index.json").write_text(json.dumps(index))
 
 
-def subject(layout: Path) -> Content:
-    """Return the descriptor of the image, the only one that is no attachment."""
+def _is_of(layout: Path, each: Content, kind: str, subject: Content) -> bool:
+    is_kind = each.get("artifactType") == kind
+    return is_kind and read(layout, each)["subject"] == subject
+
+
+def read(layout: Path, descriptor: Content) -> Content:
+    """Return the JSON that a descriptor names."""
+    path = layout / "blobs" / descriptor["digest"].replace(":", "/")
+    return dict(json.loads(path.read_bytes()))
+
+
+def image(layout: Path) -> Content:
+    """Return the descriptor of the index of platforms, which is no attachment."""
     found = json.loads((layout / "index.json").read_text())["manifests"]
-    (image,) = (each for each in found if "artifactType" not in each)
-    return dict(image)
+    (index,) = (each for each in found if "artifactType" not in each)
+    return dict(index)
+
+
+def platforms(layout: Path) -> dict[str, Content]:
+    """Return each platform's image, by a name such as linux/amd64."""
+    found = read(layout, image(layout))["manifests"]
+    return {"{os}/{architecture}".format(**each["platform"]): each for each in found}
 
 
 def faults(layout: Path) -> Iterator[str]:
@@ -58,22 +95,24 @@ def faults(layout: Path) -> Iterator[str]:
         content = path.read_bytes() if path.is_file() else b""
         if (_digest(content), len(content)) != (each["digest"], each["size"]):
             yield f"{each['mediaType']} {each['digest']}: not what is there"
+        elif each["mediaType"] == INDEX:
+            open_ += json.loads(content)["manifests"]
         elif each["mediaType"] == MANIFEST:
             manifest = json.loads(content)
             open_ += [manifest["config"], *manifest["layers"]]
 
 
 def bill(part: str) -> Content:
-    """Return the bill of materials of the packages in one image."""
+    """Return the bill of materials of the packages in one image, for any platform."""
     whole = sbom.bill()
     is_in = {"name": "installed-in", "value": part}
     kept = [each for each in whole["components"] if is_in in each["properties"]]
     return {**whole, "components": kept}
 
 
-def provenance(image: Content, name: str, part: str) -> Content:
-    """Return what an image was made from, as far as this machine can say; unsigned."""
-    lock = sbom.LOCKS[part]
+def provenance(asked: Asked, made: Mapping[str, Content]) -> Content:
+    """Return what images were made from, as far as this machine can say; unsigned."""
+    lock = sbom.LOCKS[asked.part]
     commit = _said("git", "rev-parse", "HEAD")
     sources = [
         {"uri": "Dockerfile", "digest": {"sha256": _sha256(sbom.ROOT / "Dockerfile")}},
@@ -81,16 +120,21 @@ def provenance(image: Content, name: str, part: str) -> Content:
         {"uri": "git", "digest": {"gitCommit": commit}},
     ]
     is_clean = not _said("git", "status", "--porcelain")
+    parameters = {"target": asked.part, "model": asked.model, "cleanTree": is_clean}
     return {
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [
-            {"name": name, "digest": {"sha256": image["digest"].partition(":")[2]}}
+            {
+                "name": f"{asked.name} {platform}".strip(),
+                "digest": {"sha256": each["digest"].partition(":")[2]},
+            }
+            for platform, each in made.items()
         ],
         "predicateType": PROVENANCE,
         "predicate": {
             "buildDefinition": {
                 "buildType": "make release",
-                "externalParameters": {"target": part, "cleanTree": is_clean},
+                "externalParameters": parameters,
                 "resolvedDependencies": sources,
             },
             "runDetails": {"builder": {"id": "make release, on a machine of its own"}},
@@ -98,30 +142,48 @@ def provenance(image: Content, name: str, part: str) -> Content:
     }
 
 
-def release(folder: Path, name: str, part: str) -> Path:
-    """Write one image's layout with all that belongs to it."""
-    layout = folder / name.rpartition("/")[2].replace(":", "-")
+def describe(layout: Path, asked: Asked) -> None:
+    """Attach both documents to the index of a layout and to each platform's image."""
+    made = {"": image(layout), **platforms(layout)}
+    documents = {BILL: bill(asked.part), STATEMENT: provenance(asked, made)}
+    for about in made.values():
+        for kind, document in documents.items():
+            attach(layout, about, kind, document)
+
+
+def write(layout: Path, asked: Asked, wanted: str, builder: Sequence[str]) -> None:
+    """Build an image for each of the wanted platforms, and write their layout."""
+    listed = f"localhost/release/{layout.name}"
+    model = ["--build-arg", f"MODEL={asked.model}"] if asked.model else []
+    target = ["--target", asked.part, *model, "--platform", wanted]
+    # A list that is there already would keep its older images.
+    subprocess.run(["podman", "manifest", "rm", listed], capture_output=True)
+    build = [*builder, "-q", *target, "--manifest", listed, str(sbom.ROOT)]
+    subprocess.run(build, check=True)
     shutil.rmtree(layout, ignore_errors=True)
-    # Docker saves no layout as a folder.
-    save = ["podman", "save", "-q", "--format", "oci-dir", "-o", str(layout), name]
-    subprocess.run(save, check=True)
-    attach(layout, BILL, bill(part))
-    attach(layout, STATEMENT, provenance(subject(layout), name, part))
-    return layout
+    push = ["podman", "manifest", "push", "-q", "--all", listed, f"oci:{layout}"]
+    subprocess.run(push, check=True)
 
 
 def main() -> int:
-    """Write each layout, check it, and print its digest."""
-    folder = Path(sys.argv[1])
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write each layout, check it, and print its digests."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("images", nargs="+", type=Asked.of)
+    parser.add_argument("--platforms", default="linux/amd64,linux/arm64")
+    parser.add_argument("--builder", default="podman build", help="a command like it")
+    said = parser.parse_args()
+    said.folder.mkdir(parents=True, exist_ok=True)
     code = 0
-    for asked in sys.argv[2:]:
-        name, _, part = asked.partition("=")
-        layout = release(folder, name, part)
+    for asked in said.images:
+        layout = said.folder / asked.name.rpartition("/")[2].replace(":", "-")
+        write(layout, asked, said.platforms, said.builder.split())
+        describe(layout, asked)
         for fault in faults(layout):
             print(f"{layout}: {fault}", file=sys.stderr)
             code = 1
-        print(f"{layout}: {subject(layout)['digest']}")
+        for platform, each in {"index": image(layout), **platforms(layout)}.items():
+            print(f"{layout}: {platform} {each['digest']}")
     return code
 
 

@@ -1,52 +1,61 @@
-"""A release's layout: what is attached to an image, and every byte of it."""
+"""A release's layout: what is attached to its images, and every byte of it."""
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.supply import release, sbom
+from tests.supply.release import BILL, STATEMENT, Asked, Content
 
-
-def _manifest(layout: Path, descriptor: dict[str, Any]) -> dict[str, Any]:
-    path = layout / "blobs" / descriptor["digest"].replace(":", "/")
-    return dict(json.loads(path.read_bytes()))
+ASKED = Asked.of("registry/intent-canary:latest=promoter")
+PLATFORMS = ["linux/amd64", "linux/arm64"]
 
 
 @pytest.fixture
 def layout(tmp_path: Path) -> Path:
-    """A layout of one small image, as podman writes it."""
-    config = release._blob(tmp_path, "application/vnd.oci.image.config.v1+json", b"{}")
-    layer = release._blob(tmp_path, "application/vnd.oci.image.layer.v1.tar", b"x")
-    manifest = {"schemaVersion": 2, "mediaType": release.MANIFEST}
-    content = {**manifest, "config": config, "layers": [layer]}
-    image = release._blob(tmp_path, release.MANIFEST, json.dumps(content).encode())
-    index = {"schemaVersion": 2, "manifests": [image]}
-    (tmp_path / "index.json").write_text(json.dumps(index))
+    """A layout of one small image for two platforms, as podman writes it."""
+    images = [_image(tmp_path, *each.split("/")) for each in PLATFORMS]
+    index = _written(tmp_path, release.INDEX, {"manifests": images})
+    whole = {"schemaVersion": 2, "manifests": [index]}
+    (tmp_path / "index.json").write_text(json.dumps(whole))
     return tmp_path
 
 
-def test_bill_and_provenance_are_found_by_the_image_that_they_are_about(
+def _image(folder: Path, system: str, architecture: str) -> Content:
+    platform = {"os": system, "architecture": architecture}
+    config = _written(folder, "application/vnd.oci.image.config.v1+json", platform)
+    layer = release._blob(folder, "application/vnd.oci.image.layer.v1.tar", b"x")
+    content = {"config": config, "layers": [layer]}
+    return {**_written(folder, release.MANIFEST, content), "platform": platform}
+
+
+def _written(folder: Path, kind: str, content: Content) -> Content:
+    whole = {"schemaVersion": 2, "mediaType": kind, **content}
+    return release._blob(folder, kind, json.dumps(whole).encode())
+
+
+def test_bill_and_provenance_are_found_by_every_image_that_they_are_about(
     layout: Path,
 ) -> None:
-    image = release.subject(layout)
-    made = release.provenance(image, "intent-canary:latest", "promoter")
+    before = release.image(layout)
     for _ in range(2):  # a second time replaces the first
-        release.attach(layout, release.BILL, release.bill("promoter"))
-        release.attach(layout, release.STATEMENT, made)
-    assert release.subject(layout) == image
+        release.describe(layout, ASKED)
+    assert release.image(layout) == before
+    assert list(release.platforms(layout)) == PLATFORMS
     listed = json.loads((layout / "index.json").read_text())["manifests"]
-    attached = {each.get("artifactType"): each for each in listed}
-    assert list(attached) == [None, release.BILL, release.STATEMENT]
-    for kind in (release.BILL, release.STATEMENT):
-        manifest = _manifest(layout, attached[kind])
-        assert manifest["subject"] == image
+    attached = [release.read(layout, each) for each in listed if "artifactType" in each]
+    found = {(each["subject"]["digest"], each["artifactType"]) for each in attached}
+    about = [before, *release.platforms(layout).values()]
+    assert len(attached) == len(found) == 6
+    assert found == {(e["digest"], kind) for e in about for kind in (BILL, STATEMENT)}
+    for manifest in attached:
         (document,) = manifest["layers"]
-        assert document["mediaType"] == manifest["artifactType"] == kind
-    statement = _manifest(layout, _manifest(layout, attached[kind])["layers"][0])
-    (subject,) = statement["subject"]
-    assert f"sha256:{subject['digest']['sha256']}" == image["digest"]
+        assert document["mediaType"] == manifest["artifactType"]
+    statement = release.read(layout, attached[-1]["layers"][0])
+    named = {each["name"]: each["digest"]["sha256"] for each in statement["subject"]}
+    assert list(named) == [ASKED.name, *(f"{ASKED.name} {each}" for each in PLATFORMS)]
+    assert [f"sha256:{each}" for each in named.values()] == [e["digest"] for e in about]
     assert list(release.faults(layout)) == []
 
 
@@ -58,7 +67,7 @@ def test_an_images_bill_has_the_packages_of_its_lock_and_no_other() -> None:
 
 
 def test_a_byte_that_is_changed_or_missing_is_found(layout: Path) -> None:
-    release.attach(layout, release.BILL, release.bill("promoter"))
+    release.describe(layout, ASKED)
     for path in list((layout / "blobs" / "sha256").iterdir()):
         content = path.read_bytes()
         path.write_bytes(content + b" ")
