@@ -14,7 +14,23 @@ from scripts.rollout.report.writer import tell
 MOST_ENTRIES = 1000  # of a cluster's journal: nearly three hours of looks
 
 
-class Excerpt:
+class Rollouts:
+    """Those of a journal, oldest first, as far as it is here."""
+
+    pasts: list[Past]
+
+    @property
+    def count(self) -> int:
+        """Return how many there are whose beginning is known."""
+        return sum(past.began is not None for past in self.pasts)
+
+    @property
+    def is_partial(self) -> bool:
+        """Return whether it begins in the middle of a rollout."""
+        return self.count < len(self.pasts)
+
+
+class Excerpt(Rollouts):
     """The rollouts in a journal's newest lines, where the whole is not here.
 
     Those that were read are kept, so whoever goes on looking sees more than the newest.
@@ -51,7 +67,7 @@ class Excerpt:
         return tell(self._entries[past.start : past.end])
 
 
-class Chronicle:
+class Chronicle(Rollouts):
     """The rollouts in a journal's file, oldest first; no line is read twice."""
 
     def __init__(self, path: Path) -> None:

@@ -101,13 +101,19 @@ class Watched:
         return cards.card(summed, saved, past, found.unread)
 
     def _follow(self, found: Snapshot) -> None:
-        """Read on in the whole journal; in the newest entries, if there is no other."""
-        path = self.source.file(self.key)
-        if path is not None:
-            self._chronicle = self._chronicle or Chronicle(path)
-            self._chronicle.read()
-            if self._chronicle.ends_with(found.saved.hash):
-                self.rollouts = self._chronicle
-                return
-        self._excerpt.read(found.lines, found.saved)
+        """Read on in the whole journal; in the newest entries, if more is in them."""
         self.rollouts = self._excerpt
+        whole = self._whole(found.saved.hash)
+        if whole is None or whole.is_partial:
+            self._excerpt.read(found.lines, found.saved)
+        if whole is not None and whole.count >= self._excerpt.count:
+            self.rollouts = whole
+
+    def _whole(self, last: str) -> Chronicle | None:
+        """Return the file's rollouts, None if there is none that ends with this."""
+        path = self.source.file(self.key)
+        if path is None:
+            return None
+        self._chronicle = self._chronicle or Chronicle(path)
+        self._chronicle.read()
+        return self._chronicle if self._chronicle.ends_with(last) else None

@@ -257,6 +257,18 @@ def test_what_a_cluster_no_longer_keeps_is_known_to_whoever_went_on_looking(
     assert (row["verdict"], row["took"]) == ("promoted", "2m10s")
 
 
+def test_a_copy_that_begins_in_the_middle_hides_nothing_that_a_cluster_keeps(
+    tmp_path: Path, api: Maps
+) -> None:
+    """As on the machine of a promoter that went on after another one's."""
+    world = _on_cluster(api, tmp_path, 60)
+    copy = wiring.copy_path(tmp_path.resolve(), world.journal.name)
+    copy.parent.mkdir(parents=True)
+    copy.write_text(f"{world.journal.tail()[-1]}\n")
+    (row,) = _shown(Board([OnCluster(Place(tmp_path))]))["ended"]
+    assert (row["arms"], row["took"]) == ("r-00001 → r-00002", "2m10s")
+
+
 def test_a_cluster_that_is_silent_keeps_its_rollouts_and_is_said(
     tmp_path: Path, api: Maps
 ) -> None:
