@@ -112,10 +112,12 @@ MUTANTS = (
         "if not now:",
     ),
     Mutant(
-        "takes its own renewal for another promoter",
+        "takes its own write, sent twice, for another promoter's",
         "cluster/lease.py",
-        "for _ in range(TRIES):",
-        "for _ in range(1):",
+        "if found is not None and self._wrote(found):\n"
+        "                self._renewed = time.monotonic()\n"
+        "                return\n",
+        "if found is not None:\n                break\n",
     ),
     Mutant(
         "gives up a Lease that nobody holds",

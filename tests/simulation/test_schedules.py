@@ -22,6 +22,7 @@ BUGS = {
     "a third revision was raised while the status still named the second": 197,
     "a promotion ordered while a hand had the percent waited for it for ever": 1942,
     "the same, where a controller had put its percent back": 2025,
+    "a promoter whose writes were all sent twice took itself for another": 2332,
 }
 
 

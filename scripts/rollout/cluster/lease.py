@@ -36,6 +36,7 @@ class Lease:
         self._folder = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
         self._path = f"{self._folder}/{name}"
         self._renewed = 0.0
+        self._written = ""
 
     @contextmanager
     def hold(self) -> Iterator[None]:
@@ -53,13 +54,16 @@ class Lease:
         """Write the Lease that was found free. Raises LockHeld, RemoteError.
 
         A conflict tells only that this write is too late, be it after itself, sent
-        twice on its way.
+        twice on its way: as each try may be.
         """
         for _ in range(TRIES):
             with suppress(Conflict):
                 self._write(found)
                 return
             found = self._cluster.find(self._path)
+            if found is not None and self._wrote(found):
+                self._renewed = time.monotonic()
+                return
             if found is not None and not self._may_write(found):
                 break
         raise self._is_held(found)
@@ -84,6 +88,10 @@ class Lease:
 
     def _may_write(self, found: Object) -> bool:
         return _holder(found) in ("", self._holder)
+
+    def _wrote(self, found: Object) -> bool:
+        is_ours = _holder(found) == self._holder
+        return is_ours and found["spec"]["renewTime"] == self._written
 
     def is_held(self) -> bool:
         """Return whether any holder has the Lease now, by this machine's clock."""
@@ -114,10 +122,11 @@ class Lease:
 
         Raises Conflict for that one.
         """
+        self._written = datetime.now(UTC).strftime(TIME)
         spec = {
             "holderIdentity": self._holder if holder is None else holder,
             "leaseDurationSeconds": DURATION_S,
-            "renewTime": datetime.now(UTC).strftime(TIME),
+            "renewTime": self._written,
         }
         if found is None:
             kind = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
