@@ -178,7 +178,7 @@ class Routes:
         """Read a body, a long one on the thread for long work."""
         if len(body) <= SHORT_BODY:
             return read(body, *more)
-        return await self._model.work.run(read, body, *more)
+        return await self._model.work.read(body, read, *more)
 
     def _known(self, request: Request) -> str:
         name = str(request.path_params["name"])

@@ -142,9 +142,9 @@ class HotPath:
         """Return why a body is too long for the work that waits, as it looks."""
         return self._model.work.refusal_of_body(body)
 
-    def is_nearly_full(self) -> bool:
-        """Return whether so much work waits that no long body should be read."""
-        return self._model.work.is_nearly_full()
+    def is_nearly_full(self, letters: int) -> bool:
+        """Return whether so much waits or comes that no long body should be read."""
+        return self._model.work.is_nearly_full(letters)
 
     def _refused(self, asked: Asked, heads: Heads, why: BusyError) -> bytes:
         """Return 503 for long work that could not even wait."""

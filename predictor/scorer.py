@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from predictor import compiled
+from predictor.protocol import MAX_LETTERS, MAX_TEXTS
 
 # At load: other texts may be rounded worse than the few that are tried there.
 STRICTER = compiled.TOLERANCE / 10
@@ -49,9 +50,11 @@ class Scorer:
     def most_seconds(self, body: bytes) -> float:
         """Return what a JSON body costs at most, without parsing it.
 
-        Each text has two quotes; those within a text are taken for others.
+        Each text has two quotes; those within a text are taken for others. What has
+        more texts or letters than a request may have costs nothing.
         """
-        return body.count(b'"') / 2 * self.text_s + len(body) * self.letter_s
+        texts = min(body.count(b'"') / 2, MAX_TEXTS)
+        return texts * self.text_s + min(len(body), MAX_LETTERS) * self.letter_s
 
     def is_short(self, texts: Sequence[str]) -> bool:
         """Return whether texts cost so little that the event loop can answer them."""

@@ -67,7 +67,7 @@ class Routes:
         if len(body) <= SHORT_BODY:
             texts, sent = forms.texts_of(body, form)
         else:
-            texts, sent = await self._model.work.run(forms.texts_of, body, form)
+            texts, sent = await self._model.work.read(body, forms.texts_of, form)
         # The agreement is on the type, and a plain text's is JSON as well.
         answer = forms.wanted(headers.get("accept", ""), sent)
         assert answer is not None

@@ -31,7 +31,7 @@ class StopParsingError(Exception):
 class GuardedConnection(Cutting):
     """One connection; `guard` is shared by all of a server."""
 
-    head = size = 0
+    head = 0
     refused_because, is_waiting = "", False
     upgraded: bytes | None = None
 
@@ -48,7 +48,7 @@ class GuardedConnection(Cutting):
         if len(data) <= PART and not self.unread and self.phase != CUT:
             self._parse(data)
             return
-        self.unread += data
+        self.unread = memoryview(bytes(self.unread) + data if self.unread else data)
         self._parse_parts()
 
     def on_message_begin(self) -> None:
@@ -93,6 +93,7 @@ class GuardedConnection(Cutting):
         if self.phase == CUT:
             return
         self.phase = IDLE
+        self._expect(0)
         if self.is_refused:
             self._read_later()
         if not self.pipeline:
@@ -129,7 +130,7 @@ class GuardedConnection(Cutting):
         self.is_waiting, self.flow.is_full = False, bool(self.unread)
         self.flow.resume_reading()
 
-    def _parse(self, data: bytes) -> None:
+    def _parse(self, data: bytes | memoryview) -> None:
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -190,10 +191,11 @@ class GuardedConnection(Cutting):
             return refusal(413, f"body: expected at most {MAX_BODY} bytes, got {got}")
         if int(size) <= SHORT_BODY:
             return None
-        if self.guard.is_nearly_full():
+        if self.guard.is_nearly_full(self.guard.coming):
             return refusal(503, "busy: too much work waits for the model")
         if not self._take(int(size)):
             return refusal(503, "busy: too many long bodies are here")
+        self._expect(int(size))
         return None
 
     def _without_upgrade(self) -> bytes:
@@ -201,7 +203,7 @@ class GuardedConnection(Cutting):
         first = b"%s %s HTTP/1.1\r\n" % (self.parser.get_method(), self.url)
         return first + b"".join(b"%s: %s\r\n" % pair for pair in kept) + b"\r\n"
 
-    def _ignore_upgrade(self, rest: bytes) -> None:
+    def _ignore_upgrade(self, rest: bytes | memoryview) -> None:
         """Read the request as one that asked for no upgrade."""
         head, self.upgraded = self.upgraded, None
         if head is None or head.startswith(b"CONNECT "):

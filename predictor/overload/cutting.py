@@ -20,7 +20,8 @@ class Cutting(Holding):
 
     phase, since = FIRST, 0.0
     swept: tuple[int, Any] = (FIRST, None)
-    unread = b""
+    size = 0  # of the body, as far as it is here
+    unread: bytes | memoryview = b""
     is_refused = False
     task: Any = None
     current: Any = None  # the request that is being answered
@@ -35,6 +36,8 @@ class Cutting(Holding):
         phase = UNREAD if self.flow.write_paused else self.phase
         if phase != self.swept[0] or self.headers is not self.swept[1]:
             self.swept, self.since = (phase, self.headers), now
+        elif self.coming:  # a slow caller keeps no place for what is not here
+            self._expect(self.size)
         if phase == IDLE and (self._is_behind() or not self._is_answered()):
             return
         most = LIMIT_S.get(phase, self.timeout_keep_alive)
@@ -73,6 +76,7 @@ class Cutting(Holding):
         is_discarding = self.phase == BODY and self.is_refused
         self.unread, self.phase = b"", CUT
         self._give_short()
+        self._expect(0)
         cycle = self._last_whole()
         if cycle is not None and not cycle.response_complete:
             cycle.keep_alive = False

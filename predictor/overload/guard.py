@@ -108,7 +108,8 @@ class Guard:
         self.turns = Turns()
         self.faults: Counter[str] = Counter()
         self.is_ending = False
-        self.is_nearly_full: Callable[[], bool] = lambda: False
+        self.coming = 0  # letters at most, of long bodies that are not whole
+        self.is_nearly_full: Callable[[int], bool] = lambda _: False
         self.requests = 0  # of the ordinary way, the only one once it ends
 
     def refusal(self, status: int, message: str) -> ASGIApp:

@@ -6,6 +6,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from predictor.overload.guard import Guard
+from predictor.protocol import MAX_LETTERS
 
 
 class Flow(FlowControl):
@@ -24,7 +25,7 @@ class Holding(HttpToolsProtocol):
 
     guard: Guard
     flow: Flow
-    held = held_short = held_unread = 0
+    held = held_short = held_unread = coming = 0
 
     def connection_made(self, transport: Any) -> None:
         """Begin, and hold nothing."""
@@ -35,6 +36,7 @@ class Holding(HttpToolsProtocol):
         """Give back all."""
         self._give_short()
         self._give()
+        self._expect(0)
         super().connection_lost(exc)  # which calls resume_writing of the flow only
         self._give_unread()
 
@@ -74,6 +76,11 @@ class Holding(HttpToolsProtocol):
         if self.held:
             self.guard.held.give(self.held)
             self.held = 0
+
+    def _expect(self, size: int) -> None:
+        """Count the letters that a long body of so many bytes can bring."""
+        before, self.coming = self.coming, min(size, MAX_LETTERS)
+        self.guard.coming += self.coming - before
 
     def _give_unread(self) -> None:
         self.guard.held.give(self.held_unread)

@@ -39,7 +39,7 @@ class Work:
         self._places = asyncio.Semaphore(PLACES)
         self._waiting = 0
         self._seconds = 0.0
-        self._coming = self._since = 0.0
+        self._coming = self._since = self._read = 0.0
 
     async def rows(self, texts: Sequence[str]) -> list[list[float]]:
         """Return the probabilities of each text. Raises BusyError."""
@@ -77,9 +77,26 @@ class Work:
         cost = self._scorer.most_seconds(body)
         return self._refusal(cost) if cost > INLINE_S else None
 
-    def is_nearly_full(self) -> bool:
-        """Return whether a long body is not worth reading."""
-        return self._waiting > 0 and self._seconds > NEARLY * self._most
+    async def read(self, body: bytes, reader: Callable[..., T], *more: object) -> T:
+        """Read a long body on the thread. Raises BusyError where it is not worth that.
+
+        While it is read its texts count as waiting, or all that came were read, and
+        most of them only to be refused.
+        """
+        cost = self._scorer.most_seconds(body)
+        refusal = self._refusal(cost)
+        if refusal is not None:
+            raise refusal
+        self._read += cost
+        try:
+            return await self.run(reader, body, *more)
+        finally:
+            self._read = max(round(self._read - cost, 6), 0.0)
+
+    def is_nearly_full(self, letters: int) -> bool:
+        """Return whether a long body is not worth receiving, as `letters` come."""
+        coming = letters * self._scorer.letter_s
+        return self._seconds + self._read + coming > NEARLY * self._most
 
     def expect(self, texts: Sequence[str]) -> None:
         """Count texts that the application will bring: all who ask now would find room.
@@ -94,10 +111,10 @@ class Work:
     def _refusal(self, cost: float) -> BusyError | None:
         if self._coming and monotonic() - self._since > FORGOTTEN_S:
             self._coming = 0.0
-        before = self._seconds + self._coming
+        before = self._seconds + self._coming + self._read
         if not before or before + cost <= self._most:
             return None
-        return BusyError(f"{self._seconds:.1f} s of work wait for the model")
+        return BusyError(f"{before:.1f} s of work wait for the model")
 
     async def run(self, function: Callable[..., T], *arguments: object) -> T:
         """Run a function on the thread, behind what waits there."""

@@ -8,15 +8,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+import pytest
 import requests
 import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from predictor.overload.connection import GuardedConnection
+from predictor.overload.connection import PART, GuardedConnection
+from predictor.overload.cutting import BODY as BODY_PHASE
 from predictor.overload.guard import REFUSALS, Guard, Turns
 from predictor.overload.limits import FIRST_S, SHORT_BODY
-from predictor.overload.work import FORGOTTEN_S, Work
+from predictor.overload.work import FORGOTTEN_S, BusyError, Work
 from predictor.scorer import Scorer
 from tests.overload.attack import said, status, wire
 from tests.overload.test_limits import Wire
@@ -51,6 +53,45 @@ def test_a_body_is_refused_unread_only_while_others_wait() -> None:
         assert work.refusal_of_body(BODY * 9) is None
 
     asyncio.run(ask())
+
+
+def test_a_long_body_is_read_only_while_its_texts_could_wait() -> None:
+    """All that came were parsed, and most of them only to be refused."""
+    go = threading.Event()
+    work = _work(0.05, go)
+
+    async def ask() -> None:
+        first = asyncio.create_task(work.read(BODY, lambda body: go.wait(60) and body))
+        await asyncio.sleep(0)
+        with pytest.raises(BusyError):
+            await work.read(BODY, bytes)
+        go.set()
+        assert await first == BODY
+        assert await work.read(BODY * 9, bytes) == BODY * 9
+
+    asyncio.run(ask())
+
+
+def test_a_long_body_is_parsed_in_parts_that_are_no_copies() -> None:
+    body = bytes(8 * PART)
+    parts: list[bytes | memoryview] = []
+
+    class Connection(GuardedConnection):
+        guard = Guard()
+        phase = BODY_PHASE
+
+        def _parse(self, data: bytes | memoryview) -> None:
+            parts.append(data)
+
+    async def ask() -> None:
+        config = uvicorn.Config(_nothing, log_config=None)
+        line = Connection(config, ServerState(), {})
+        line.connection_made(Wire())
+        line.data_received(body)
+
+    asyncio.run(ask())
+    assert b"".join(parts) == body
+    assert all(isinstance(each, memoryview) and each.obj is body for each in parts)
 
 
 def test_texts_on_their_way_count_until_they_come_or_are_forgotten() -> None:
@@ -132,13 +173,41 @@ def test_a_long_body_is_refused_by_its_head_while_too_much_waits() -> None:
 
     async def ask(is_full: bool) -> GuardedConnection:
         guard = Guard()
-        guard.is_nearly_full = lambda: is_full
+        guard.is_nearly_full = lambda _: is_full
         (line,) = _lines(guard, 1)
         line.data_received(asked)
         return line
 
     assert asyncio.run(ask(True)).is_refused
     assert not asyncio.run(ask(False)).is_refused
+
+
+def test_what_long_bodies_bring_is_expected_until_they_are_whole_or_late() -> None:
+    half = SHORT_BODY
+    asked = b"POST /x HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % (2 * half)
+
+    async def ask() -> None:
+        guard = Guard()
+        seen: list[int] = []
+
+        def is_full(letters: int) -> bool:
+            seen.append(letters)
+            return False
+
+        guard.is_nearly_full = is_full
+        first, second, third = _lines(guard, 3)
+        for line in (first, second, third):
+            line.data_received(asked)
+        assert seen == [0, 2 * half, 4 * half]
+        first.data_received(bytes(2 * half))
+        second.data_received(bytes(half))
+        third.connection_lost(None)
+        assert guard.coming == 2 * half
+        for _ in range(2):
+            second.sweep(second.since, is_ending=False)
+        assert guard.coming == half
+
+    asyncio.run(ask())
 
 
 def test_5000_connections_that_never_ask_are_cut() -> None:
