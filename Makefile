@@ -59,9 +59,10 @@ lint: $(INSTALLED) ## Check style, and which folder imports which
 typecheck: $(INSTALLED) ## Check types, strictly
 	$(RUN) -m mypy
 
-fuzz: $(MODELS) ## Draw a million requests, read alike; pipelines, compiled and equal
+fuzz: $(MODELS) ## Draw a million requests, and pipelines: read alike, compiled alike
 	$(RUN) -m tests.fuzz
-	$(RUN) -m pytest -q -s tests/compiled/test_drawn.py --hypothesis-profile fuzz --timeout 3000
+	$(RUN) -m pytest -q -s tests/compiled/test_drawn.py tests/conformance/test_drawn.py \
+	  --hypothesis-profile fuzz --timeout 3000
 
 soak: $(INSTALLED) ## Run 20,000 simulated rollouts full of faults (SEED=n for one)
 	$(RUN) -m tests.simulation $(SEED:%=--seed %)
