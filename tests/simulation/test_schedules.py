@@ -23,6 +23,7 @@ BUGS = {
     "a promotion ordered while a hand had the percent waited for it for ever": 1942,
     "the same, where a controller had put its percent back": 2025,
     "a promoter whose writes were all sent twice took itself for another": 2332,
+    "a third revision that was there before the first look got the weight": 2637,
 }
 
 

@@ -38,7 +38,12 @@ class Fence:
                 )
         self._revision, self._template, self._changed = newest, template, None
 
-    def check(self, read: Object) -> None:
-        """Raise Conflict unless this is the object that was seen."""
+    def check(self, read: Object, newest: str = "") -> None:
+        """Raise Conflict unless this is the object that was seen, `newest` its newest.
+
+        A status that was behind already at the first look gives itself away only here.
+        """
         if read["metadata"]["generation"] != self._generation:
             raise Conflict(409, f"{self._name}: changed since the last look")
+        if newest != self._revision:
+            raise Conflict(409, f"{self._name}: {newest} came since the last look")

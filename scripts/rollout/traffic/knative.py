@@ -82,9 +82,7 @@ class KnativeTraffic:
         return self._view(document, service, self._pods())
 
     def _view(self, document: Object, service: Object, mine: list[Object]) -> View:
-        predictor = (
-            document.get("status", {}).get("components", {}).get("predictor", {})
-        )
+        predictor = _known(document)
         created = predictor.get("latestCreatedRevision", "")
         self._fence.see_template(_template(document), created)
         self._fence.see(document)
@@ -139,7 +137,7 @@ class KnativeTraffic:
         """
         read = self._cluster.get(self._service)
         if percent != 0:
-            self._fence.check(read)
+            self._fence.check(read, _known(read).get("latestCreatedRevision", ""))
         change = {"spec": {"predictor": {PERCENT_FIELD: percent}}}
         write = self._cluster.patch if percent is None else self._cluster.apply
         self._fence.see(write(self._service, read, change))
@@ -211,6 +209,14 @@ def _applied(cluster: Cluster, path: str, name: str) -> Object:
             f"{name}: deployed in {mode} mode; use target.backend: standard or gateway"
         )
     return document
+
+
+def _known(document: Object) -> Object:
+    """Return what the status says of the predictor's revisions."""
+    found: Object = (
+        document.get("status", {}).get("components", {}).get("predictor", {})
+    )
+    return found
 
 
 def _template(document: Object) -> Object:
