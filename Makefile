@@ -91,7 +91,7 @@ clean: ## End what runs here, remove what was made here
 	rm -rf $(VENV) models build .local .cache .coverage .*_cache
 
 ##@ Speed
-.PHONY: bench bench-growth bench-looks
+.PHONY: bench bench-growth bench-looks bench-endurance
 bench: $(MODELS) ## Serving against its peers; needs wrk and h2load, a quarter of an hour
 	$(RUN) -m tests.bench.serving
 
@@ -100,6 +100,9 @@ bench-growth: $(MODELS) ## Serving over connections, lengths, batches, vocabular
 
 bench-looks: $(MODELS) ## What the promotion script's looks cost
 	$(RUN) -m tests.bench.looks
+
+bench-endurance: $(MODELS) ## Ten minutes at full load: is memory flat? Needs wrk
+	$(RUN) -m tests.bench.endurance
 
 ##@ Decisions
 .PHONY: bench-decisions
