@@ -3,8 +3,10 @@
 Collected by `make homes` alone: it downloads all wheels, and installs them twice.
 """
 
+import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -92,10 +94,11 @@ def test_a_byte_that_is_not_the_locked_one_is_not_installed(bundle: Path) -> Non
         wheel.write_bytes(before)
 
 
-def test_an_image_in_it_is_loaded_where_there_is_none() -> None:
+def test_an_image_in_it_is_loaded_where_there_is_none_and_starts() -> None:
     """Needs the promoter's image, which `make image-promoter` builds.
 
-    That it starts on a cluster without a registry is what tests/e2e are about.
+    It starts in a root and a network of its own, by its own entry point, as where no
+    container may be made. On a cluster without a registry tests/e2e start it.
     """
     podman = shutil.which("podman")
     if podman is None or _ran(podman, "image", "exists", PROMOTER).returncode:
@@ -112,7 +115,17 @@ def test_an_image_in_it_is_loaded_where_there_is_none() -> None:
             named = ("image", "inspect", "--format", "{{.Id}}", PROMOTER)
             before, after = _ran(podman, *named), _ran(podman, *store, *named)
             assert after.stdout == before.stdout != ""
+            root = _ran(podman, *store, "image", "mount", PROMOTER).stdout.strip()
+            shown = _ran(podman, *store, "image", "inspect", PROMOTER).stdout
+            config = json.loads(shown)[0]["Config"]
+            program = [*config["Entrypoint"], "lint", "--help"]
+            within = ("unshare", "--net", "env", "-i", *config["Env"], "chroot", root)
+            enter = f"cd {config['WorkingDir']} && exec {shlex.join(program)}"
+            started = _ran(*within, "sh", "-c", enter)
+            assert started.returncode == 0, started.stderr
+            assert "lint" in started.stdout
         finally:
+            _ran(podman, *store, "image", "umount", "--all")
             _ran(podman, *store, "rmi", "--all", "--force")
 
 

@@ -66,7 +66,7 @@ def _killed() -> dict[str, str]:
 DATA = 'intent_canary_last_data_timestamp_seconds{arm="canary"}'
 # Trouble, the alert that it fires, and when it is looked at.
 TROUBLES: dict[str, tuple[dict[str, str], str, str]] = {
-    "killed": (_killed(), "IntentCanarySilent", "30m"),
+    "killed without a verdict": (_killed(), "IntentCanarySilent", "30m"),
     "hangs": (
         {
             "intent_canary_last_look_timestamp_seconds": "0+60x20 1200x100",
@@ -75,36 +75,40 @@ TROUBLES: dict[str, tuple[dict[str, str], str, str]] = {
         "IntentCanarySilent",
         "30m",
     ),
-    "held": (_ended("held"), "IntentCanaryHeld", "30m"),
-    "over its deadline": (
+    "ended undecided": (_ended("held"), "IntentCanaryHeld", "30m"),
+    "past its step's deadline": (
         {"intent_canary_step_deadline_seconds": "600x120"},
         "IntentCanaryHeld",
         "30m",
     ),
-    "rolled back": (_ended("rolled_back"), "IntentCanaryRolledBack", "30m"),
-    "not verified": (_ended("unverified"), "IntentCanaryNotVerified", "30m"),
-    "route": (
+    "ended rolled back": (_ended("rolled_back"), "IntentCanaryRolledBack", "30m"),
+    "ended unverified": (_ended("unverified"), "IntentCanaryNotVerified", "30m"),
+    "the weight is not in force": (
         {"intent_canary_weight_in_force": "1x20 0x100"},
         "IntentCanaryRouteNotAsAsked",
         "30m",
     ),
-    "split": (
+    "the split is moved": (
         {"intent_canary_split_moved": "0x20 1x100"},
         "IntentCanarySplitNotAsAsked",
         "30m",
     ),
-    "not ready": (
+    "not ready from minute 20": (
         {"intent_canary_last_ready_timestamp_seconds": "0+60x20 1200x100"},
         "IntentCanaryNotReady",
         "30m",
     ),
-    "one arm without data": ({DATA: "0+60x20 1200x100"}, "IntentCanaryNoData", "30m"),
-    "unreadable": (
+    "no counts of one version": (
+        {DATA: "0+60x20 1200x100"},
+        "IntentCanaryNoData",
+        "30m",
+    ),
+    "nothing readable": (
         {"intent_canary_unreadable": "0x20 1x100"},
         "IntentCanaryNoData",
         "30m",
     ),
-    "labels": (
+    "20 % apart with a tolerance of 5 %": (
         {
             'intent_canary_labels_distance_ratio{metric="labels"}': "0.2x120",
             'intent_canary_evidence{metric="labels",towards="rollback"}': "3x120",
@@ -112,22 +116,22 @@ TROUBLES: dict[str, tuple[dict[str, str], str, str]] = {
         "IntentCanaryLabelsDrifted",
         "30m",
     ),
-    "errors": (
+    "every 9th answer a 500": (
         {'intent_requests_total{revision="r-2",code="500"}': "0+150x400"},
         "IntentErrorsFast",
         "30m",
     ),
-    "errors of grpc": (
+    "INTERNAL over gRPC": (
         {'intent_requests_total{revision="r-2",code="INTERNAL"}': "0+150x400"},
         "IntentErrorsFast",
         "30m",
     ),
-    "few errors for hours": (
+    "4 % errors for six hours": (
         {'intent_requests_total{revision="r-2",code="500"}': "0+50x400"},
         "IntentErrorsSlow",
         "360m",
     ),
-    "slow": (
+    "every 6th answer slow": (
         {
             'intent_request_duration_seconds_bucket{revision="r-2",le="0.25"}': (
                 "0+500x400"
@@ -198,6 +202,15 @@ def test_each_trouble_fires_its_alert_and_no_other(tmp_path: Path) -> None:
 
 def test_every_alert_is_seen_to_fire() -> None:
     assert {alert for _, alert, _ in TROUBLES.values()} == set(ALERTS)
+
+
+def test_the_pages_table_has_every_alert_with_what_it_was_seen_to_fire_for() -> None:
+    page = (ROOT / "docs" / "runbooks" / "monitoring.md").read_text()
+    rows = re.findall(r"^\| \[(\w+)\]\(\S+\) \| .+ \| (.+) \|$", page, re.M)
+    assert [name for name, _ in rows] == list(ALERTS)
+    seen = dict(rows)
+    for trouble, (_, alert, _) in TROUBLES.items():
+        assert trouble in seen[alert], trouble
 
 
 def test_a_healthy_rollout_and_no_series_at_all_fire_nothing(tmp_path: Path) -> None:
