@@ -1,39 +1,18 @@
 """Bad canaries, as images: what becomes of them, and what it costs the users."""
 
+from collections.abc import Iterator
+
 import pytest
 
-from tests.support.cluster_stage import RPS, ClusterStage
+from tests.support.cluster_stage import RPS, ClusterStage, stage
 from tests.support.stage import COLD, POLICY, QUICK, STABLE
 
 
-@pytest.mark.parametrize(
-    ("model", "policy", "code", "said"),
-    [
-        ("failing", POLICY, 10, "errors: "),
-        ("broken", POLICY, 11, " warm-up requests failed"),
-        ("broken", COLD, 10, "errors: "),
-        ("slow", QUICK, 10, "latency: "),
-        ("one-class", POLICY, 10, "labels: its labels are "),
-    ],
-    ids=[
-        *("every tenth 500", "500 always", "500 always, cold", "slow", "one class"),
-    ],
-)
-def test_a_faulty_canary_is_rolled_back(
-    on: ClusterStage,
-    request: pytest.FixtureRequest,
-    model: str,
-    policy: str,
-    code: int,
-    said: str,
-) -> None:
-    on.fault(model)
-    on.until(on.is_ready)
-    name = request.node.callspec.id
-    verdict = on.noted(name, on.run(policy, rps=RPS))
-    assert verdict.code == code, verdict.said
-    assert said in verdict.said
-    on.until(lambda: on.percent(STABLE) == 100)
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterStage]:
+    """One stable for all: each of its canaries ends without traffic."""
+    with stage(tmp_path_factory.mktemp("faults")) as built:
+        yield built
 
 
 def test_one_that_crashes_after_its_start_is_rolled_back_when_knative_routes_again(
@@ -52,6 +31,36 @@ def test_one_that_crashes_after_its_start_is_rolled_back_when_knative_routes_aga
 
 
 @pytest.mark.parametrize(
+    ("model", "policy", "code", "said"),
+    [
+        ("failing", POLICY, 10, "errors: "),
+        ("broken", POLICY, 11, " warm-up requests failed"),
+        ("broken", COLD, 10, "errors: "),
+        ("slow", QUICK, 10, "latency: "),
+        ("one-class", POLICY, 10, "labels: its labels are "),
+    ],
+    ids=[
+        *("every tenth 500", "500 always", "500 always, cold", "slow", "one class"),
+    ],
+)
+def test_a_faulty_canary_is_rolled_back(
+    shared: ClusterStage,
+    request: pytest.FixtureRequest,
+    model: str,
+    policy: str,
+    code: int,
+    said: str,
+) -> None:
+    name = request.node.callspec.id
+    shared.fault(model, SCENARIO=name)
+    shared.until(shared.is_ready)
+    verdict = shared.noted(name, shared.run(policy, rps=RPS))
+    assert verdict.code == code, verdict.said
+    assert said in verdict.said
+    shared.until(lambda: shared.percent(STABLE) == 100)
+
+
+@pytest.mark.parametrize(
     ("image", "model"),
     [
         ("nothing-of-that-name:v0", "v2"),
@@ -62,12 +71,12 @@ def test_one_that_crashes_after_its_start_is_rolled_back_when_knative_routes_aga
     ids=["no such image", "crashes at its start", "fails its digest", "never ready"],
 )
 def test_a_canary_that_never_comes_up_gets_nothing(
-    on: ClusterStage, request: pytest.FixtureRequest, image: str, model: str
+    shared: ClusterStage, request: pytest.FixtureRequest, image: str, model: str
 ) -> None:
-    canary = on.image(image, model, deadline="15s")
+    canary = shared.image(image, model, deadline="15s")
     name = request.node.callspec.id
-    verdict = on.noted(name, on.run(rps=RPS))
+    verdict = shared.noted(name, shared.run(rps=RPS))
     assert verdict.code == 11, verdict.said
     assert f"guard: {canary} failed: " in verdict.said
     assert verdict.failed == 0
-    on.until(lambda: on.percent(STABLE) == 100)
+    shared.until(lambda: shared.percent(STABLE) == 100)

@@ -1,5 +1,6 @@
 """Counters of a real cluster, direct and by a real Prometheus: the same numbers."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from scripts.rollout.policy.policy import Target
 from scripts.rollout.policy.prometheus import PrometheusServer
 from scripts.rollout.traffic.knative import KnativeTraffic
 from tests.support.backends import answered
-from tests.support.cluster_stage import ClusterStage
+from tests.support.cluster_stage import ClusterStage, stage
 from tests.support.prometheus import scraping
 from tests.support.stage import STABLE
 
@@ -34,14 +35,21 @@ def _sums(metrics: Metrics, *revisions: str) -> dict[str, dict[str, float]]:
     return found
 
 
+@pytest.fixture(scope="module")
+def on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClusterStage]:
+    """Sixty requests, to both."""
+    with stage(tmp_path_factory.mktemp("metrics")) as built:
+        canary = built.version("v2", 30)
+        built.until(lambda: built.percent(canary) == 30)
+        assert set(answered(built.backend, count=60)) == {"1", "2"}
+        yield built
+
+
 @pytest.mark.parametrize("counts", ["gateway", "queue-proxy", "predictor"])
 def test_prometheus_says_what_the_pages_say(
     on: ClusterStage, tmp_path: Path, counts: str
 ) -> None:
-    canary = on.version("v2", 30)
-    on.until(lambda: on.percent(canary) == 30)
-    assert set(answered(on.backend, count=60)) == {"1", "2"}
-    namespace = on.backend.namespace
+    canary, namespace = on.newest(), on.backend.namespace
     target = Target(inferenceservice="intent", namespace=namespace, backend="knative")
     outside = KnativeTraffic(on.backend.cluster, target, counts)
     direct = Scrape(namespace, outside.pages, http=on.backend.cluster.http)
