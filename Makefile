@@ -75,7 +75,9 @@ sbom: $(INSTALLED) ## Write build/sbom.json from the lock files, list the licenc
 
 audit: $(INSTALLED) ## Ask for known faults of what is locked; needs pypi.org's JSON API
 	for lock in requirements*.lock; do $(RUN) -m uv tool run pip-audit@2.10.1 -r $$lock \
-	  --disable-pip --require-hashes || exit; done
+	  --strict --disable-pip --require-hashes || { echo "$$lock: faults are named above;" \
+	  "where it says 'could not be audited', no database was reached: nothing is known"; \
+	  exit 1; }; done
 
 lock: $(INSTALLED) ## Bring the lock files in line with pyproject.toml (SCIKIT_LEARN=1.7.2)
 	mkdir -p .cache && cp requirements*.lock .cache
