@@ -74,6 +74,7 @@ def connection_class(path: HotPath, guard: Guard) -> type[GuardedConnection]:
             protocol.on_response_complete()
 
     class HotConnection(GuardedConnection):
+        body: bytes | bytearray = b""
         asked: Asked | None = None
         late: Asked | None = None
 
@@ -97,7 +98,12 @@ def connection_class(path: HotPath, guard: Guard) -> type[GuardedConnection]:
             if self.asked is None:
                 super().on_body(body)
                 return
-            self.body += body
+            if not self.body:
+                self.body = body
+            else:  # what comes in tiny chunks must not be copied for each
+                if isinstance(self.body, bytes):
+                    self.body = bytearray(self.body)
+                self.body += body
             if len(self.body) > SHORT_BODY:
                 self._replay()
 
@@ -112,7 +118,7 @@ def connection_class(path: HotPath, guard: Guard) -> type[GuardedConnection]:
                 self._give_short()
             if not waiting:
                 turn = asked.began
-            if path.refusal(self.body) is not None:
+            if path.refusal(bytes(self.body)) is not None:
                 self.late = asked
                 turns.pace(self.loop, self._catch_up)
             elif late or asked.began - turn > TURN_S:
@@ -176,7 +182,7 @@ def connection_class(path: HotPath, guard: Guard) -> type[GuardedConnection]:
         def _found(self, asked: Asked) -> bytes | None:
             try:
                 return path.response(
-                    asked, self.body, self.server_state.default_headers
+                    asked, bytes(self.body), self.server_state.default_headers
                 )
             except Exception:  # noqa: BLE001
                 # The parser would take the error for a bad request and close the
@@ -212,7 +218,7 @@ def connection_class(path: HotPath, guard: Guard) -> type[GuardedConnection]:
         def _replay(self) -> None:
             body, self.asked, self.body = self.body, None, b""
             self._begin()
-            super().on_body(body)
+            super().on_body(bytes(body))
 
     HotConnection.guard = guard
     guard.is_nearly_full = path.is_nearly_full

@@ -4,6 +4,7 @@ What is held for incomplete requests is counted, heads are bounded, silence is c
 upgrade is ignored. A request that comes whole costs a few comparisons more.
 """
 
+from time import perf_counter
 from typing import Any
 
 import httptools
@@ -19,6 +20,7 @@ from predictor.overload.limits import (
 )
 
 PART = 16 * 1024  # of what came at once is parsed before others have their turn
+PART_S = 0.001  # and more of a body for so long
 READINESS = (b"/ready", b"/ping")
 PROMPT = (*READINESS, b"/metrics")
 UPGRADE = frozenset((b"upgrade", b"connection", b"http2-settings"))
@@ -144,23 +146,25 @@ class GuardedConnection(Cutting):
     def _parse_parts(self) -> None:
         """Parse a part; the rest waits for other connections and for answers.
 
-        A body is no work, and so is parsed at once.
+        A body is no work, and so is parsed at once, unless it comes in tiny chunks.
         """
-        is_first = True
-        while self.unread and (is_first or self.phase == BODY):
+        end = 0.0
+        while self.unread and (
+            not end or (self.phase == BODY and perf_counter() < end)
+        ):
             if self.phase == CUT or self.transport.is_closing():
                 self.unread = b""
             elif self._is_behind():
                 break
             part, self.unread = self.unread[:PART], self.unread[PART:]
             self._parse(part)
-            is_first = False
+            end = end or perf_counter() + PART_S
         self.flow.is_full = self.is_waiting or bool(self.unread)
         if self._is_behind():
             self.flow.pause_reading()
         elif self.unread:
             self.flow.pause_reading()
-            self.loop.call_soon(self._parse_parts)
+            self.guard.turns.later(self.loop, self._parse_parts)
         elif self.cycle is None or len(self.cycle.body) <= HIGH_WATER_LIMIT:
             self.flow.resume_reading()
 

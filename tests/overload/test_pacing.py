@@ -21,7 +21,7 @@ from predictor.overload.limits import FIRST_S, SHORT_BODY
 from predictor.overload.work import FORGOTTEN_S, BusyError, Work
 from predictor.scorer import Scorer
 from tests.overload.attack import said, status, wire
-from tests.overload.test_limits import Wire
+from tests.overload.test_limits import Line, Wire
 from tests.support.predictors import Predictor
 
 BODY = b'{"instances":["a","b","c","d"]}'
@@ -92,6 +92,24 @@ def test_a_long_body_is_parsed_in_parts_that_are_no_copies() -> None:
     asyncio.run(ask())
     assert b"".join(parts) == body
     assert all(isinstance(each, memoryview) and each.obj is body for each in parts)
+
+
+def test_a_body_in_tiny_chunks_is_parsed_in_turns() -> None:
+    """64 callers with 60 KB in chunks of a byte: a probe waited 4.8 s."""
+    chunks = b"1\r\na\r\n" * (16 * PART // 6)
+    asked = b"POST /x HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
+
+    async def ask() -> None:
+        guard = Guard()
+        line = Line(guard).connection
+        line.data_received(asked + chunks)
+        assert line.unread
+        assert len(guard.turns.late) == 1
+        while line.unread:
+            await asyncio.sleep(0)
+        assert line.size == len(chunks) // 6
+
+    asyncio.run(ask())
 
 
 def test_texts_on_their_way_count_until_they_come_or_are_forgotten() -> None:
