@@ -6,6 +6,7 @@ Its configuration is the shipped one, with this machine's ports and folder in it
 import json
 import re
 import shutil
+import socket
 import time
 from pathlib import Path
 
@@ -14,12 +15,13 @@ import requests
 from scripts import console
 from scripts.demo.rollout import FOLDER, POLICY
 from scripts.local import processes
+from scripts.local.processes import Child
 
 HOME = FOLDER / "vm"
 SOCKET = HOME / "haproxy.sock"
 SHIPPED = processes.ROOT / "manifests" / "vm" / "etc" / "haproxy" / "haproxy.cfg"
 PLACES = "/usr/sbin:/usr/local/sbin"
-START_S = 60.0
+START_S = 180.0  # of a busy machine; one that ended is not waited for
 
 
 def begin(port: int) -> bool:
@@ -28,23 +30,29 @@ def begin(port: int) -> bool:
     if program is None:
         console.err.print("error: needs haproxy: apt-get install haproxy")
         return False
+    with socket.socket() as probe:
+        if not probe.connect_ex(("127.0.0.1", port)):
+            console.err.print(f"error: port {port} is taken; expected a free one")
+            return False
     shutil.rmtree(HOME, ignore_errors=True)
     HOME.mkdir(parents=True)
     ports = dict(zip(("v1", "v2"), processes.free_ports(2), strict=True))
     (HOME / "haproxy.cfg").write_text(_config(port, ports), encoding="utf-8")
-    for server in ports:
-        serve(server, processes.ROOT / "models" / server, ports[server])
+    started = {
+        each: serve(server, processes.ROOT / "models" / server, each)
+        for server, each in ports.items()
+    }
     command = [program, "-W", "-db", "-f", str(HOME / "haproxy.cfg")]
-    processes.spawn(FOLDER, "haproxy", command, {}, HOME / "haproxy.log")
-    return all(_is_ready(each) for each in (port, *ports.values()))
+    log = HOME / "haproxy.log"
+    started[port] = processes.spawn(FOLDER, "haproxy", command, {}, log)
+    return all(is_ready(child, each, HOME) for each, child in started.items())
 
 
 def exchange(model: Path) -> bool:
     """Serve another model in v2's place; False where it does not come up."""
     (old,) = [each for each in processes.find(FOLDER) if each.role == "v2"]
     processes.end([old], grace_s=30)
-    serve("v2", model, old.port)
-    return _is_ready(old.port)
+    return is_ready(serve("v2", model, old.port), old.port, HOME)
 
 
 def policy() -> str:
@@ -56,14 +64,14 @@ def policy() -> str:
     return str(path)
 
 
-def serve(server: str, model: Path, port: int) -> None:
+def serve(server: str, model: Path, port: int) -> Child:
     """Start the predictor of a server, its model pinned as the unit pins it."""
     pin = json.loads((model / "metadata.json").read_text(encoding="utf-8"))["sha256"]
     args = (f"--model_dir={model}", f"--revision={server}", f"--model_sha256={pin}")
     flags = ("--host=127.0.0.1", "--enable_grpc=false")
     command = processes.module("predictor", *args, *flags)
     log = HOME / f"{server}.log"
-    processes.spawn(FOLDER, server, command, {"PORT": str(port)}, log)
+    return processes.spawn(FOLDER, server, command, {"PORT": str(port)}, log)
 
 
 def _config(port: int, ports: dict[str, int]) -> str:
@@ -80,15 +88,18 @@ def _config(port: int, ports: dict[str, int]) -> str:
     return re.sub(r"^  (user|group|chroot|log) .*\n", "", text, flags=re.MULTILINE)
 
 
-def _is_ready(port: int) -> bool:
-    """Wait until something answers that the model is ready."""
+def is_ready(child: Child, port: int, home: Path) -> bool:
+    """Wait until a process answers that the model is ready; say why it never will."""
     url, deadline = f"http://127.0.0.1:{port}/v2/models/intent/ready", time.monotonic()
-    while time.monotonic() < deadline + START_S:
+    while time.monotonic() < deadline + START_S and child.is_alive():
         try:
             if requests.get(url, timeout=1).ok:
                 return True
         except requests.RequestException:
             pass
         time.sleep(0.2)
-    console.err.print(f"error: {url} does not answer; see {HOME}")
+    log = home / f"{child.role}.log"
+    why = "does not answer" if child.is_alive() else "ended"
+    said = f"error: {child.role} {why}: {processes.last_line(log)}; see {log}"
+    console.err.print(said, markup=False, soft_wrap=True)
     return False

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 
@@ -52,4 +53,13 @@ def test_the_demo_shows_a_promotion_and_a_rollback(clone: Path) -> None:
     assert code == 0, said
     reports = [f"demo-{each}.html" for each in ("promoted", "rolled-back")]
     assert [name for name in reports if not (clone / ".local" / name).exists()] == []
+    assert find(clone / ".local") == []
+
+
+def test_the_demo_says_at_once_that_its_port_is_taken(clone: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        code, said = _sh(clone, f"make demo BACKEND=haproxy PORT={port}")
+    assert code != 0
+    assert f"error: port {port} is taken" in said
     assert find(clone / ".local") == []
