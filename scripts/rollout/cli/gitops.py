@@ -9,6 +9,9 @@ from scripts.rollout.policy import reader
 GATEWAY = """\
 # The weights and the template are different objects: Git keeps 100/0, safe at rest.
 # {rule}
+# After a promotion the live weights are 0 and 100, and stay so: whatever Git makes the
+# second backend next gets everything. So first make the promoted Service both backends
+# in Git, then set the live weights to 100 and 0 by kubectl; the next version is second.
 # Argo CD, in the Application's spec. Plain pointers: a condition in a
 # jqPathExpression is evaluated otherwise on Git's object than on the live one, and
 # stays OutOfSync. Not by managedFieldsManagers: rules is an atomic list, and no change

@@ -23,6 +23,7 @@ def test_a_routes_weights_are_ignored_by_plain_pointers(
 ) -> None:
     said = _printed(tmp_path, "route: shop, backend: gateway", capsys)
     argo, flux, older = yaml.safe_load_all(said)
+    assert "then set the live weights to 100 and 0 by kubectl" in said
     (ignored,) = argo["ignoreDifferences"]
     assert ignored["name"] == "shop"
     assert ignored["jsonPointers"] == [

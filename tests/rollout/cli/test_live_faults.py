@@ -95,7 +95,7 @@ def test_a_canary_that_is_never_ready_is_given_up(on: LocalStage) -> None:
     print(verdict)
     assert verdict.code == 11, verdict.said
     assert "failed: Revision" in verdict.said
-    assert verdict.bad == 0
+    assert verdict.failed == 0
     assert _is_back(on)
 
 
