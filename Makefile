@@ -151,7 +151,7 @@ release: $(MODELS) ## Write build/release by podman: OCI layouts of PLATFORMS, S
 
 ##@ Homes without Kubernetes
 .PHONY: vm homes
-homes: export IMAGE_BUILD := $(if $(CLUSTER),$(CLUSTER)/image-build,$(CONTAINER) build)
+homes: export IMAGE_BUILD := $(if $(CLUSTER),'$(CLUSTER)/image-build','$(CONTAINER)' build)
 homes: $(MODELS) ## Each faulty version in those homes; a quarter of an hour
 	$(RUN) -m pytest -n 2 --dist loadfile -rP tests/homes/*.py
 

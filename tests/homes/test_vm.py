@@ -96,6 +96,7 @@ def test_fifty_weight_changes_under_load_fail_no_request(on: Vm) -> None:
             traffic.set_weight(2 * number)
             wanted = len(answers) + 3
             until(partial(_are_at_least, answers, wanted))
+    print(len(answers), "answers")
     assert Counter(each.error for each in answers) == {"": len(answers)}
 
 

@@ -103,7 +103,7 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     first = next(i for i, each in enumerate(commands) if "systemctl" in each)
     text = DOCKERFILE.format(commands=" && ".join(commands[:first]))
     (folder / "Dockerfile").write_text(text)
-    builder = os.environ.get("IMAGE_BUILD", "podman build").split()
+    builder = shlex.split(os.environ.get("IMAGE_BUILD", "podman build"))
     subprocess.run([*builder, "-q", "-t", IMAGE, str(folder)], check=True)
     # Its own limits may be above what this place allows.
     limits = ("--ulimit", "nofile=4096:4096", "--ulimit", "nproc=4096:4096")
