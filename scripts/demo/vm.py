@@ -18,7 +18,8 @@ from scripts.local import processes
 from scripts.local.processes import Child
 
 HOME = FOLDER / "vm"
-SOCKET = HOME / "haproxy.sock"
+# A socket's path has at most 107 bytes: it begins where its process works.
+SOCKET = (HOME / "haproxy.sock").relative_to(processes.ROOT)
 SHIPPED = processes.ROOT / "manifests" / "vm" / "etc" / "haproxy" / "haproxy.cfg"
 PLACES = "/usr/sbin:/usr/local/sbin"
 START_S = 180.0  # of a busy machine; one that ended is not waited for
@@ -44,7 +45,7 @@ def begin(port: int) -> bool:
     }
     command = [program, "-W", "-db", "-f", str(HOME / "haproxy.cfg")]
     log = HOME / "haproxy.log"
-    started[port] = processes.spawn(FOLDER, "haproxy", command, {}, log)
+    started[port] = processes.spawn(FOLDER, "haproxy", command, {}, log, HOME)
     return all(is_ready(child, each, HOME) for each, child in started.items())
 
 
@@ -76,7 +77,9 @@ def serve(server: str, model: Path, port: int) -> Child:
 
 def _config(port: int, ports: dict[str, int]) -> str:
     home = str(HOME).replace(" ", "\\ ")  # a space ends a word of HAProxy's
-    text = SHIPPED.read_text(encoding="utf-8").replace("/run/intent", home)
+    text = SHIPPED.read_text(encoding="utf-8")
+    text = text.replace("/run/intent/haproxy.sock", f"unix@{SOCKET.name}")
+    text = text.replace("/run/intent", home)
     for shipped, here in (
         (" :6000", port),
         (":8101", ports["v1"]),

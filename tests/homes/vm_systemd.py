@@ -162,13 +162,15 @@ def test_a_model_of_another_digest_is_given_up_after_a_few_starts(
 ) -> None:
     env = "/etc/intent/v2.env"
     machine.sh(f"cp {env} /root; sed -i 's/SHA256=.*/SHA256={64 * '0'}/' {env}")
-    assert machine.ran("systemctl restart intent@v2").returncode != 0
-    until(partial(machine.is_in, "intent@v2", "failed"), 240)
-    restarts, result = machine.shows("intent@v2", "NRestarts", "Result")
-    assert (int(restarts) <= 5, result) == (True, "exit-code")
-    assert "not unpickled" in machine.sh("journalctl -u intent@v2 -o cat")
-    machine.sh(f"cp /root/v2.env {env}; systemctl reset-failed intent@v2")
-    machine.sh("systemctl start intent@v2")
+    try:
+        assert machine.ran("systemctl restart intent@v2").returncode != 0
+        until(partial(machine.is_in, "intent@v2", "failed"), 240)
+        said = machine.sh("journalctl -u intent@v2 -o cat")
+        assert "not unpickled" in said
+        assert "Start request repeated too quickly" in said
+    finally:
+        machine.sh(f"cp /root/v2.env {env}; systemctl reset-failed intent@v2")
+        machine.sh("systemctl start intent@v2")
 
 
 def test_a_killed_promoter_is_started_again_and_promotes(machine: Machine) -> None:
