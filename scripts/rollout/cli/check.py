@@ -12,7 +12,7 @@ from rich.table import Table
 from scripts import console
 from scripts.rollout import text, wiring
 from scripts.rollout.cli.options import Common, emit, naming, text_of
-from scripts.rollout.decision import measurement, rehearsal
+from scripts.rollout.decision import dependence, rehearsal
 from scripts.rollout.errors import Exit, RolloutError, Unreachable
 from scripts.rollout.evidence.dispersion import by_scale, differ
 from scripts.rollout.metrics import counters, csv_file
@@ -112,7 +112,7 @@ def _past(policy: Policy, found: list[tuple[float, Reading]], arm: str) -> Past:
 
 
 def _lines(policy: Policy, past: Past) -> Iterator[Line]:
-    phi, _ = measurement.phi_of(policy, past.known)
+    phi, _ = dependence.phi_of(policy, past.known)
     for metric, size in zip(policy.metrics, phi, strict=True):
         if metric.is_gate and metric.drift is None:
             yield _dispersed(policy, past.known, metric.name, float(size))
@@ -125,7 +125,7 @@ def _lines(policy: Policy, past: Past) -> Iterator[Line]:
 def _dispersed(policy: Policy, known: Sequence[Delta], metric: str, phi: float) -> Line:
     """Clusters that this policy goes by are as large as those on each time scale."""
     bad, n = np.array([delta.row(metric)[2:] for delta in known]).T
-    is_enough = bad.sum() >= measurement.ENOUGH_BAD
+    is_enough = bad.sum() >= dependence.ENOUGH_BAD
     found = {
         text.duration(size * policy.interval_s): each
         for size, each in by_scale(bad[:, None], n).items()
@@ -145,7 +145,7 @@ def _between_pods(policy: Policy, past: Past, metric: str) -> Line:
     pods = _pods(policy, past, metric)
     name, needed = f"{metric}: pods of the stable", "no more than chance"
     bad, n = (np.array([pod[i] for pod in pods.values()]) for i in (0, 1))
-    if len(pods) < 2 or bad.sum() < measurement.ENOUGH_BAD:
+    if len(pods) < 2 or bad.sum() < dependence.ENOUGH_BAD:
         return Line(name, f"{len(pods)} with requests", needed, None)
     shares = bad / n
     said = f"{len(pods)}, {text.share(shares.min())} to {text.share(shares.max())}"

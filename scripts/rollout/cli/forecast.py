@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from scripts.rollout import text, wiring
-from scripts.rollout.decision import measurement
+from scripts.rollout.decision import dependence, measurement
 from scripts.rollout.decision.explaining import conditions
 from scripts.rollout.decision.phases import baking, learning
 from scripts.rollout.errors import PolicyError, Unreachable
@@ -61,7 +61,7 @@ def _phi_expected(policy: Policy, rps: float, bad: Array) -> Array:
     scrapes = min(max(round(waits_s / policy.interval_s), 1), MOST_SCRAPES)
     random = np.random.default_rng(1)
     found = [
-        measurement.phi_of(policy, _drawn(random, policy, rps, bad, scrapes))[0]
+        dependence.phi_of(policy, _drawn(random, policy, rps, bad, scrapes))[0]
         for _ in range(DRAWS)
     ]
     median: Array = np.median(found, axis=0)
@@ -119,7 +119,7 @@ def observe_traffic(
     found = measurement.traffic(policy, known, np.ones(len(policy.metrics)), rps)
     known = [*observe.past(policy, source, view.rolledout), *known]
     if len(known) >= policy.scrapes_needed:
-        phi, _ = measurement.phi_of(policy, known)
+        phi, _ = dependence.phi_of(policy, known)
     else:
         phi = _phi_expected(policy, rps, found.bad)
     doubts = tuple(edges.judged(policy, last, arms))

@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 
+from scripts.rollout.decision import dependence
 from scripts.rollout.evidence.arrays import Array
-from scripts.rollout.evidence.dispersion import dispersion
 from scripts.rollout.evidence.drift import Labels
 from scripts.rollout.evidence.evidence import Design, Evidence
 from scripts.rollout.evidence.forecast import ladder
 from scripts.rollout.evidence.forecast.ladder import Looks, Traffic
 from scripts.rollout.evidence.interval import Interval
+from scripts.rollout.evidence.learned import Learned
 from scripts.rollout.evidence.processes import PRIOR_BAD, PRIOR_REQUESTS
 from scripts.rollout.evidence.two_sample import Counts
-from scripts.rollout.policy.metric import Metric
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.observation import Delta
 from scripts.rollout.state.state import Judged
@@ -24,10 +24,6 @@ from scripts.rollout.state.state import Judged
 # over beginnings adds up to 1 for any value. Chosen by hand; 10 s changes nothing that
 # was measured, 600 s finds +2 % a look later (DECISIONS.md, "Constants").
 EPOCH_S = 60.0
-# Tunable, and part of the guarantee: with fewer bad outcomes no dispersion is estimated
-# and the policy's assumption holds. Chosen by hand: in a simulation of 30 scrapes five
-# were enough to find clusters of four every time.
-ENOUGH_BAD = 10.0
 # Tunable: requests for which the stable's past counts at most, so that its present
 # soon counts more. Chosen by hand; 500 decides the same, 50,000 nearly ("Constants").
 LARGEST_PRIOR = 5000.0
@@ -91,6 +87,7 @@ def begin(
     """Return no evidence yet, with the stable's earlier scrapes as prior counts."""
     bad, n = _known(policy, known)
     prior = np.minimum(n, LARGEST_PRIOR)
+    is_estimated = policy.dependence.cluster_size == "auto"
     return Judged(
         began=now,
         phi=phi[0],
@@ -103,6 +100,9 @@ def begin(
         labels=Labels.begin((0,)),
         pods=np.zeros(len(policy.metrics)),
         allowed=np.zeros(len(policy.metrics)),
+        learned=Learned.begin(
+            dependence.stable_of(policy, known if is_estimated else ())
+        ),
     )
 
 
@@ -117,11 +117,15 @@ def update(
 ) -> list[Judged]:
     """Return the evidence after each of some scrapes (time, counts) at one weight.
 
-    `is_shown`: whether the interval, which decides nothing, is kept up to date too.
+    It ends with a scrape after which phi is estimated anew. `is_shown`: whether the
+    interval, which decides nothing, is kept up to date too.
     """
     if judged.allowed.any():
         design = replace(design, tolerance=design.tolerance + judged.allowed)
     deltas = [delta for _, delta in scrapes]
+    stable = dependence.stable_of(policy, deltas)
+    scrapes = scrapes[: judged.learned.until_due(stable)]
+    deltas = deltas[: len(scrapes)]
     judged = _with_labels(judged, deltas)
     counts, stable_rate, labels = _counts(policy, judged, deltas)
     evidence = judged.evidence.update(
@@ -131,17 +135,20 @@ def update(
         np.array(float(weight)),
         _new_epochs(judged, [time for time, _ in scrapes]),
         stable_rate,
+        judged.learned.most,
     )
     intervals = judged.interval.over(counts, judged.phi, is_shown=is_shown)
-    return [
+    found = [
         replace(
             judged,
             evidence=evidence[t],
             interval=intervals[t],
             labels=Labels(labels.canary[t], labels.stable[t]),
+            learned=judged.learned.plus(stable[: t + 1]),
         )
         for t in range(len(scrapes))
     ]
+    return [*found[:-1], dependence.learned_anew(policy, found[-1])] if found else []
 
 
 def _new_epochs(judged: Judged, times: Sequence[float]) -> list[bool]:
@@ -154,39 +161,9 @@ def _new_epochs(judged: Judged, times: Sequence[float]) -> list[bool]:
     return found
 
 
-def phi_of(policy: Policy, known: Sequence[Delta]) -> tuple[Array, tuple[str, ...]]:
-    """Return each metric's cluster size phi (over-dispersion) and its source."""
-    fixed = policy.dependence.cluster_size
-    if fixed != "auto":
-        size = len(policy.metrics)
-        return np.full(size, float(fixed)), ("policy",) * size
-    pairs = [_phi(policy, metric, known) for metric in policy.metrics]
-    return np.array([phi for phi, _ in pairs]), tuple(source for _, source in pairs)
-
-
-def _phi(policy: Policy, metric: Metric, known: Sequence[Delta]) -> tuple[float, str]:
-    if metric.drift is None:
-        rows = [delta.row(metric.name) for delta in known]
-        bad = np.array([[row[2]] for row in rows])
-        n = np.array([row[3] for row in rows])
-    else:
-        names = sorted({name for delta in known for name in delta.labels})
-        bad = np.array(
-            [[d.labels.get(each, (0.0, 0.0))[1] for each in names] for d in known]
-        )
-        n = bad.sum(axis=-1)
-    if len(known) < policy.dependence.scrapes or bad.sum() < ENOUGH_BAD:
-        seen = f"{bad.sum():.0f} outcomes in {len(known)} scrapes"
-        return float(policy.dependence.assumed), f"assumed, only {seen}"
-    return dispersion(bad, n), f"{len(known)} scrapes of the stable"
-
-
 def _known(policy: Policy, known: Sequence[Delta]) -> tuple[Array, Array]:
     """Return bad and n of the stable, with a prior of one in a hundred."""
-    rows = np.array(
-        [[d.row(m.name)[2:] for m in policy.metrics] for d in known]
-    ).reshape(-1, len(policy.metrics), 2)
-    bad, n = rows.sum(axis=0).T
+    bad, n = dependence.stable_of(policy, known).sum(axis=0).T
     return bad + PRIOR_BAD, n + PRIOR_REQUESTS
 
 

@@ -31,6 +31,7 @@ def counted(
         limits,
         judged.phi,
         np.array(float(weight)),
+        judged.learned.most,
     )
     return replace(judged, evidence=evidence)
 

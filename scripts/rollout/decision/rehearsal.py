@@ -6,7 +6,7 @@ from math import comb
 
 import numpy as np
 
-from scripts.rollout.decision import measurement
+from scripts.rollout.decision import dependence, measurement
 from scripts.rollout.decision.machine import Machine
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.observation import Delta, Observation, Row, View
@@ -71,7 +71,7 @@ def at_first_step(
 ) -> State:
     """Return the state in which the canary has just got the first step's weight."""
     policy = machine.rules.policy
-    phi = measurement.phi_of(policy, known)
+    phi = dependence.phi_of(policy, known)
     expected = measurement.traffic(policy, known, phi[0], rps)
     looks = measurement.looks(policy, expected)
     design = machine.rules.design(looks.steps)

@@ -4,6 +4,7 @@ Pure arrays with any leading axes; it knows no metric's name and no earlier weig
 docs/proofs.md, "Rollback" and "Gates", says why the thresholds are 1/alpha and 1/beta.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -118,12 +119,14 @@ class Evidence:
         weight: Array,
         new_epochs: Sequence[bool],
         stable_rate: Array | None = None,
+        most: float = math.inf,
     ) -> "list[Evidence]":
         """Return the evidence after each of T scrapes, at one `weight` percent (...).
 
         `counts` are (T, ..., M); the ceiling tests the first metric. `stable_rate` (T,
         M) replaces the stable's rate so far where it is not NaN, because drift's set
-        changes.
+        changes. `most`: by how much one scrape multiplies the evidence for a rollback
+        at most.
         """
         worse, worse_after = self.worse.through(counts, phi)
         rate = worse.stable_rate
@@ -136,7 +139,7 @@ class Evidence:
         parts = [worse.bets(design.tolerance, rate), gates.bets(design.margins)]
         logs = log_e(counts, Bets.joined(parts, rate.shape)) / phi[..., None]
         excesses = self.worse.mixture.whole.shape[-1]
-        against = logs[..., :excesses]
+        against = np.minimum(logs[..., :excesses], math.log(most))
         gate_logs = logs[..., excesses:].reshape((*by_gate.canary_n.shape, 2))
         logs_after = self.gates.over(gate_logs * is_on[..., None], design.needed)
         beyond = one_sample.log_e(
@@ -168,19 +171,27 @@ class Evidence:
         ]
 
     def with_pairs(
-        self, design: Design, pairs: PairCounts, limit: Array, phi: Array, weight: Array
+        self,
+        design: Design,
+        pairs: PairCounts,
+        limit: Array,
+        phi: Array,
+        weight: Array,
+        most: float = math.inf,
     ) -> "Evidence":
         """Return the evidence after one scrape of pairs, at one `weight` percent (...).
 
         `pairs` are (..., M). Where `limit` (M) is not NaN it is the largest share of
         pairs in which the canary alone is bad, and users have no evidence of their own.
+        `most` is as in `update`, and not for those.
         """
         assert self.pairs is not None
         known = self.gates.stable_bad[..., -1] / self.gates.stable_n[..., -1]
-        logs = (
-            self.pairs.against(pairs, limit, design.tolerance, known) / phi[..., None]
-        )
-        alone = np.where(np.isnan(limit)[:, None], 0.0, logs)
+        logs = self.pairs.against(pairs, limit, design.tolerance, known)
+        is_alone = np.isnan(limit)[:, None]
+        most_logs = np.where(is_alone, math.log(most), math.inf)
+        logs = np.minimum(logs / phi[..., None], most_logs)
+        alone = np.where(is_alone, 0.0, logs)
         (mixture,) = self.worse.mixture.over(alone[None], [False])
         is_on = np.where(weight[..., None] >= design.counts_from, 1.0, 0.0)
         for_gates = self.pairs.for_gates(pairs, design.margins, known)

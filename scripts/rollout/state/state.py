@@ -11,6 +11,7 @@ from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.evidence.drift import Labels
 from scripts.rollout.evidence.evidence import Evidence
 from scripts.rollout.evidence.interval import Interval
+from scripts.rollout.evidence.learned import Learned
 from scripts.rollout.evidence.split import Split
 from scripts.rollout.state.actions import Action
 from scripts.rollout.state.baked import Baked
@@ -21,11 +22,11 @@ from scripts.rollout.state.warming import Warming
 
 # Raise it when older journals would be decided differently (see `journal.codec`) or are
 # written in another form. 2: a note has a kind beside its text. 3: other gates, windows
-# and looks.
-SCHEMA = 3
+# and looks. 4: phi is learned during the rollout.
+SCHEMA = 4
 # What can go on with rollouts of older schemas, or decide their journals again. Their
 # reports are still read.
-WRITTEN_BY = {1: "commit 728b857", 2: "commit 018a218"}
+WRITTEN_BY = {1: "commit 728b857", 2: "commit 018a218", 3: "commit da9a3dc"}
 FULL = 100  # percent of all traffic
 
 
@@ -67,6 +68,7 @@ class Judged:
 
     `pods` (M): the stable's pods that were compared with each other; `allowed` (M): the
     excess that one of them might have by chance, which is none of the canary's code.
+    `learned` is what `phi` rests on.
     """
 
     began: float
@@ -78,6 +80,7 @@ class Judged:
     labels: Labels
     pods: Array = field(default_factory=lambda: np.zeros(0))
     allowed: Array = field(default_factory=lambda: np.zeros(0))
+    learned: Learned = field(default_factory=lambda: Learned(np.zeros(0), 0))
 
 
 @dataclass(frozen=True)

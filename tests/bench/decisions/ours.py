@@ -5,17 +5,19 @@ arrays; `test_decisions.py` holds it against `Machine`, scrape by scrape.
 """
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from scripts.rollout.decision import measurement
+from scripts.rollout.decision import dependence, measurement
 from scripts.rollout.decision.phases import baking
 from scripts.rollout.evidence.dispersion import dispersion
 from scripts.rollout.evidence.evidence import Evidence
 from scripts.rollout.evidence.forecast.ladder import Looks, Traffic
+from scripts.rollout.evidence.learned import BURST, FEW
 from scripts.rollout.evidence.pairs.paired import PairCounts
 from scripts.rollout.evidence.two_sample import Counts
 from scripts.rollout.policy.policy import Policy
@@ -56,8 +58,12 @@ class Ours:
         self._design = measurement.design(policy, self.steps)
         self._weights = np.array([*self.steps, policy.bake.percent])
         bad, n = known
-        self.known = bad.sum(axis=1), n.sum(axis=-1)
+        self.known = known
         self.phi = np.array([_phis(policy, b, m) for b, m in zip(bad, n, strict=True)])
+        is_estimated = policy.dependence.cluster_size == "auto"
+        is_little = is_estimated and bad.shape[1] < FEW
+        self._past = [np.dstack([bad, n])] if is_little else []
+        self._scrapes = self._used = bad.shape[1]
         prior = n.sum(axis=-1)[:, None] + 50.0
         rate = (bad.sum(axis=1) + 0.5) / prior
         prior = np.minimum(prior, measurement.LARGEST_PRIOR) * np.ones(2)
@@ -109,13 +115,29 @@ class Ours:
         epoch = self._evidence.worse.mixture.epoch
         new_epochs = [now_s >= (epoch + 1) * measurement.EPOCH_S]
         at, phi, design = weight.astype(float), self.phi[rows], self._design
-        (found,) = self._evidence.update(design, counts, phi, at, new_epochs)
+        most = BURST if self._past else math.inf
+        (found,) = self._evidence.update(design, counts, phi, at, new_epochs, most=most)
         if self.policy.shadow is not None:
             asked = paired(seen.pairs[self.policy.shadow.share])
             pairs = PairCounts(*(each[rows] for each in asked))
-            found = found.with_pairs(design, pairs, design.limit, phi, at)
+            found = found.with_pairs(design, pairs, design.limit, phi, at, most)
         self._evidence = found
         self._baked.add(self._step > len(self.steps) - 1, seen, now_s)
+        if self._past:
+            self._learn(seen.users[3:6].T)
+
+    def _learn(self, stable: Array) -> None:
+        """As `dependence.learned_anew`, from the stable's bad ones and n (R, 3)."""
+        self._past.append(stable[:, None])
+        self._scrapes += 1
+        if self._scrapes < min(2 * self._used, FEW):
+            return
+        past = np.concatenate(self._past, axis=1)
+        for row in self._rows:
+            new = np.array(_phis(self.policy, past[row, :, :2], past[row, :, 2]))
+            self.phi[row] = np.maximum(self.phi[row], new)
+        self._used = self._scrapes
+        self._past = [past] if self._used < FEW else []
 
     def _rise(
         self, rows: npt.NDArray[np.int64], on: npt.NDArray[np.bool_], now_s: float
@@ -183,13 +205,13 @@ def paired(pairs: Array) -> tuple[Array, Array, Array, Array]:
 
 
 def _phis(policy: Policy, bad: Array, n: Array) -> list[float]:
-    """As `measurement.phi_of`, for counts instead of deltas."""
+    """As `dependence.phi_of`, for counts instead of deltas."""
     size = policy.dependence.cluster_size
     if size != "auto":
         return [float(size)] * 2
     return [
         dispersion(bad[:, [m]], n)
-        if bad[:, m].sum() >= measurement.ENOUGH_BAD
+        if bad[:, m].sum() >= dependence.ENOUGH_BAD
         else float(policy.dependence.assumed)
         for m in (0, 1)
     ]

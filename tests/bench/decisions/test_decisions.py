@@ -7,6 +7,7 @@ import pytest
 
 from scripts.rollout.decision import measurement
 from scripts.rollout.decision.machine import Machine
+from scripts.rollout.evidence.learned import FEW
 from scripts.rollout.state.observation import (
     Delta,
     Observation,
@@ -19,6 +20,7 @@ from tests.bench.decisions import bound, report
 from tests.bench.decisions.ours import Ours, paired
 from tests.bench.decisions.peers.sequential import always_valid, boundary
 from tests.bench.decisions.run import Ends, run
+from tests.bench.decisions.situations.assumed import DISPERSED
 from tests.bench.decisions.situations.counted import (
     BROKEN_OFF,
     PROMETHEUS,
@@ -43,7 +45,8 @@ def _guarded() -> list[tuple[str, Cell]]:
     read = [("read", cell) for cell in READ_APART[2:] + PROMETHEUS[:2] + BROKEN_OFF]
     whole = ("over", "held", "pairs")
     found += [(name, cell) for name in whole for cell in TABLES[name].cells]
-    return found + read
+    short = [("dispersed", cell) for cell in DISPERSED if cell.scrapes < FEW]
+    return found + read + short[-1:]
 
 
 @pytest.mark.parametrize(
@@ -121,8 +124,11 @@ class Single:
         """Begin at the first step with what `ours` knows of the stable."""
         self.row, policy = row, ours.policy
         self.machine = Machine(policy)
-        bad, n = ours.known[0][row], ours.known[1][row]
-        known = [Delta({"errors": (0, 0, bad[0], n), "latency": (0, 0, bad[1], n)})]
+        scrapes = zip(ours.known[0][row], ours.known[1][row], strict=True)
+        known = [
+            Delta({"errors": (0, 0, bad[0], n), "latency": (0, 0, bad[1], n)})
+            for bad, n in scrapes
+        ]
         design = self.machine.rules.design(ours.steps)
         phi = ours.phi[row]
         self.state = State(
@@ -188,6 +194,7 @@ class Single:
         Cell("good", pairs=(0.2, 1.0)),
         Cell("bad", errors=0.02, pairs=(0.2, 1.0)),
         Cell("clusters", clusters=((1.0, 4),), pairs=(0.2, 1.0)),
+        Cell("few scrapes", burst=(25, 300), scrapes=30, pairs=(0.2, 1.0)),
     ],
     ids=lambda each: each.name,
 )

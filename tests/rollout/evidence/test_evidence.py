@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from scripts.rollout.decision import measurement
-from scripts.rollout.decision.measurement import phi_of
+from scripts.rollout.decision.dependence import phi_of
 from scripts.rollout.evidence.evidence import Design, Evidence
 from scripts.rollout.evidence.two_sample import Counts
 from scripts.rollout.state.observation import Delta

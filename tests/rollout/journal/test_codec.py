@@ -16,7 +16,7 @@ from scripts.rollout.errors import Exit, JournalError
 from scripts.rollout.journal import codec, replay
 from scripts.rollout.journal.saved import restore
 from scripts.rollout.state.observation import Observation
-from scripts.rollout.state.state import Phase, State
+from scripts.rollout.state.state import SCHEMA, Phase, State
 from tests.support.folder_world import FolderWorld
 from tests.support.worlds import policy
 
@@ -55,8 +55,8 @@ def test_evidence_of_an_older_form_is_left_out_and_its_version_named() -> None:
     state = _restored(lambda state: state.update(phase="Step", verdict=None))
     assert state.judged is None
     assert reasons.waiting(Rules(policy()), state, None) == [
-        "a promoter of its own version: schema 1, this version decides by schema 3; "
-        "commit 728b857 can"
+        "a promoter of its own version: schema 1, this version decides by schema "
+        f"{SCHEMA}; commit 728b857 can"
     ]
 
 
@@ -70,7 +70,7 @@ def test_every_observation_of_before_is_written_as_it_was() -> None:
 
 
 def test_a_journal_of_before_is_decided_again_by_its_own_version_only() -> None:
-    said = "line 1: schema 1, this version decides by schema 3; commit 728b857 can"
+    said = f"line 1: schema 1, this version decides by schema {SCHEMA}; commit"
     with pytest.raises(JournalError, match=said):
         replay.journal(LINES, None)
 
@@ -98,7 +98,7 @@ def test_what_only_a_newer_version_knows_is_ignored() -> None:
         (lambda s: s.update(phase="Lunch"), r"'Lunch' - at `\$.state.phase`"),
         (
             lambda s: s.update(schema=9),
-            "schema 9, this one knows 1 to 3",
+            "schema 9, this one knows 1 to 4",
         ),
         (lambda s: s.clear(), "holds no state of a rollout with its schema"),
     ],

@@ -53,7 +53,7 @@ def test_every_line_is_chained_and_can_be_checked(tmp_path: Path) -> None:
 def test_a_changed_line_is_refused_by_its_number(tmp_path: Path, number: int) -> None:
     journal = _whole(tmp_path)
     lines = journal.path.read_text().splitlines()
-    lines[number - 1] = lines[number - 1].replace('"schema":3', '"schema":1')
+    lines[number - 1] = lines[number - 1].replace(f'"schema":{SCHEMA}', '"schema":1')
     journal.path.write_text("\n".join(lines) + "\n")
     with pytest.raises(JournalError, match=f"line {number}: the chain is broken"):
         journal.load(repair=True)

@@ -16,6 +16,7 @@ from scripts.rollout.journal.notes import SCHEMA_1, read_notes
 from scripts.rollout.report.story import ORDERS
 from scripts.rollout.report.writer import tell
 from scripts.rollout.state.notes import LASTING, Note, NoteKind
+from scripts.rollout.state.state import SCHEMA
 from tests.support.folder_world import FolderWorld
 
 MIDWAY = Path(__file__).with_name("schema1_midway")
@@ -68,7 +69,7 @@ def test_every_kind_that_is_asked_for_is_known_in_the_words_of_schema_1() -> Non
 def test_a_rollout_of_schema_1_is_left_to_its_own_version(tmp_path: Path) -> None:
     shutil.copytree(MIDWAY, tmp_path, dirs_exist_ok=True)
     cluster = FolderWorld(tmp_path)
-    said = "goes on: schema 1, this version decides by schema 3; commit 728b857 can"
+    said = f"goes on: schema 1, this version decides by schema {SCHEMA}; commit 728b857"
     with pytest.raises(JournalError, match=said):
         cluster.runner().run()
     assert cluster.journal.path.read_text(encoding="utf-8") == JOURNAL

@@ -27,7 +27,7 @@ from scripts.rollout.policy.reader import parse
 from scripts.rollout.report.summary import summary
 from scripts.rollout.state.actions import Request, Warmed, WarmUp
 from scripts.rollout.state.observation import View
-from scripts.rollout.state.state import Pause, Phase
+from scripts.rollout.state.state import SCHEMA, Pause, Phase
 from tests.support.folder_world import FolderWorld
 from tests.support.worlds import CANARY, POLICY, STABLE, view
 
@@ -141,8 +141,8 @@ def test_a_state_of_another_version_is_refused_with_its_number(tmp_path: Path) -
     cluster = FolderWorld(tmp_path)
     cluster.runner().run(once=True)
     path = cluster.journal.folder / "state.json"
-    path.write_text(path.read_text().replace('"schema": 3', '"schema": 7'))
-    with pytest.raises(JournalError, match=r"schema 7, this one knows 1 to 3"):
+    path.write_text(path.read_text().replace(f'"schema": {SCHEMA}', '"schema": 7'))
+    with pytest.raises(JournalError, match=f"schema 7, this one knows 1 to {SCHEMA}"):
         cluster.runner().run()
 
 

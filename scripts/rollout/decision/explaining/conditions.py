@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scripts.rollout.decision.dependence import ASSUMED
 from scripts.rollout.evidence.arrays import Array
 from scripts.rollout.evidence.dispersion import allowance
 from scripts.rollout.evidence.forecast.episodes import BURST_S
@@ -57,6 +58,8 @@ def before(policy: Policy, judged: Judged) -> str:
     """Say before users come what the two probabilities do not cover."""
     found = pods(policy, judged)
     said = [found.said] if found.holds is None else []
+    if judged.learned.is_little:
+        said.append(_may_lack_bursts(judged))
     return "; ".join([*said, _comes_and_goes(policy.bake.duration)])
 
 
@@ -95,9 +98,19 @@ def pods(policy: Policy, judged: Judged) -> Condition:
 def _clusters(policy: Policy, judged: Judged) -> Condition:
     rows = zip(policy.metrics, judged.phi, judged.phi_source, strict=True)
     found = [f"{metric.name} {phi:.3g} ({source})" for metric, phi, source in rows]
-    is_assumed = any(each.startswith("assumed") for each in judged.phi_source)
+    is_assumed = any(each.startswith(ASSUMED) for each in judged.phi_source)
     said = f"outcomes in clusters of {', '.join(found)}"
+    if judged.learned.is_little:
+        said += f"; {_may_lack_bursts(judged)}"
     return Condition("clusters", said, None if is_assumed else True)
+
+
+def _may_lack_bursts(judged: Judged) -> str:
+    """Say what the first scrapes may not have shown, and what is done about it."""
+    return (
+        f"{judged.learned.used} scrapes may lack a burst of bad outcomes, so one "
+        f"look counts {judged.learned.most:g}-fold against the canary at most"
+    )
 
 
 def moved_split(state: State) -> str:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from scripts.rollout import text
-from scripts.rollout.decision.measurement import ENOUGH_BAD
+from scripts.rollout.decision.dependence import ENOUGH_BAD
 from scripts.rollout.evidence.forecast.ladder import Traffic
 from scripts.rollout.policy.metric import Metric
 from scripts.rollout.policy.policy import SCRAPES_FOR_STEPS, Policy

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from scripts.rollout import text
-from scripts.rollout.decision import measurement, paired
+from scripts.rollout.decision import dependence, measurement, paired
 from scripts.rollout.decision.draft import Draft
 from scripts.rollout.decision.explaining import conditions, reasons
 from scripts.rollout.decision.phases import baking, learning, raising
@@ -26,7 +26,7 @@ def preflight(draft: Draft) -> None:
     if missing:
         _say_what_is_learned(draft, missing)
         return
-    phi, sources = measurement.phi_of(policy, state.known)
+    phi, sources = dependence.phi_of(policy, state.known)
     expected = measurement.traffic(policy, state.known, phi, _rps(draft))
     looks = measurement.looks(policy, expected)
     if policy.is_auto or policy.chooses_interval:
