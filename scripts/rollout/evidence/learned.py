@@ -13,8 +13,8 @@ from scripts.rollout.evidence.arrays import Array
 
 # All tunable, and part of the guarantee; chosen by simulation, on 1,000 rollouts.
 # Fewer scrapes of the stable than these may not have shown what its outcomes do. Until
-# they are known, phi is estimated anew whenever they have doubled.
-FEW = 480
+# they are known, phi is estimated anew whenever there are so many times as many.
+FEW, GROWN = 480, 1.5
 # And one scrape multiplies the evidence for a rollback by at most so much: it may be a
 # burst, as both arms have them. A canary that answers nothing goes in two looks.
 BURST = 16.0
@@ -53,7 +53,7 @@ class Learned:
 
     @property
     def _next(self) -> int:
-        return min(2 * self.used, FEW)
+        return min(int(GROWN * self.used), FEW)
 
     def until_due(self, scrapes: Array) -> int:
         """Return how many of these scrapes come before phi is estimated anew."""

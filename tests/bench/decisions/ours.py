@@ -17,7 +17,7 @@ from scripts.rollout.decision.phases import baking
 from scripts.rollout.evidence.dispersion import dispersion
 from scripts.rollout.evidence.evidence import Evidence
 from scripts.rollout.evidence.forecast.ladder import Looks, Traffic
-from scripts.rollout.evidence.learned import BURST, FEW
+from scripts.rollout.evidence.learned import BURST, FEW, GROWN
 from scripts.rollout.evidence.pairs.paired import PairCounts
 from scripts.rollout.evidence.two_sample import Counts
 from scripts.rollout.policy.policy import Policy
@@ -130,7 +130,7 @@ class Ours:
         """As `dependence.learned_anew`, from the stable's bad ones and n (R, 3)."""
         self._past.append(stable[:, None])
         self._scrapes += 1
-        if self._scrapes < min(2 * self._used, FEW):
+        if self._scrapes < min(int(GROWN * self._used), FEW):
             return
         past = np.concatenate(self._past, axis=1)
         for row in self._rows:

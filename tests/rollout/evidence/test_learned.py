@@ -38,16 +38,16 @@ def _against(judged: Judged) -> float:
     return float(judged.evidence.against()[..., 0])
 
 
-def test_phi_is_learned_anew_whenever_the_scrapes_have_doubled() -> None:
+def test_phi_is_learned_anew_whenever_there_are_half_as_many_again() -> None:
     judged = _begun(AUTO, _scrapes(30))
     assert judged.phi.tolist() == [1]
-    bursts = [*_scrapes(9), *_scrapes(1, bad=60)] * 3
+    bursts = [*_scrapes(4), *_scrapes(1, bad=60)] * 3
     before = _after(AUTO, judged, bursts[:-1])
     assert before.phi.tolist() == [1]
     after = _after(AUTO, before, bursts[-1:])
     assert after.phi[0] > 10
-    assert after.phi_source == ("60 scrapes of the stable",)
-    calm = _after(AUTO, after, _scrapes(FEW - 60))
+    assert after.phi_source == ("45 scrapes of the stable",)
+    calm = _after(AUTO, after, _scrapes(FEW - 45))
     assert calm.phi[0] >= after.phi[0]
     assert not calm.learned.is_little
 
@@ -55,9 +55,9 @@ def test_phi_is_learned_anew_whenever_the_scrapes_have_doubled() -> None:
 def test_what_was_assumed_is_replaced_once_there_are_outcomes() -> None:
     judged = _begun(AUTO, _scrapes(30, bad=0))
     assert judged.phi.tolist() == [4]
-    later = _after(AUTO, judged, _scrapes(30, bad=1))
+    later = _after(AUTO, judged, _scrapes(15, bad=1))
     assert later.phi.tolist() == [1]
-    assert later.phi_source == ("60 scrapes of the stable",)
+    assert later.phi_source == ("45 scrapes of the stable",)
 
 
 def test_scrapes_without_requests_of_the_stable_show_nothing() -> None:
@@ -106,7 +106,7 @@ def test_scrapes_one_by_one_and_at_once_are_judged_alike() -> None:
         found = measurement.update(AUTO, design, at_once, rest, 25)
         at_once, done = found[-1], done + len(found)
         parts.append(done)
-    assert parts == [30, 90, 200]
+    assert parts == [15, 37, 70, 120, 195, 200]
     assert at_once.phi.tolist() == one.phi.tolist()
     assert _against(at_once) == pytest.approx(_against(one))
 
