@@ -28,12 +28,13 @@ MODELS := models/v1/intent_model.pkl models/v2/intent_model.pkl
 demo: $(MODELS) ## Split, promotion by evidence, rollback (PORT=8080, BACKEND=haproxy)
 	$(RUN) -m scripts.demo --port $(PORT) --backend $(BACKEND)
 
+# Three at a time on two cores: half of their time these tests wait for looks and scrapes.
 test: $(MODELS) ## Run every test
-	$(RUN) -m pytest -n 2 --dist loadfile
+	$(RUN) -m pytest -n 3 --dist loadfile
 
 cover: $(MODELS) ## Run every test, hold the branches they reach against the floor
 	rm -rf .coverage && mkdir .coverage
-	$(RUN) -m coverage run -m pytest -n 2 --dist loadfile --timeout 300
+	$(RUN) -m coverage run -m pytest -n 3 --dist loadfile --timeout 300
 	$(RUN) -m coverage combine --quiet
 	$(RUN) -m coverage report
 
