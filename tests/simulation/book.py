@@ -127,6 +127,8 @@ class Book:
             for arm, found in zip(
                 arms, ((bad, n), (stable_bad, stable_n)), strict=True
             ):
+                if min(found) < 0:
+                    broken.append(f"{arm}: counted {found[0]:g} bad of {found[1]:g}")
                 total = totals.setdefault(arm, [0.0, 0.0])
                 total[0], total[1] = total[0] + found[0], total[1] + found[1]
         for arm, (bad, n) in totals.items():
