@@ -165,9 +165,14 @@ def test_a_model_of_s3_comes_by_kserves_own_package(tmp_path: Path) -> None:
 
 
 def _as_models(version: str, percent: int | None, uri: str) -> str:
-    """The service with the account whose Secret is the bucket's."""
+    """The service with the account whose Secret is the bucket's.
+
+    Of two initializers for an address KServe takes any, unless one is named.
+    """
     document: Object = yaml.safe_load(_service(version, percent, uri))
-    document["spec"]["predictor"]["serviceAccountName"] = "models"
+    predictor = document["spec"]["predictor"]
+    predictor["serviceAccountName"] = "models"
+    predictor["storageContainerName"] = uri.removeprefix("s3://")
     return yaml.safe_dump(document)
 
 
