@@ -133,13 +133,15 @@ def test_a_killed_promoter_goes_on_with_the_same_evidence(on: Plain) -> None:
         first.kill()
         first.communicate()
         code, said = on.verb("run", "-f", str(on.policy()))
-    on.forget("killed")
     assert code == 0, said
     assert "going on at" in said
     assert "intent-killed promoted" in said
     assert on.weights() == [0, 100]
     assert len(on.records("restart")) == 1
     check_answered(answers)
+    code, said = on.verb("undo", "intent")
+    assert code == 0, said
+    on.forget("killed")
 
 
 def _is_settled(on: Plain, version: str, wanted: int = 2) -> bool:
