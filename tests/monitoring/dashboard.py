@@ -1,17 +1,13 @@
-"""Makes manifests/monitoring/dashboard.json: python -m tests.monitoring.dashboard.
-
-Needs the package grafana-foundation-sdk, at development time alone: pip install it into
-an environment of its own.
-"""
+"""Makes manifests/monitoring/dashboard.json: python -m tests.monitoring.dashboard."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
 
 from grafana_foundation_sdk.builders import common as options
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.builders import prometheus, stat, timeseries
+from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import common as choices
 from grafana_foundation_sdk.models import dashboard as models
@@ -191,7 +187,7 @@ PREDICTORS = (
 )
 
 
-def _variables() -> Iterator[object]:
+def _variables() -> Iterator[Builder[models.VariableModel]]:
     yield (
         builders.DatasourceVariable("datasource")
         .label("Data source")
@@ -208,7 +204,7 @@ def _variables() -> Iterator[object]:
         )
 
 
-def _kind(plot: Plot) -> Any:
+def _kind(plot: Plot) -> stat.Panel | timeseries.Panel:
     if not plot.is_number:
         legend = options.VizLegendOptions().show_legend(True)
         legend = legend.display_mode(choices.LegendDisplayMode.LIST)
@@ -222,7 +218,7 @@ def _kind(plot: Plot) -> Any:
     return shown.reduce_options(last)
 
 
-def _panel(number: int, plot: Plot) -> object:
+def _panel(number: int, plot: Plot) -> Builder[models.Panel]:
     panel = (
         _kind(plot)
         .id(number)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.monitoring import dashboard
 from tests.monitoring.board import BOARD, FILE, PANELS, QUERIES
 from tests.monitoring.rules import served_names
 
@@ -17,10 +18,7 @@ SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
 
 def test_it_is_what_the_code_makes() -> None:
-    """python -m tests.monitoring.dashboard, where grafana-foundation-sdk is."""
-    pytest.importorskip("grafana_foundation_sdk")
-    from tests.monitoring import dashboard
-
+    """By `python -m tests.monitoring.dashboard`."""
     assert FILE.read_text() == dashboard.made()
 
 
