@@ -77,7 +77,7 @@ def learned_anew(policy: Policy, judged: Judged) -> Judged:
     )
 
 
-def stable_of(policy: Policy, deltas: Sequence[Delta]) -> Array:
-    """Return bad and n of the stable (scrapes, M, 2)."""
-    rows = [[d.row(m.name)[2:] for m in policy.metrics] for d in deltas]
-    return np.array(rows, dtype=float).reshape(-1, len(policy.metrics), 2)
+def rows_of(policy: Policy, deltas: Sequence[Delta]) -> Array:
+    """Return bad and n of the canary and of the stable (scrapes, M, 4)."""
+    rows = [[delta.row(metric.name) for metric in policy.metrics] for delta in deltas]
+    return np.array(rows, dtype=float).reshape(-1, len(policy.metrics), 4)

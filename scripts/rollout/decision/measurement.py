@@ -56,7 +56,7 @@ def design(policy: Policy, steps: Sequence[int]) -> Design:
 
 def traffic(policy: Policy, known: Sequence[Delta], phi: Array, rps: float) -> Traffic:
     """Return the traffic expected of both arms, from the stable's scrapes."""
-    bad, n = _known(policy, known)
+    bad, n = _total(dependence.rows_of(policy, known))
     return Traffic(rps, bad / n, phi, policy.pairs_rps(rps))
 
 
@@ -85,7 +85,8 @@ def begin(
     now: float,
 ) -> Judged:
     """Return no evidence yet, with the stable's earlier scrapes as prior counts."""
-    bad, n = _known(policy, known)
+    rows = dependence.rows_of(policy, known)
+    bad, n = _total(rows)
     prior = np.minimum(n, LARGEST_PRIOR)
     is_estimated = policy.dependence.cluster_size == "auto"
     return Judged(
@@ -100,9 +101,7 @@ def begin(
         labels=Labels.begin((0,)),
         pods=np.zeros(len(policy.metrics)),
         allowed=np.zeros(len(policy.metrics)),
-        learned=Learned.begin(
-            dependence.stable_of(policy, known if is_estimated else ())
-        ),
+        learned=Learned.begin(rows[..., 2:] if is_estimated else rows[:0, :, 2:]),
     )
 
 
@@ -123,11 +122,12 @@ def update(
     if judged.allowed.any():
         design = replace(design, tolerance=design.tolerance + judged.allowed)
     deltas = [delta for _, delta in scrapes]
-    stable = dependence.stable_of(policy, deltas)
+    rows = dependence.rows_of(policy, deltas)
+    stable = rows[..., 2:]
     scrapes = scrapes[: judged.learned.until_due(stable)]
-    deltas = deltas[: len(scrapes)]
+    deltas, rows = deltas[: len(scrapes)], rows[: len(scrapes)]
     judged = _with_labels(judged, deltas)
-    counts, stable_rate, labels = _counts(policy, judged, deltas)
+    counts, stable_rate, labels = _counts(policy, judged, deltas, rows)
     evidence = judged.evidence.update(
         design,
         counts,
@@ -161,9 +161,9 @@ def _new_epochs(judged: Judged, times: Sequence[float]) -> list[bool]:
     return found
 
 
-def _known(policy: Policy, known: Sequence[Delta]) -> tuple[Array, Array]:
-    """Return bad and n of the stable, with a prior of one in a hundred."""
-    bad, n = dependence.stable_of(policy, known).sum(axis=0).T
+def _total(rows: Array) -> tuple[Array, Array]:
+    """Return bad and n of the stable (M), with a prior of one in a hundred."""
+    bad, n = rows[..., 2:].sum(axis=0).T
     return bad + PRIOR_BAD, n + PRIOR_REQUESTS
 
 
@@ -180,9 +180,9 @@ def _with_labels(judged: Judged, deltas: Sequence[Delta]) -> Judged:
 
 
 def _counts(
-    policy: Policy, judged: Judged, deltas: Sequence[Delta]
+    policy: Policy, judged: Judged, deltas: Sequence[Delta], rows: Array
 ) -> tuple[Counts, Array | None, Labels]:
-    """Return counts (T, M), the stable's share of drift metrics, labels after each."""
+    """Return counts (T, M) of `rows`, drift's stable share, labels after each."""
     names = judged.label_names
     pairs = [[d.labels.get(name, (0.0, 0.0)) for name in names] for d in deltas]
     canary, stable = np.moveaxis(
@@ -191,15 +191,12 @@ def _counts(
     scrapes = Labels.of(canary, stable)
     before = judged.labels.before(scrapes)
     labels = before.plus(scrapes)
-    rows = np.array(
-        [[d.row(m.name) for m in policy.metrics] for d in deltas],
-        dtype=float,
-    )
     drifting = [m.drift is not None for m in policy.metrics]
     if not any(drifting):
         return Counts(*np.moveaxis(rows, -1, 0)), None, labels
     inside, share = before.compare(canary, stable)
     columns = (inside.canary_bad, inside.canary_n, inside.stable_bad, inside.stable_n)
+    rows = rows.copy()
     rows[:, drifting] = np.stack(columns, axis=-1)[:, None]
     stable_rate = np.where(drifting, share[:, None], math.nan)
     return Counts(*np.moveaxis(rows, -1, 0)), stable_rate, labels
