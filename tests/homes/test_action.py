@@ -1,16 +1,19 @@
-"""action.yml: its steps as the runner's shell runs them, with a rollout in a folder."""
+"""action.yml and GitLab's lines, as a runner's shell runs them, in a folder."""
 
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
 
 from scripts.local.processes import ROOT
 from scripts.rollout.errors import Exit
+from tests.support import documentation
 
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text())
 STEPS: list[dict[str, Any]] = ACTION["runs"]["steps"]
@@ -72,12 +75,16 @@ class Job:
         for step in STEPS:
             if self._is_due(step.get("if", "")):
                 env = {key: self._filled(v) for key, v in step.get("env", {}).items()}
-                command = [*SHELL, step["run"]]
-                env = {**os.environ, **self._env, **env}
-                done = subprocess.run(command, cwd=self.folder, env=env, timeout=100)
-                if done.returncode:
-                    return done.returncode
+                code = self.shell(step["run"], env)
+                if code:
+                    return code
         return 0
+
+    def shell(self, script: str, env: Mapping[str, str] = MappingProxyType({})) -> int:
+        """Run a script in the job's folder; its exit code."""
+        env = {**os.environ, **self._env, **env}
+        done = subprocess.run([*SHELL, script], cwd=self.folder, env=env, timeout=100)
+        return done.returncode
 
     def _filled(self, value: str) -> str:
         def found(name: re.Match[str]) -> str:
@@ -114,6 +121,20 @@ def test_a_policy_that_is_refused_fails_the_step_and_writes_no_summary(
     assert job.run() == Exit.USAGE
     assert job.text("GITHUB_OUTPUT") == "exit-code=2\n"
     assert job.text("summary.md") == job.text("kubectl.txt") == ""
+
+
+def test_gitlabs_lines_give_the_verdict_and_keep_the_report(tmp_path: Path) -> None:
+    blocks = map(yaml.safe_load, documentation.blocks("docs/cluster.md", "yaml"))
+    (lines,) = [each["rollout"] for each in blocks if "rollout" in each]
+    job = Job(tmp_path, 0.3)
+    codes = [
+        job.shell(line.replace("python -m scripts.canary", "intent-canary"))
+        for line in (*lines["script"], *lines["after_script"])
+    ]
+    assert codes == [Exit.ROLLED_BACK, 0]
+    journal, report = map(job.text, lines["artifacts"]["paths"])
+    assert '"begin"' in journal
+    assert "r-00002 was rolled back" in report
 
 
 def test_no_input_is_part_of_a_script() -> None:
