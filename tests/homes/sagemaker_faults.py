@@ -120,6 +120,18 @@ def test_a_faulty_version_is_rolled_back(
     assert on.weights() == (100, 0)
 
 
+def test_one_that_never_comes_up_is_taken_back_before_users_meet_it(
+    on: SagemakerHome,
+) -> None:
+    """The service itself would not let such a variant into an endpoint."""
+    verdict = on.run(POLICY)
+    print(verdict)
+    assert verdict.code == 11, verdict.said
+    assert " warm-up requests failed" in verdict.said
+    assert verdict.failed == 0
+    assert on.weights() == (100, 0)
+
+
 def test_a_container_that_dies_among_users_is_rolled_back(on: SagemakerHome) -> None:
     on.serve("canary", MODELS / "v2")
     with on.users():
