@@ -108,7 +108,7 @@ def test_abort_wins_while_it_waits_for_an_approval(on: LocalStage) -> None:
         assert code == 31, said
         assert f"another promoter, process {promoter.pid}" in said
         code, said = on.verb("explain", "intent")
-        assert "waits for: waits for an approval" in said
+        assert "waits for: a person's approval" in said
         on.verb("abort", "intent", "--reason", "lunch")
         said, _ = promoter.communicate(timeout=30)
     assert promoter.returncode == 12, said

@@ -68,6 +68,11 @@ def test_pauses_and_the_bake_are_said() -> None:
     rollout.look("pause")
     assert _waiting(rollout)[0] == "paused by a person"
     assert _waiting(rollout)[-1].endswith("more at 95 %")
+    asked = Rollout.begun(policy(pauseAt="[25]"))
+    asked.until(Phase.STEP, 25)
+    for _ in range(30):
+        asked.look()
+    assert _waiting(asked)[0] == "a person's approval"
 
 
 HOOKS = "{pre: {command: [a]}, confirm: {command: [b]}}"

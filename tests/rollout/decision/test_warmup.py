@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from scripts.rollout.decision.explaining import conditions
 from scripts.rollout.errors import Exit, PolicyError
 from scripts.rollout.policy.reader import parse
 from scripts.rollout.state.actions import SetPercent, Warmed, WarmUp
@@ -67,6 +68,8 @@ def test_a_round_that_fails_as_a_whole_ends_the_rollout_at_once() -> None:
     _round(rollout, Warmed(6, 6))
     assert rollout.state.code is Exit.GUARD
     assert "all 6 warm-up requests failed" in rollout.state.reason
+    said = conditions.told(conditions.of(rollout.policy, rollout.state))
+    assert "users did not come before it was warm" in said
 
 
 def test_where_no_pod_can_be_asked_it_does_not_wait() -> None:

@@ -143,6 +143,8 @@ def _warm(state: State) -> Condition:
     if state.warming is None or not state.warming.sent:
         said = "no warm-up, so a cold start is judged with the code"
         return Condition("cold start", said, None)
+    if not state.is_warm:
+        return Condition("cold start", "users did not come before it was warm", None)
     if state.warming.quiet_since is None:
         return Condition("cold start", "still cold when users came", holds=False)
     return Condition("cold start", "warm when users came", holds=True)

@@ -145,6 +145,8 @@ def waiting(rules: Rules, state: State, seen: Observation | None) -> list[str]:
 
 
 def _paused(state: State) -> str:
+    if state.pause is Pause.APPROVAL:
+        return "a person's approval"
     why = state.pause_reason if state.pause is Pause.PERSON else ""
     return f"{state.pause}: {why}" if why else str(state.pause)
 

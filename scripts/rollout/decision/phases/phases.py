@@ -102,9 +102,11 @@ def _warm(draft: Draft, found: Warmed) -> None:
     assert draft.state.warming is not None
     warming = draft.state.warming.add(found)
     has_settled = warming.has_settled(policy.quiet, now)
-    is_over = not found.sent or has_settled or now - warming.began >= policy.settle
+    has_failed = 0 < found.sent == found.failed
+    is_late = now - warming.began >= policy.settle
+    is_over = not has_failed and (not found.sent or has_settled or is_late)
     draft.change(warming=warming, is_warm=is_over)
-    if found.sent and found.failed == found.sent:
+    if has_failed:
         draft.guard(f"all {found.sent} warm-up requests failed")
     elif is_over:
         told = reasons.warmed(warming, now, has_settled=has_settled)
