@@ -16,8 +16,16 @@ from joblib.numpy_pickle_utils import _validate_fileobject_and_memmap
 # A compressed pickle may hold a thousand times its size.
 MOST_BYTES = 2 * 1024**3
 
-# Modules all of whose classes may be made; their functions may not be called.
-CLASSES_OF = ("sklearn", "scipy.sparse", "numpy.dtypes", "numpy.random", "predictor")
+# Modules all of whose own classes may be made; their functions may not be called.
+CLASSES_OF = (
+    "sklearn",
+    "scipy.sparse",
+    "numpy.dtypes",
+    "numpy.random",
+    "predictor.adapted",
+    "predictor.outside",
+    "predictor.features",
+)
 # Functions of scikit-learn and of this project that pipelines keep by name.
 FUNCTIONS_OF = (
     "predictor.features",
@@ -73,7 +81,8 @@ class Unpickler(NumpyUnpickler):  # type: ignore[misc]  # published without type
         """Return an allowed class or function. Raises NotAllowed."""
         if f"{module}.{name}" in NAMES or _is_in(module, self.trusted):
             return super().find_class(module, name)
-        if _is_in(module, (*CLASSES_OF, "numpy")) and "." not in name:
+        is_known = module == "numpy" or _is_in(module, CLASSES_OF)
+        if is_known and "." not in name:
             found = super().find_class(module, name)
             if _is_allowed(found, module, name):
                 return found
@@ -81,11 +90,11 @@ class Unpickler(NumpyUnpickler):  # type: ignore[misc]  # published without type
 
 
 def _is_allowed(found: Any, module: str, name: str) -> bool:
+    """Tell a module's own from what it imported: gzip's files, operator's getters."""
     if isinstance(found, type):
-        is_number = module == "numpy" and found.__module__ == "numpy"
-        return _is_in(module, CLASSES_OF) or (is_number and _is_scalar(found))
+        is_number = found.__module__ == "numpy" and _is_scalar(found)
+        return is_number or _is_in(found.__module__, CLASSES_OF)
     is_cython = module.startswith("sklearn.") and name.startswith("__pyx_unpickle_")
-    # What a module imported from elsewhere is not its own.
     is_own = getattr(found, "__module__", None) == module
     return is_cython or (_is_in(module, FUNCTIONS_OF) and is_own)
 

@@ -7,6 +7,8 @@ import json
 import os
 import pickle
 import shutil
+import sys
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import numpy as np
 import pytest
 from numpy.testing._private.utils import runstring
 from sklearn.datasets import fetch_openml
+from sklearn.pipeline import Pipeline
 
 from predictor import artifact
 from predictor.errors import ArtifactError
@@ -143,6 +146,9 @@ class _Calls:
     def __reduce__(self) -> Any:
         return self.function, self.args
 
+    def __call__(self, *args: Any) -> None:
+        """Pickle takes as a function only what can be called."""
+
 
 HOSTILE: dict[str, Any] = {
     "os.system": _Calls(os.system, "exit 1"),
@@ -172,6 +178,56 @@ def test_what_no_pipeline_needs_is_not_called_without_a_pin(
     ):
         artifact.read(model)
     assert not (tmp_path / "somewhere").exists()
+
+
+class _Getters:
+    """Calls eval by what scikit-learn's modules import for themselves."""
+
+    def __reduce__(self) -> Any:
+        scope = _Calls(attrgetter("__init__.__globals__"), Pipeline)
+        own = _Calls(itemgetter("__builtins__"), scope)
+        return _Calls(itemgetter("eval"), own), ("open('somewhere', 'w')",)
+
+
+BORROWED = {
+    b"coperator\nattrgetter": b"csklearn.feature_selection._base\nattrgetter",
+    b"coperator\nitemgetter": b"csklearn.utils.discovery\nitemgetter",
+}
+
+
+def test_what_a_module_imports_for_itself_calls_nothing(
+    model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Getters reached eval, and a pickle without a pin ran whatever it wished."""
+    content = pickle.dumps(_Getters(), protocol=0)
+    for name, borrowed in BORROWED.items():
+        content = content.replace(name, borrowed)
+    monkeypatch.chdir(tmp_path)
+    _written(model, content)
+    with pytest.raises(ArtifactError, match=r"names sklearn.*etter, which no"):
+        artifact.read(model)
+    assert not (tmp_path / "somewhere").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sklearn.datasets._covtype GzipFile",
+        "sklearn.datasets._base Path",
+        "sklearn.externals.array_api_compat.numpy memmap",
+        "sklearn.callback._transport Listener",
+        "sklearn.utils._available_if MethodType",
+        "predictor.model IntentModel",
+        "numpy.f2py.__main__ main",
+    ],
+)
+def test_a_borrowed_name_is_not_made_and_no_program_imported(
+    model: Path, name: str
+) -> None:
+    _written(model, "c{}\n{}\n.".format(*name.split()).encode())
+    with pytest.raises(ArtifactError, match="which no text pipeline needs"):
+        artifact.read(model)
+    assert "numpy.f2py.__main__" not in sys.modules
 
 
 def test_a_pin_vouches_for_what_the_pickle_names(model: Path) -> None:
