@@ -94,7 +94,7 @@ clean: ## End what runs here, remove what was made here
 	rm -rf $(VENV) models build .local .cache .coverage .*_cache
 
 ##@ Speed
-.PHONY: bench bench-growth bench-looks bench-endurance
+.PHONY: bench bench-growth bench-looks bench-endurance bench-drains
 bench: $(MODELS) ## Serving against its peers; needs wrk and h2load, a quarter of an hour
 	$(RUN) -m tests.bench.serving
 
@@ -106,6 +106,9 @@ bench-looks: $(MODELS) ## What the promotion script's looks cost
 
 bench-endurance: $(MODELS) ## Ten minutes at full load: is memory flat? Needs wrk
 	$(RUN) -m tests.bench.endurance
+
+bench-drains: $(MODELS) ## 50 ends under load, directly and behind Envoy: is a request lost?
+	$(RUN) -m tests.bench.drains
 
 ##@ Decisions
 .PHONY: bench-decisions

@@ -20,6 +20,8 @@ TAG_HEADER = "Knative-Serving-Tag"
 TYPE = "type.googleapis.com/envoy"
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 RETRIES = 3
+# Envoy's own limit is 3: of those whose replica ends at one moment, more were failed.
+RETRIES_AT_ONCE = 4096
 
 Json = dict[str, Any]
 
@@ -182,6 +184,7 @@ def _cluster(backend: Backend) -> Json:
         "name": backend.cluster,
         "type": "STATIC",
         "connect_timeout": "1s",
+        "circuit_breakers": {"thresholds": [{"max_retries": RETRIES_AT_ONCE}]},
         "load_assignment": {"cluster_name": backend.cluster, "endpoints": endpoints},
         "typed_extension_protocol_options": {
             HTTP_OPTIONS: {

@@ -27,6 +27,7 @@ from tests.support.backends import (
     local,
     settles,
 )
+from tests.support.callers import KINDS, Callers
 from tests.support.commands import run
 from tests.support.waiting import killed, until
 
@@ -118,6 +119,21 @@ def test_a_killed_predictor_fails_no_request_and_comes_back(
     assert meanwhile == {other: 40}
     until(lambda: len(answered(canary, count=200)) == 2)
     assert _pid(canary, revision) != before.process.pid
+
+
+def test_an_ended_predictor_fails_none_of_twelve_callers(canary: Local) -> None:
+    """Envoy lets three requests retry at once: of 71,517 it failed 642."""
+    ended = _child(canary, "00001")
+    address = f"127.0.0.1:{canary.port}"
+    callers = Callers(address, {"content-type": KINDS["hot"], "host": HOST})
+    until(lambda: callers.answered > 200)
+    ended.terminate()
+    until(lambda: callers.lost or not ended.is_alive())
+    meanwhile = callers.answered
+    until(lambda: callers.lost or callers.answered > meanwhile + 200)
+    callers.end()
+    assert callers.lost == []
+    until(lambda: len(answered(canary, count=200)) == 2)
 
 
 def test_a_tag_names_one_revision_even_while_its_process_is_dead(

@@ -1,86 +1,64 @@
-"""SIGTERM under load: no client without retries, and without a gateway, loses one."""
+"""SIGTERM under load: no caller without retries loses one, and no attacker holds it."""
 
-import http.client
+import json
 import signal
-import threading
+import socket
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from predictor.overload.limits import SHORT_BODY
+from tests.overload.attack import head, wire
+from tests.support.callers import KEPT, KINDS, Callers
 from tests.support.predictors import Predictor, predictor
 
-KEPT, NEW = 8, 4
-BODY = b'{"instances": ["where is my parcel?"]}'
-KINDS = {"hot": "application/json", "ordinary": "application/json;charset=utf-8"}
-
-
-class Clients:
-    """Clients that ask until the server says that it is not ready; no one retries."""
-
-    def __init__(self, server: Predictor, kind: str) -> None:
-        """Begin to ask, with this content type."""
-        self._headers = {"content-type": kind}
-        self._address = urlsplit(server.url).netloc
-        self._is_over = threading.Event()
-        self.answered, self.closing = 0, 0
-        self.lost: list[str] = []
-        asks = [self._keep] * KEPT + [self._renew] * NEW + [self._watch]
-        self._threads = [threading.Thread(target=each) for each in asks]
-        for each in self._threads:
-            each.start()
-
-    def join(self) -> None:
-        """Wait for all of them."""
-        for each in self._threads:
-            each.join(timeout=30)
-
-    def _keep(self) -> None:
-        connection = http.client.HTTPConnection(self._address, timeout=10)
-        while not self._is_over.is_set():
-            self._ask(connection)
-        connection.close()
-
-    def _renew(self) -> None:
-        while not self._is_over.is_set():
-            connection = http.client.HTTPConnection(self._address, timeout=10)
-            self._ask(connection)
-            connection.close()
-
-    def _ask(self, connection: http.client.HTTPConnection) -> None:
-        try:
-            connection.request("POST", "/v1/models/intent:predict", BODY, self._headers)
-            answer = connection.getresponse()
-            answer.read()
-        except (OSError, http.client.HTTPException) as fault:
-            self.lost.append(repr(fault))
-            self._is_over.set()
-            return
-        if answer.status != 200:
-            self.lost.append(str(answer.status))
-        self.answered += 1
-        self.closing += answer.getheader("connection") == "close"
-
-    def _watch(self) -> None:
-        """Stand in for what takes an endpoint away when its pod is not ready."""
-        while not self._is_over.wait(0.02):
-            connection = http.client.HTTPConnection(self._address, timeout=10)
-            connection.request("GET", "/v2/models/intent/ready")
-            if connection.getresponse().status != 200:
-                self._is_over.wait(0.3)  # it takes time until everybody knows
-                self._is_over.set()
-            connection.close()
+END_S = 60.0  # far more than it takes, whatever else runs
 
 
 @pytest.mark.parametrize("way", KINDS)
 def test_no_request_is_lost_when_the_server_ends(tmp_path: Path, way: str) -> None:
     with predictor(tmp_path) as server:
-        clients = Clients(server, KINDS[way])
-        while clients.answered < 200:
-            assert not clients.lost
+        address = urlsplit(server.url).netloc
+        callers = Callers(address, {"content-type": KINDS[way]})
+        while callers.answered < 200:
+            assert not callers.lost
         server.process.send_signal(signal.SIGTERM)
-        clients.join()
-        assert server.process.wait(timeout=20) == 0
-    assert clients.lost == []
-    assert clients.closing >= KEPT
+        callers.end_when_unready()
+        assert server.process.wait(timeout=END_S) == 0
+    assert callers.lost == []
+    assert callers.closing >= KEPT
     assert "ERROR" not in server.log.read_text()
+
+
+V1 = "/v1/models/intent:predict"
+TEXTS = json.dumps({"instances": ["where is it " * 40] * 1024}).encode()
+SLOW = {
+    "nothing": b"",
+    "half a head": b"POST /predict HTTP/1.1\r\nhost: a\r\n",
+    "half a body": head("/predict", length=9) + b"{",
+    "half a long body": head(V1, length=4 * SHORT_BODY) + bytes(2 * SHORT_BODY),
+    "long work": head(V1, length=len(TEXTS)) + TEXTS,
+}
+
+
+def _attackers(server: Predictor, each: int) -> list[socket.socket]:
+    found = []
+    for sent in SLOW.values():
+        for _ in range(each):
+            found.append(line := wire(server))
+            line.sendall(sent)
+    return found
+
+
+def test_nobody_who_is_slow_holds_the_end_or_is_an_error(tmp_path: Path) -> None:
+    """240 of them held it for 31 s, and each was a traceback in the log."""
+    with predictor(tmp_path) as server:
+        lines = _attackers(server, 48)
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(timeout=END_S) == 0
+        for line in lines:
+            line.close()
+    log = server.log.read_text()
+    assert "ERROR" not in log
+    assert "Traceback" not in log
