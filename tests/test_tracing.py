@@ -121,7 +121,7 @@ def test_a_sampled_request_has_spans_below_its_callers(
 ) -> None:
     trace = secrets.token_hex(16)
     _ask(server, protocol, _headers(trace))
-    until(lambda: len(collector.spans(trace)) == 4, 60, lambda: collector.bodies)
+    until(lambda: len(collector.spans(trace)) == 4, shown=lambda: collector.bodies)
     spans = collector.spans(trace)
     (root,) = (each for each in spans.values() if each.parent_span_id.hex() == PARENT)
     parts = {name: each for name, each in spans.items() if each is not root}
@@ -156,7 +156,7 @@ def test_any_other_request_has_none(
     _ask(server, protocol, headers)
     later = secrets.token_hex(16)
     _ask(server, protocol, _headers(later))
-    until(lambda: len(collector.spans(later)) == 4, 60, lambda: collector.bodies)
+    until(lambda: len(collector.spans(later)) == 4, shown=lambda: collector.bodies)
     assert {each.trace_id.hex() for each in collector.all()} - known == {later}
 
 

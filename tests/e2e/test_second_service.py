@@ -128,7 +128,7 @@ def test_a_second_services_promoter_takes_no_rights_from_the_first(
             assert not each.may("patch", others, each.backend.namespace)
         until(lambda: bot.says("APPROVAL"), 90, bot.log)
         bot.forbid()  # no counters of Kourier's for a while
-        until(lambda: bot.says("cannot list resource"), 60, bot.log)
+        until(lambda: bot.says("cannot list resource"), shown=bot.log)
         bot.create("---".join(e for e in printed.split("---") if "kind: Job" not in e))
         for each in (bot, faq):
             until(partial(each.says, "APPROVAL"), 90, each.log)

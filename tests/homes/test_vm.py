@@ -42,7 +42,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vm]:
         pipeline = Failing(models.inner(), every=10, flag=built.folder / "failing")
         built.serve("v1", MODELS / "v1")
         built.serve("v2", models.write(built.folder / "v2", pipeline))
-        until(lambda: built.is_up("v1") and built.is_up("v2"), 60, built.said)
+        until(lambda: built.is_up("v1") and built.is_up("v2"), shown=built.said)
         yield built
 
 

@@ -45,7 +45,7 @@ def running(
     """v1 behind a gateway; each test brings its v2."""
     with GATEWAYS[request.param](tmp_path_factory.mktemp("vm")) as built:
         built.serve("v1", MODELS / "v1")
-        until(lambda: built.is_up("v1"), 60, built.said)
+        until(lambda: built.is_up("v1"), shown=built.said)
         yield built
 
 
@@ -79,7 +79,7 @@ def test_a_faulty_version_is_rolled_back(
     on: Vm, pipeline: Any, policy: str, code: int, said: str
 ) -> None:
     _serve(on, pipeline)
-    until(lambda: on.is_up("v2"), 60, on.said)
+    until(lambda: on.is_up("v2"), shown=on.said)
     verdict = on.run(policy)
     print(verdict)
     assert verdict.code == code, verdict.said
@@ -90,7 +90,7 @@ def test_a_faulty_version_is_rolled_back(
 def test_one_that_is_slow_is_rolled_back(on: Vm) -> None:
     """By evidence, or as it is too busy to say within a second that it is ready."""
     _serve(on, Slow(models.inner()))
-    until(lambda: on.is_up("v2"), 60, on.said)
+    until(lambda: on.is_up("v2"), shown=on.said)
     verdict = on.run(QUICK)
     print(verdict)
     assert verdict.code in (10, 11), verdict.said
@@ -99,7 +99,7 @@ def test_one_that_is_slow_is_rolled_back(on: Vm) -> None:
 
 def test_one_that_is_only_cold_is_promoted(on: Vm) -> None:
     _serve(on, Cold(models.inner()))
-    until(lambda: on.is_up("v2"), 60, on.said)
+    until(lambda: on.is_up("v2"), shown=on.said)
     verdict = on.run(POLICY.replace("settle: 5s", "settle: 30s"))
     print(verdict)
     assert verdict.code == 0, verdict.said
@@ -110,7 +110,7 @@ def test_one_that_does_not_stay_up_is_rolled_back(on: Vm, kind: Any) -> None:
     digest = _serve(on, kind(models.inner()))
     if kind is CrashLooping:
         # A version that was seen once keeps its name while it is down.
-        until(lambda: on.canary().endswith(digest), 60, on.said)
+        until(lambda: on.canary().endswith(digest), shown=on.said)
     verdict = on.run(IMPATIENT)
     print(verdict)
     assert verdict.code in (10, 11), verdict.said
@@ -123,7 +123,7 @@ def test_a_version_that_comes_up_during_its_rollout_is_promoted(on: Vm) -> None:
         known.unlink()
     with on.users(150) as answers:
         promoter = on.start()
-        until(lambda: len(on.records()) > 2, 60)
+        until(lambda: len(on.records()) > 2)
         assert on.records("begin")[0]["state"]["canary"] == "v2"
         on.serve("v2", MODELS / "v2")
         said, _ = promoter.communicate(timeout=110)
@@ -134,7 +134,7 @@ def test_a_version_that_comes_up_during_its_rollout_is_promoted(on: Vm) -> None:
 
 def test_a_killed_promoter_goes_on_with_the_same_evidence(on: Vm) -> None:
     on.serve("v2", MODELS / "v2")
-    until(lambda: on.is_up("v2"), 60, on.said)
+    until(lambda: on.is_up("v2"), shown=on.said)
     with on.users(150) as answers:
         first = on.start()
         until(lambda: on.weights()[1] > 0)
@@ -150,7 +150,7 @@ def test_a_killed_promoter_goes_on_with_the_same_evidence(on: Vm) -> None:
 
 def test_a_gateway_that_is_killed_goes_on_with_its_weights(on: Vm) -> None:
     on.serve("v2", MODELS / "v2")
-    until(lambda: on.is_up("v2"), 60, on.said)
+    until(lambda: on.is_up("v2"), shown=on.said)
     with on.users(150):
         promoter = on.start()
         until(lambda: on.weights()[1] > 0)
@@ -162,7 +162,7 @@ def test_a_gateway_that_is_killed_goes_on_with_its_weights(on: Vm) -> None:
 
 def test_a_weight_set_by_hand_is_kept_until_a_person_says_more(on: Vm) -> None:
     on.serve("v2", MODELS / "v1")
-    until(lambda: on.is_up("v2"), 60, on.said)
+    until(lambda: on.is_up("v2"), shown=on.said)
     with on.users(150):
         promoter = on.start(POLICY.replace("duration: 2s", "duration: 60s"))
         until(lambda: str(on.records()).count("'phase': 'Bake'") > 3, 90)

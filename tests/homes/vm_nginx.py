@@ -22,7 +22,7 @@ def on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NginxVm]:
     with nginx_vm(tmp_path_factory.mktemp("nginx")) as built:
         for version in ("v1", "v2"):
             built.serve(version, MODELS / version)
-        until(lambda: built.is_up("v1") and built.is_up("v2"), 60, built.said)
+        until(lambda: built.is_up("v1") and built.is_up("v2"), shown=built.said)
         yield built
 
 

@@ -17,7 +17,6 @@ from scripts.local.manifest import PROGRESS_DEADLINE
 from scripts.local.processes import ROOT
 from tests.support.waiting import until
 
-SETTLE_S = 60.0
 HOST = "intent-predictor.default.example.com"
 
 POLICY_VERBS = ("run", "plan", "lint", "replay", "report")
@@ -207,7 +206,7 @@ def settles(
         is_said = any(says in message for message in messages(status))
         return status if seen == (traffic, created, is_ready) and is_said else None
 
-    status = until(settled, SETTLE_S, lambda: (traffic, created, backend.status()))
+    status = until(settled, shown=lambda: (traffic, created, backend.status()))
     assert status is not None
     return status
 

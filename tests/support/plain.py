@@ -15,7 +15,7 @@ from scripts.rollout.cluster.client import Object
 from scripts.rollout.traffic.routes.httproute import route_path
 from tests.support.cluster_stage import ClusterStage
 from tests.support.site import REGISTRY, Site, site
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 GATEWAY_API = os.environ.get("GATEWAY_API", "")
 GATEWAY = {"name": "kserve-ingress-gateway", "namespace": "kserve"}
@@ -39,7 +39,7 @@ class Plain(ClusterStage):
         where = f"namespace: {backend.namespace}, backend: gateway"
         backend.target = f"{{route: intent, {where}}}"
 
-    def until(self, is_so: Callable[[], Any], seconds: float = 60.0) -> Any:
+    def until(self, is_so: Callable[[], Any], seconds: float = PATIENCE_S) -> Any:
         """Wait until something is true; the pods are shown if it never is."""
         return until(is_so, seconds, partial(self.backend.kubectl, "get", "pods"))
 

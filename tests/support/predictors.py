@@ -18,7 +18,6 @@ from tests.support.waiting import until
 
 MODELS = ROOT / "models"
 SCORER = Scorer(lambda _: [], "", 1e-5, 1e-8)  # for what counts, and never asks it
-START_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ def predictor(
         f"http://127.0.0.1:{port}", f"127.0.0.1:{grpc_port}", log, process
     )
     try:
-        until(partial(_is_ready, server), START_S, log.read_text)
+        until(partial(_is_ready, server), shown=log.read_text)
         yield server
     finally:
         end(process)

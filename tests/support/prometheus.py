@@ -77,7 +77,7 @@ def running(
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
     server = Server(f"http://127.0.0.1:{port}", process)
     try:
-        until(lambda: _is_ready(server, log), 30, log.read_text)
+        until(lambda: _is_ready(server, log), shown=log.read_text)
         yield server
     finally:
         end(process)

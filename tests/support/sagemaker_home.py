@@ -71,7 +71,7 @@ class SagemakerHome(Promoting):
             self.predictors[variant] = subprocess.Popen(
                 [*command, *flags], cwd=ROOT, env=env, stdout=log, stderr=log
             )
-        until(lambda: self._pings(variant), 60, self.said)
+        until(lambda: self._pings(variant), shown=self.said)
 
     def _pings(self, variant: str) -> bool:
         try:

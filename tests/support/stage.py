@@ -26,7 +26,7 @@ from scripts.local.processes import ROOT
 from tests.faults import models, pipelines
 from tests.support import commands
 from tests.support.backends import Backend, Local, intent, local, serves, settles
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, until
 
 RPS = 60.0
 SLO_MS = 250.0
@@ -159,7 +159,7 @@ class Stage(Promoting, Generic[Somewhere]):
         traffic = predictor["traffic"]
         return sum(t["percent"] for t in traffic if t["revisionName"] == revision)
 
-    def until(self, is_so: Callable[[], Any], seconds: float = 60.0) -> Any:
+    def until(self, is_so: Callable[[], Any], seconds: float = PATIENCE_S) -> Any:
         """Wait until something is true; the newest status is shown if it never is."""
         return until(is_so, seconds, self.backend.status)
 

@@ -77,7 +77,7 @@ class Vm(Promoting):
             command += ["-f", str(file)]
         with (self.folder / "haproxy.log").open("ab") as log:
             self.gateway = subprocess.Popen(command, stdout=log, stderr=log)
-        until(self._answers, 30, (self.folder / "haproxy.log").read_text)
+        until(self._answers, shown=(self.folder / "haproxy.log").read_text)
 
     def _answers(self) -> bool:
         with suppress(requests.RequestException):

@@ -73,7 +73,7 @@ class NginxVm(Vm):
         """Start nginx, and what reloads it when the split changes."""
         assert not files
         self.gateway = subprocess.Popen(self.nginx())
-        until(self._answers, 30, self._log)
+        until(self._answers, shown=self._log)
         self._reads = self.split.read_text()
         self.begin_unit()
 

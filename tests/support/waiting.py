@@ -8,11 +8,13 @@ from scripts.local.processes import Child
 
 Found = TypeVar("Found")
 POLL_S = 0.05
+# Many times what it takes: a busy machine passes, and pytest does not end it first.
+PATIENCE_S = 110.0
 
 
 def until(
     is_so: Callable[[], Found],
-    seconds: float = 60.0,
+    seconds: float = PATIENCE_S,
     shown: Callable[[], object] = lambda: "",
 ) -> Found:
     """What `is_so` returns once that is true; `shown` is in the message if never."""

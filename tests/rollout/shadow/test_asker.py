@@ -107,7 +107,7 @@ def _found(asking: PairAsker, least: int) -> list[Pair]:
         found.extend(asking.take("canary", "stable"))
         return len(found) >= least
 
-    until(are_enough, 20, lambda: found)
+    until(are_enough, shown=lambda: found)
     return found
 
 
@@ -220,7 +220,7 @@ def test_a_stranger_is_told_once_and_asks_nothing(
     asker = PairAsker(users, lambda _: page, http, said.append, counts=True)
     with closing(asker) as asking:
         asking.take("canary", "stable")
-        until(lambda: arm.refusals >= 3, 20)
+        until(lambda: arm.refusals >= 3)
         assert asking.take("canary", "stable") == []
     assert said == ["no shadow requests: status 403 for the users' texts"]
     assert arm.marks == []
@@ -262,7 +262,7 @@ def test_nobody_is_asked_while_an_arm_has_no_pod(
     made = Synthetic(50, ["hello"])
     with closing(PairAsker(made, find, http, print, counts=True)) as asking:
         asking.take("canary", "stable")
-        until(lambda: looked.count(["canary"]) >= 2, 20)
+        until(lambda: looked.count(["canary"]) >= 2)
         assert asking.take("canary", "stable") == []
         assert stable.marks == []
         is_there.set()
