@@ -76,10 +76,14 @@ MUTANTS = (
         "fell = not group",
     ),
     Mutant(
-        "counts all that a known pod of before has counted so far",
-        "metrics/counters.py",
-        "if old is None and sample.get(STARTED, 0.0) <= since:",
-        "if old is None and not sample:",
+        "counts all that a pod that was there before has counted so far",
+        "metrics/windows/windows.py",
+        "instance: sample\n"
+        "            for instance, sample in now.get(arm, {}).items()\n"
+        "            if not base.at or",
+        "instance: {key: sample[key] * (key in ALWAYS) for key in sample}\n"
+        "            for instance, sample in now.get(arm, {}).items()\n"
+        "            if not base.at or",
     ),
     Mutant(
         "ignores a gap: raises without metrics",

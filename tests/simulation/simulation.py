@@ -126,6 +126,7 @@ class Simulation:
         self.clock.run(-0.001)
         self.clock.is_over = False
         self.clock.now = 0.0
+        self.users.remember()
         self.book.watch(self.broken)
 
     def supervise(self, name: str, holder: str) -> None:

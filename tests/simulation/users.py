@@ -7,6 +7,7 @@ import numpy as np
 
 RPS = 2000.0
 SLOW = 0.01  # of all requests, in both arms, take more than the objective
+PAST = (50_000, 500, 500)  # counted, bad and slow before the first promoter
 
 
 @dataclass
@@ -72,6 +73,12 @@ class Users:
             for pod in self.pods.values()
             if pod.revision == revision and pod.is_ready
         ]
+
+    def remember(self) -> None:
+        """Give all that count a past, which no promoter may count."""
+        for revision in (name for name, percent in self.routed.items() if percent):
+            for pod in (*self.gateways.values(), *self.of(revision)):
+                pod.of(revision).add(*PAST)
 
     def advance(self, now: float) -> None:
         """Send what comes until now."""
