@@ -1,6 +1,5 @@
 """SIGTERM under load: no caller without retries loses one, and no attacker holds it."""
 
-import json
 import signal
 import socket
 from pathlib import Path
@@ -32,13 +31,11 @@ def test_no_request_is_lost_when_the_server_ends(tmp_path: Path, way: str) -> No
 
 
 V1 = "/v1/models/intent:predict"
-TEXTS = json.dumps({"instances": ["where is it " * 40] * 1024}).encode()
 SLOW = {
     "nothing": b"",
     "half a head": b"POST /predict HTTP/1.1\r\nhost: a\r\n",
     "half a body": head("/predict", length=9) + b"{",
     "half a long body": head(V1, length=4 * SHORT_BODY) + bytes(2 * SHORT_BODY),
-    "long work": head(V1, length=len(TEXTS)) + TEXTS,
 }
 
 
@@ -54,7 +51,7 @@ def _attackers(server: Predictor, each: int) -> list[socket.socket]:
 def test_nobody_who_is_slow_holds_the_end_or_is_an_error(tmp_path: Path) -> None:
     """240 of them held it for 31 s, and each was a traceback in the log."""
     with predictor(tmp_path) as server:
-        lines = _attackers(server, 48)
+        lines = _attackers(server, 60)
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(timeout=END_S) == 0
         for line in lines:
