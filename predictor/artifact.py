@@ -20,7 +20,7 @@ from typing import Any
 
 import joblib
 
-from predictor.errors import ArtifactError
+from predictor.errors import ArtifactError, one_line
 from predictor.facts import (
     METADATA_FILE,
     MODEL_FILE,
@@ -143,7 +143,7 @@ def import_file(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         raise ArtifactError(
-            f"{path}: cannot be imported: {type(error).__name__}: {error}"
+            f"{path}: cannot be imported: {type(error).__name__}: {one_line(error)}"
         ) from error
     return module
 
@@ -177,13 +177,13 @@ def _unpickle(
         return load(pickled, trusted)
     except NotAllowed as error:
         raise ArtifactError(
-            f"{file}: not unpickled: {error}; if you know whose it is, pin it: "
-            f"--model_sha256 {_digest(pickled)}, or trust that module: "
+            f"{file}: not unpickled: {one_line(error)}; if you know whose it is, pin "
+            f"it: --model_sha256 {_digest(pickled)}, or trust that module: "
             "--trusted_modules"
         ) from error
     except Exception as error:
         raise ArtifactError(
-            f"{file}: cannot be unpickled: {type(error).__name__}: {error}"
+            f"{file}: cannot be unpickled: {type(error).__name__}: {one_line(error)}"
         ) from error
 
 
@@ -194,7 +194,7 @@ def _check_answers(directory: Path, pipeline: Any, facts: Metadata) -> None:
     except Exception as error:
         raise ArtifactError(
             f"{directory / MODEL_FILE}: is not a fitted text classifier: "
-            f"{type(error).__name__}: {error}"
+            f"{type(error).__name__}: {one_line(error)}"
         ) from error
     if labels != facts.labels:
         raise ArtifactError(

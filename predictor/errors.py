@@ -24,3 +24,8 @@ class StartError(PredictorError):
     """A port is taken or an option does not fit this server."""
 
     exit_code = 4
+
+
+def one_line(said: object) -> str:
+    """Return what others said in one line of at most 200 characters."""
+    return " ".join(str(said).split())[:200]

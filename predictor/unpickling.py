@@ -86,7 +86,8 @@ class Unpickler(NumpyUnpickler):  # type: ignore[misc]  # published without type
             found = super().find_class(module, name)
             if _is_allowed(found, module, name):
                 return found
-        raise NotAllowed(f"it names {module}.{name}, which no text pipeline needs")
+        named = f"{module}.{name}"[:80]
+        raise NotAllowed(f"it names {named}, which no text pipeline needs")
 
 
 def _is_allowed(found: Any, module: str, name: str) -> bool:

@@ -246,6 +246,30 @@ def test_a_pipe_is_not_waited_for(model: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [MODEL_FILE, METADATA_FILE])
+def test_links_in_a_circle_are_one_line(model: Path, name: str) -> None:
+    (model / name).unlink()
+    (model / name).symlink_to(name)
+    with pytest.raises(ArtifactError, match="Too many levels of symbolic links"):
+        artifact.read(model)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"c" + b"a" * 100_000 + b"\nb\n.",
+        b"\x80\x04\x8c\x0aos\nsystem\n\x8c\x06system\x93.",
+        b"\x80\x04\x8c\x0bsklearn.\n\n\n\x8c\x06system\x93.",
+    ],
+)
+def test_what_a_pickle_names_is_told_in_one_line(model: Path, content: bytes) -> None:
+    _written(model, content)
+    with pytest.raises(ArtifactError, match=r"not unpickled|cannot be") as no:
+        artifact.read(model)
+    assert "\n" not in str(no.value)
+    assert len(str(no.value)) < 600
+
+
+@pytest.mark.parametrize("name", [MODEL_FILE, METADATA_FILE])
 def test_a_file_without_end_is_not_read(model: Path, name: str) -> None:
     os.truncate(model / name, 10 * 1024**3)
     with pytest.raises(ArtifactError, match="regular file of at most"):
