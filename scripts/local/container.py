@@ -25,6 +25,16 @@ DEFAULT_TIMEOUT_S = 300
 RUNS = "it runs python -m predictor of this clone"
 CARRIED_OUT = frozenset({"containers", "timeout"})
 CARRIED_OUT_OF_CONTAINER = frozenset({"name", "args", "env", "ports", "readinessProbe"})
+FORMS: Mapping[str, type] = {
+    "args": list,
+    "env": list,
+    "ports": list,
+    "readinessProbe": dict,
+    "timeout": int,
+    "volumeMounts": list,
+    "volumes": list,
+}
+WORDS: Mapping[type, str] = {dict: "fields", int: "an integer", list: "a list"}
 # Names for people and selectors, which the process does not see on a cluster either.
 METADATA = frozenset({"labels", "annotations"})
 OF_A_POD = frozenset(
@@ -73,7 +83,7 @@ def read(template: Object) -> Container:
         env=_environment(only),
         port_name=str(port.get("name", "http1")),
         probe_path=_probe_path(only, port),
-        timeout_s=int(spec.get("timeout", DEFAULT_TIMEOUT_S)),
+        timeout_s=spec.get("timeout") or DEFAULT_TIMEOUT_S,
     )
 
 
@@ -119,6 +129,13 @@ def _refuse_others(found: Any, known: frozenset[str], path: str) -> None:
     for name, value in found.items():
         if name not in known and value is not None:
             raise _refused(f"{path}.{name}", RUNS)
+        check_form(value, FORMS.get(name, object), f"{path}.{name}")
+
+
+def check_form(value: Any, form: type, path: str) -> None:
+    """Refuse a value of another form; None is an absent one. Raises ManifestError."""
+    if value is not None and not isinstance(value, form):
+        raise ManifestError(f"{path}: expected {WORDS[form]}, got {value!r}")
 
 
 def _without_effect(template: Object) -> dict[str, Any]:
@@ -143,7 +160,7 @@ def _check_volumes(spec: Object, only: Object) -> None:
 
 def _port(only: Object) -> Object:
     ports = only.get("ports") or [{"containerPort": 8080}]
-    if not isinstance(ports, list) or len(ports) != 1:
+    if len(ports) != 1:
         raise ManifestError(f"{CONTAINER}.ports: Knative allows exactly one port")
     if not isinstance(ports[0], dict):
         raise ManifestError(f"{CONTAINER}.ports[0]: expected fields, got {ports[0]!r}")
@@ -151,10 +168,7 @@ def _port(only: Object) -> Object:
 
 
 def _arguments(only: Object) -> tuple[str, ...]:
-    arguments = only.get("args") or []
-    if not isinstance(arguments, list):
-        raise ManifestError(f"{CONTAINER}.args: expected a list, got {arguments!r}")
-    return tuple(str(argument) for argument in arguments)
+    return tuple(str(argument) for argument in only.get("args") or [])
 
 
 def _environment(only: Object) -> dict[str, str]:

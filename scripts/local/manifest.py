@@ -29,6 +29,8 @@ DEPLOYMENT_MODE = "serving.kserve.io/deploymentMode"
 KNATIVE_MODES = (None, "Knative", "Serverless")
 DEFAULT_DEADLINE_S = 600.0
 NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
+NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # a file's name here
+LONGEST_REASON = 400  # characters, of which a manifest chooses most
 # KServe copies every other annotation into the revision's template.
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 NOT_IN_TEMPLATE = {
@@ -58,7 +60,7 @@ def read(paths: Sequence[Path]) -> list[Object]:
             try:
                 check(document)
             except ManifestError as error:
-                raise ManifestError(f"{path}: {error}") from error
+                raise ManifestError(f"{path}: {error}"[:LONGEST_REASON]) from error
             objects.append(document)
     if not objects:
         raise ManifestError(f"{', '.join(map(str, paths))}: no InferenceService inside")
@@ -79,6 +81,12 @@ def check(document: Any) -> None:
     name = container.dig(document, "metadata", "name")
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise ManifestError(f"metadata.name: expected a DNS label, got {name!r}")
+    for field in ("annotations", "labels"):
+        value = container.dig(document, "metadata", field)
+        container.check_form(value, dict, f"metadata.{field}")
+    if not NAMESPACE.fullmatch(namespace(document)):
+        got = namespace(document)
+        raise ManifestError(f"metadata.namespace: expected a DNS label, got {got!r}")
     if not isinstance(container.dig(document, "spec", "predictor"), dict):
         raise ManifestError("spec.predictor: missing, expected a container to run")
     for other in document["spec"]:

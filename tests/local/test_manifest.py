@@ -35,7 +35,14 @@ STANDARD = {manifest.DEPLOYMENT_MODE: "Standard"}
         ("kind", "Service", "kind: expected InferenceService, got 'Service'"),
         ("metadata.name", "Intent!", "metadata.name: expected a DNS label"),
         ("metadata.name", None, "metadata.name: expected a DNS label, got None"),
+        ("metadata.namespace", "../../elsewhere", "namespace: expected a DNS label"),
+        ("metadata.annotations", 5, "metadata.annotations: expected fields, got 5"),
+        ("metadata.labels", ["a"], "metadata.labels: expected fields"),
         ("spec.predictor", None, r"spec\.predictor: missing"),
+        ("spec.predictor.timeout", "soon", "timeout: expected an integer, got 'soon'"),
+        ("spec.predictor.volumes", 5, "volumes: expected a list, got 5"),
+        (f"{CONTAINER}.env", 5, r"containers\[0\]\.env: expected a list, got 5"),
+        (f"{CONTAINER}.ports", {}, r"containers\[0\]\.ports: expected a list"),
         ("spec.predictor.canaryTrafficPercent", 150, "from 0 to 100, got 150"),
         ("spec.predictor.canaryTrafficPercent", -1, "from 0 to 100, got -1"),
         ("spec.predictor.canaryTrafficPercent", "10", "from 0 to 100, got '10'"),
@@ -48,6 +55,14 @@ STANDARD = {manifest.DEPLOYMENT_MODE: "Standard"}
 def test_a_bad_field_is_named(path: str, value: Any, message: str) -> None:
     with pytest.raises(ManifestError, match=message):
         manifest.check(_with(path, value))
+
+
+def test_what_a_manifest_says_is_told_up_to_a_number(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.yaml"
+    path.write_text(yaml.safe_dump(_with("metadata.name", "x" * 50_000)))
+    with pytest.raises(ManifestError) as fault:
+        manifest.read([path])
+    assert len(str(fault.value)) <= manifest.LONGEST_REASON
 
 
 @pytest.mark.parametrize("document", [None, [], "text", 7])

@@ -12,6 +12,7 @@ from scripts.rollout.policy.policy import Policy
 from scripts.yaml_text import Place
 
 MOST_TOLD = 50
+LONGEST_TOLD = 600  # characters of each: keys and values are anybody's
 
 
 def read(path: Path) -> Policy:
@@ -50,7 +51,10 @@ def parse(text: str, name: str = "policy") -> Policy:
                 for place, fault in faults
             }
         )
-        told = [f"{name}:{line}: {fault}" for line, fault in said[:MOST_TOLD]]
+        told = [
+            f"{name}:{line}: {' '.join(fault.split())}"[:LONGEST_TOLD]
+            for line, fault in said[:MOST_TOLD]
+        ]
         more = [f"{name}: {len(said)} faults in all"] * (len(said) > MOST_TOLD)
         raise PolicyError("\n".join(told + more))
     assert found is not None

@@ -1,11 +1,12 @@
 """A policy file made to harm is one clear line, at once."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from scripts.rollout.errors import Exit, PolicyError
-from scripts.rollout.policy.reader import MOST_TOLD, parse, read
+from scripts.rollout.policy.reader import LONGEST_TOLD, MOST_TOLD, parse, read
 from scripts.yaml_text import MOST_BYTES
 
 NINE = ["a0: &a0 [x,x,x,x,x,x,x,x,x]"]
@@ -44,6 +45,23 @@ def test_many_faults_are_told_up_to_a_number() -> None:
     lines = str(fault.value).splitlines()
     assert len(lines) == MOST_TOLD + 1
     assert lines[-1].endswith("faults in all")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"version: {'x' * 100_000}",
+        f"target: {{inferenceservice: {'x' * 100_000}}}",
+        f"? {'x' * 100_000}\n: 1",
+        f'"a{chr(92)}nb{chr(92)}n": 1',
+    ],
+)
+def test_what_a_policy_says_is_told_up_to_a_number(text: str) -> None:
+    with pytest.raises(PolicyError) as fault:
+        parse(text, "rollout.yaml")
+    lines = str(fault.value).splitlines()
+    assert all(re.match(r"rollout\.yaml:\d+: ", line) for line in lines)
+    assert max(map(len, lines)) <= LONGEST_TOLD
 
 
 def test_a_file_without_end_is_not_read_to_it() -> None:
