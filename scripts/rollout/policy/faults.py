@@ -41,6 +41,9 @@ STAND_INS: dict[object, Any] = {
     "tolerance": "1%",
 }
 
+MAY_BE_SECRET: tuple[Place, ...] = (("notify",), ("hooks",), ("source", "prometheus"))
+OPEN = ("format", "timeout")  # in there
+
 
 def find(content: dict[Any, Any]) -> tuple[Policy | None, list[Fault]]:
     """Return the policy, None without one that is right, and every fault by place."""
@@ -129,7 +132,7 @@ def _faults(error: ValidationError) -> Iterator[Fault]:
 
 
 def _fault(details: ErrorDetails, place: Place) -> str:
-    value = details["input"]
+    got = _got(details["input"], place)
     match details["type"]:
         case "extra_forbidden":
             return _unknown(place)
@@ -138,19 +141,26 @@ def _fault(details: ErrorDetails, place: Place) -> str:
         case "value_error":
             return str(details["ctx"]["error"])
         case "model_type":
-            return f"expected a mapping, got {value!r}"
+            return f"expected a mapping, {got}"
         case "tuple_type":
-            return f"expected a list, got {value!r}"
+            return f"expected a list, {got}"
         case "too_short":
             return "expected at least one"
         case "string_pattern_mismatch" if "http" in str(details["ctx"]["pattern"]):
-            return f"expected http:// or https://, got {value!r}"
+            return f"expected http:// or https://, {got}"
         case "string_pattern_mismatch" if details["ctx"]["pattern"] == ENDPOINT:
-            return f"expected 1 to 63 letters, digits or inner hyphens, got {value!r}"
+            return f"expected 1 to 63 letters, digits or inner hyphens, {got}"
         case "string_pattern_mismatch":
-            return f"expected a DNS label, got {value!r}"
+            return f"expected a DNS label, {got}"
     message = details["msg"].replace("Input should be", "expected")
-    return f"{message}, got {value!r}"
+    return f"{message}, {got}"
+
+
+def _got(value: Any, place: Place) -> str:
+    """Return what stands there; where a secret may, only what kind of value it is."""
+    if any(_is_in(place, each) for each in MAY_BE_SECRET) and place[-1] not in OPEN:
+        return f"got {type(value).__name__}"
+    return f"got {value!r}"
 
 
 def _unknown(place: Place) -> str:
@@ -175,15 +185,18 @@ def _keys(place: Place) -> list[str]:
     for step in place:
         if isinstance(step, str):
             fields = {field.alias: field for field in part.model_fields.values()}
-            part = _part(fields[step].annotation)
+            found = _part(fields[step].annotation)
+            if found is None:  # any keys, as those of headers
+                return []
+            part = found
     return [str(field.alias) for field in part.model_fields.values()]
 
 
-def _part(annotation: Any) -> type[BaseModel]:
-    """Return the one Part inside an annotation such as tuple[Metric, ...]."""
+def _part(annotation: Any) -> type[BaseModel] | None:
+    """Return the one Part inside an annotation such as tuple[Metric, ...], if any."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next(_part(each) for each in annotation.__args__ if each is not Ellipsis)
+    return next(filter(None, map(_part, getattr(annotation, "__args__", ()))), None)
 
 
 def _real(place: Place) -> Place:

@@ -1,5 +1,6 @@
 """The parts of the policy for hooks, webhooks, shadow and synthetic requests."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -15,8 +16,7 @@ from scripts.rollout.policy.values import (
 from scripts.rollout.policy.warmup import Body, Path, sent
 
 TEXT = "{text}"  # stands for a sentence in a request of the policy's own
-
-
+USER = re.compile(r"://[^/\s]*@")
 PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"
 
 
@@ -60,6 +60,11 @@ class Hook(Part):
     def _is_one_of_both(self) -> "Hook":
         if (self.command is None) == (self.url is None):
             raise ValueError("expected command: [...] or url: https://..., one of both")
+        if any(USER.search(word) for word in self.command or ()):
+            raise ValueError(
+                "expected no user in a command's URL, for it is in every journal; the "
+                "command has the variables of the promoter"
+            )
         return self
 
 

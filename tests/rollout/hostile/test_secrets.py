@@ -186,6 +186,13 @@ def _rolled_out(httpserver: HTTPServer, text: str, folder: Path, api: Api) -> No
         "source: {prometheus: 'http://localhost?key=SECRET'}",
         "source: {prometheus: {url: 'http://localhost', bearer: SECRET}}",
         "source: {prometheus: {url: 'http://h', headers: {X-Api-Key: SECRET}}}",
+        "notify: SECRET",
+        "notify: [{url: [SECRET]}]",
+        "hooks: {confirm: SECRET}",
+        "hooks: {confirm: {command: [curl, 'https://me:SECRET@gate.example']}}",
+        "source: {prometheus: SECRET}",
+        "source: {prometheus: {url: 'http://h', bearer: {env: [SECRET]}}}",
+        "source: {prometheus: {url: 'http://h', headers: {X-Api-Key: [SECRET]}}}",
         "source: {prometheus: {url: 'http://h', headers: {Authorization: SECRET}}}",
     ],
 )
