@@ -15,6 +15,7 @@ from rich.table import Table
 from scripts import console
 from scripts.rollout.decision import measurement
 from scripts.rollout.evidence import processes
+from tests.bench.decisions.known import Known
 from tests.bench.decisions.ours import Ours
 from tests.bench.decisions.situations.plain import PLAIN
 from tests.bench.decisions.variants import FIRST, path, variant
@@ -60,7 +61,7 @@ def decided(cell: Cell, rollouts: int) -> list[Ours]:
     policy = variant(FIRST)
     _, interval_s = path(policy, RPS)
     stream = Stream(cell, rollouts, RPS, interval_s, [*range(1, 51), 95], seed=1)
-    known = stream.history(cell.scrapes)
+    known = Known(stream.history(cell.scrapes))
     found = []
     for value in VALUES:
         with patch.object(*value):

@@ -25,9 +25,9 @@ LARGEST_MARGIN = 0.9
 # A unit: percent of all traffic.
 FULL = 100.0
 # Tunable, and part of the claim: a gate below the last one rules out so many times what
-# its next weight allows. Such a weight lasts for minutes; with 1 a good canary takes a
-# fifth longer, with 5 one with +2 % errors costs three answers more.
-PASSING = 3.0
+# its next weight allows. Such a weight lasts for seconds; with 3 a good canary takes
+# three of them longer, with 5 one with +2 % errors costs an answer more.
+PASSING = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Evidence:
         """Return no evidence; `bad` of `n` (..., M) are the stable's counts so far."""
         lead, steps = bad.shape, design.steps.shape[-1]
         return cls(
-            RollbackEvidence.begin(lead),
+            RollbackEvidence.begin(bad, n),
             Mixture.begin((*lead[:-1], len(one_sample.BEYOND))),
             GateEvidence.begin((*lead, steps), bad[..., None], n[..., None]),
             PairedEvidence.begin(lead, steps) if has_pairs else None,

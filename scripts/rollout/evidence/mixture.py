@@ -14,7 +14,7 @@ from scripts.rollout.evidence.arrays import Array
 # Tunable: the part on bets from the first scrape, whatever is left on later beginnings.
 # Most bad canaries are bad at once; 0.5 costs a canary with +2 % errors half an answer
 # more, and finds what begins after an hour a look sooner.
-WHOLE = 0.8
+WHOLE = 0.9
 # Guarantee: a cap against overflow, also of its product with the largest factor; it
 # makes an e-value smaller, never larger.
 LARGEST_E = 1e100

@@ -18,15 +18,14 @@ from scripts.rollout.evidence.two_sample import TINY, Bets, Counts
 EXCESSES = np.array([0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 0.95])
 # Tunable: their weights in the evidence, of sum 1; most on what is found in a minute:
 # the small ones need longer than a rollout, the large ones two looks.
-EXCESS_WEIGHTS = np.array([1, 2, 4, 5, 3, 2, 1, 1, 1, 1]) / 21
+EXCESS_WEIGHTS = np.array([1, 2, 5, 8, 4, 2, 1, 1, 1, 1]) / 26
 # Tunable: the stable's prior is a bad share of one in a hundred, worth fifty requests.
 PRIOR_BAD, PRIOR_REQUESTS = 0.5, 50.0
 # Tunable: bets are on the rates of so many last requests of an arm: in a daily wave the
 # rates of long ago are poor ones.
 MEMORY = 2000.0
 # Tunable: a scrape whose square of (seen - expected) is so many times what chance gives
-# begins or ends an incident; what was before it counts as the prior does then, which
-# says as well that both arms were compared (`has_compared`).
+# begins or ends an incident; what was before it counts as the prior does then.
 SURPRISE = 25.0
 # Tunable: the number of the canary's requests at which its own rate and the stable's
 # weigh the same. 5 decides the same, 80 a look sooner (tests/bench/DECISIONS.md,
@@ -40,7 +39,7 @@ LARGEST_RATE = 0.98
 LARGEST_PART = 0.5
 # Tunable: parts of a gate's evidence on the bets that the canary's rate is the stable's
 # and that it is its own so far; their sum is 1.
-GATE_BETS = np.array([0.97, 0.03])
+GATE_BETS = np.array([0.99, 0.01])
 # Tunable: each bet's part of a gate's evidence stops growing at this many times what
 # opens it, so that good minutes do not pay for later bad ones. A cap makes an e-value
 # smaller, never larger.
@@ -48,7 +47,7 @@ ENOUGH = 10.0
 # Tunable: the part of a gate's evidence that is not bet at first. Half of the rest is
 # bet whenever the bets are worth less than it: an incident of both arms, in which all
 # bets were wrong, does not shut a gate for an hour.
-RESERVE = 0.02
+RESERVE = 0.01
 # Guarantee: exp overflows beyond 709. A cap makes an e-value smaller, never larger.
 LARGEST_LOG_E = 600.0
 
@@ -65,13 +64,9 @@ class RollbackEvidence:
     stable_n: Array
 
     @classmethod
-    def begin(cls, shape: tuple[int, ...]) -> "RollbackEvidence":
-        """Return no evidence; the stable's rate starts at one bad in a hundred."""
-        return cls(
-            Mixture.begin((*shape, len(EXCESSES))),
-            np.full(shape, PRIOR_BAD),
-            np.full(shape, PRIOR_REQUESTS),
-        )
+    def begin(cls, bad: Array, n: Array) -> "RollbackEvidence":
+        """Return no evidence; `bad` of `n` (...) are the stable's counts so far."""
+        return cls(Mixture.begin((*bad.shape, len(EXCESSES))), bad, n)
 
     @property
     def value(self) -> Array:
@@ -85,8 +80,11 @@ class RollbackEvidence:
 
     @property
     def has_compared(self) -> npt.NDArray[np.bool_]:
-        """Return where the stable had requests beside the canary's so far (...)."""
-        return np.asarray(self.stable_n > PRIOR_REQUESTS)
+        """Return where the stable had requests beside the canary's so far (...).
+
+        No bet is worth exactly what it began with there.
+        """
+        return np.asarray((self.mixture.whole != 1).any(axis=-1))
 
     @staticmethod
     def bets(tolerance: Array, stable_rate: Array) -> Bets:
@@ -193,22 +191,26 @@ def remembered(
     bad: Array, n: Array, new_bad: Array, new_n: Array, phi: Array
 ) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
     """Return bad and n of the last MEMORY requests, before and after T scrapes."""
-    rows = [np.stack([bad, n])]
+    bads, ns = [bad], [n]
     for scrape_bad, scrape_n in zip(new_bad, new_n, strict=True):
-        row = rows[-1]
-        known_bad, known_n = row
-        rate = known_bad / np.maximum(known_n, 1.0)
+        rate = bad / np.maximum(n, 1.0)
         expected = scrape_n * rate
         # 1: a scrape with next to nothing bad expected is no surprise by two.
         chance = expected * (1 - rate) + 1
         is_new = (scrape_bad - expected) ** 2 > SURPRISE * phi * chance
-        row = row * np.where(
-            is_new, np.minimum(1.0, PRIOR_REQUESTS / np.maximum(known_n, 1.0)), 1.0
-        )
-        row = row + np.stack([scrape_bad, scrape_n])
-        rows.append(row * np.minimum(1.0, MEMORY / np.maximum(row[1], 1.0)))
-    found = np.stack(rows, axis=1)
-    return (found[0, :-1], found[1, :-1]), (found[0, 1:], found[1, 1:])
+        if is_new.any():
+            kept = np.minimum(1.0, PRIOR_REQUESTS / np.maximum(n, 1.0))
+            kept = np.where(is_new, kept, 1.0)
+            bad, n = bad * kept, n * kept
+        bad, n = bad + scrape_bad, n + scrape_n
+        kept = np.minimum(1.0, MEMORY / np.maximum(n, 1.0))
+        bad, n = bad * kept, n * kept
+        bads.append(bad)
+        ns.append(n)
+    return (
+        (np.stack(bads[:-1]), np.stack(ns[:-1])),
+        (np.stack(bads[1:]), np.stack(ns[1:])),
+    )
 
 
 def mixed(logs: Array) -> Array:

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scripts.rollout.decision import dependence, measurement
+from scripts.rollout.decision import measurement
 from scripts.rollout.decision.phases import baking
-from scripts.rollout.evidence.dispersion import dispersion
 from scripts.rollout.evidence.evidence import Evidence
 from scripts.rollout.evidence.forecast.ladder import Looks, Traffic
 from scripts.rollout.evidence.learned import BURST, FEW, GROWN
@@ -22,6 +21,7 @@ from scripts.rollout.evidence.pairs.paired import PairCounts
 from scripts.rollout.evidence.two_sample import Counts
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.baked import MINUTE_S
+from tests.bench.decisions.known import Known, phis
 from tests.bench.decisions.world.rates import BASE, Array
 from tests.bench.decisions.world.streams import Seen, Stream
 
@@ -47,19 +47,20 @@ class Ours:
     """R rollouts under one policy."""
 
     def __init__(
-        self, variant: Variant, known: tuple[Array, Array], stream: Stream, rps: float
+        self, variant: Variant, known: Known, stream: Stream, rps: float
     ) -> None:
-        """Learn phi from the stable's past `known`, begin at the first step."""
+        """Learn from what is `known` of the stable, begin at the first step."""
         policy, rollouts = variant.policy, stream.rollouts
         self.name, self._variant = variant.name, variant
         looks = looks_of(policy, rps)
         self.interval_s, self.steps = looks.interval, looks.steps
         self.policy = policy
         self._design = measurement.design(policy, self.steps)
+        self._allowed = self._design.tolerance + known.allowed(policy)
         self._weights = np.array([*self.steps, policy.bake.percent])
-        bad, n = known
+        bad, n = known.history.bad, known.history.n
         self.known = known
-        self.phi = np.array([_phis(policy, b, m) for b, m in zip(bad, n, strict=True)])
+        self.phi = known.phi(policy).copy()
         is_estimated = policy.dependence.cluster_size == "auto"
         is_little = is_estimated and bad.shape[1] < FEW
         self._past = [np.dstack([bad, n])] if is_little else []
@@ -115,6 +116,8 @@ class Ours:
         epoch = self._evidence.worse.mixture.epoch
         new_epochs = [now_s >= (epoch + 1) * measurement.EPOCH_S]
         at, phi, design = weight.astype(float), self.phi[rows], self._design
+        if self._allowed.any():
+            design = dataclasses.replace(design, tolerance=self._allowed[rows])
         most = BURST if self._past else math.inf
         (found,) = self._evidence.update(design, counts, phi, at, new_epochs, most=most)
         if self.policy.shadow is not None:
@@ -134,7 +137,7 @@ class Ours:
             return
         past = np.concatenate(self._past, axis=1)
         for row in self._rows:
-            new = np.array(_phis(self.policy, past[row, :, :2], past[row, :, 2]))
+            new = np.array(phis(self.policy, past[row, :, :2], past[row, :, 2]))
             self.phi[row] = np.maximum(self.phi[row], new)
         self._used = self._scrapes
         self._past = [past] if self._used < FEW else []
@@ -202,19 +205,6 @@ class Baked:
 def paired(pairs: Array) -> tuple[Array, Array, Array, Array]:
     """(R, 2) each: only the canary's answer bad, only the stable's, both, and n."""
     return pairs[[1, 4]].T, pairs[[2, 5]].T, pairs[[3, 6]].T, pairs[[0, 0]].T
-
-
-def _phis(policy: Policy, bad: Array, n: Array) -> list[float]:
-    """As `dependence.phi_of`, for counts instead of deltas."""
-    size = policy.dependence.cluster_size
-    if size != "auto":
-        return [float(size)] * 2
-    return [
-        dispersion(bad[:, [m]], n)
-        if bad[:, m].sum() >= dependence.ENOUGH_BAD
-        else float(policy.dependence.assumed)
-        for m in (0, 1)
-    ]
 
 
 def _taken(value: Any, keep: npt.NDArray[np.bool_]) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tests.bench.decisions import variants
+from tests.bench.decisions.known import Known
 from tests.bench.decisions.ours import Ours
 from tests.bench.decisions.peers.managed import Guardrail, OnService
 from tests.bench.decisions.peers.sequential import AlwaysValid, GroupSequential
@@ -83,7 +84,7 @@ def run(table: Table, cell: Cell, rollouts: int, seed: int = 1) -> list[Ends]:
     tick_s = SKEWED_S if is_skewed else min(INTERVAL_S, *(s for _, s in paths))
     weights = {5, 10, 20, 25, 30, 40, 50, 95}.union(*(steps for steps, _ in paths))
     stream = Stream(cell, rollouts, table.rps, tick_s, sorted(weights), seed)
-    known = stream.history(cell.scrapes)
+    known = Known(stream.history(cell.scrapes))
     deciders: list[Any] = [Ours(each, known, stream, table.rps) for each in mine]
     if table.is_managed:
         deciders = [OnService(each, INTERVAL_S) for each in deciders]

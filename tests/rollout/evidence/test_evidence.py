@@ -33,10 +33,18 @@ def _run(
 GOOD: list[tuple[float, ...]] = [(0, 50, 2, 450), (0, 50, 2, 450), (20, 50, 180, 450)]
 
 
-def test_a_gate_rules_out_the_budget_over_the_next_weight_and_thrice_on_the_way() -> (
-    None
-):
-    assert _design().margins[0].tolist() == [3 * 0.02 / 0.25, 3 * 0.02 / 0.5, 0.02]
+def test_a_gate_on_the_way_rules_out_four_times_the_budget_over_its_weight() -> None:
+    assert _design().margins[0].tolist() == [4 * 0.02 / 0.25, 4 * 0.02 / 0.5, 0.02]
+
+
+def test_a_rollback_bets_on_the_stables_past_which_is_no_comparison() -> None:
+    known, one = np.full(3, 1000.0), np.ones(3)
+    begun = Evidence.begin(_design(), known * 0.02, known)
+    assert begun.worse.stable_rate.tolist() == [0.02] * 3
+    for stable_n, has_compared in ((0.0, False), (100.0, True)):
+        rows = [np.full((1, 3), each) for each in (1.0, 50.0, 0.0, stable_n)]
+        (found,) = begun.update(_design(), Counts(*rows), one, np.array(5.0), [False])
+        assert found.worse.has_compared.tolist() == [has_compared] * 3
 
 
 def test_a_raise_on_the_way_needs_less_than_the_promotion() -> None:

@@ -97,9 +97,32 @@ BOTH_OVER = (
     ),
 )
 UNITS = (
-    Cell("pods differ by 20 % in latency, canary 1, stable 4", trouble=Pods(0.2)),
-    Cell("pods differ by 50 % in latency, canary 1, stable 4", trouble=Pods(0.5)),
-    Cell("pods differ by 50 % in latency, canary 4, stable 4", trouble=Pods(0.5, 4)),
+    Cell(
+        "pods differ by 20 % in latency, canary 1, stable 4",
+        trouble=Pods(0.2),
+        must=same(QUIET),
+    ),
+    Cell(
+        "pods differ by 50 % in latency, canary 1, stable 4",
+        trouble=Pods(0.5),
+        must=same(QUIET),
+    ),
+    Cell(
+        "pods differ by 50 % in latency, canary 4, stable 4",
+        trouble=Pods(0.5, 4),
+        must=same(QUIET),
+    ),
+    Cell(
+        "pods differ by 50 % in latency, 30 scrapes, canary 1, stable 4",
+        trouble=Pods(0.5),
+        scrapes=30,
+    ),
+    Cell(
+        "+10 % over 250 ms, pods differ by 20 %, canary 1, stable 4",
+        over=0.1,
+        trouble=Pods(0.2),
+        must=same(Must(found=0.99)),
+    ),
     Cell("2000 sticky users, 2 % prone to errors", trouble=Sticky(2000)),
     Cell("200 sticky users, 2 % prone to errors", trouble=Sticky(200)),
 )

@@ -53,4 +53,18 @@ BROKEN_OFF = (
         must=same(Must(found=0.99)),
     ),
 )
+OF_PODS = tuple(
+    Cell(
+        f"{told}, 1 and 4 pods, each scraped at its own time each 30 s{told_lost}",
+        errors=errors,
+        trouble=trouble,
+        read=Read(30, pods=(1, 4), patterns=20, lost=lost),
+        must=same(must),
+    )
+    for lost, told_lost in ((0, ""), (65, ", one of 4 gone after 65 s"))
+    for told, errors, trouble, must in (
+        ("identical, incident on both", 0.0, Shared(((60, 420, 0.05),)), QUIET),
+        ("+10 % errors", 0.1, Shared(), Must(found=0.99)),
+    )
+)
 READ = READ_APART + PROMETHEUS + BROKEN_OFF

@@ -1,6 +1,13 @@
 """A good canary and bad ones, nothing else wrong; what each must cost at most."""
 
-from tests.bench.decisions.variants import ALL, FIRST, FIXED, PAIRED, TRUSTED
+from tests.bench.decisions.variants import (
+    ALL,
+    DISARMED,
+    FIRST,
+    FIXED,
+    PAIRED,
+    TRUSTED,
+)
 from tests.bench.decisions.world.cells import (
     ALPHA,
     BETA,
@@ -48,6 +55,8 @@ PLAIN = (
     Cell(BROKEN, errors=0.995, pairs=SHARES, must=CAUGHT),
     Cell("+5 % errors from weight 25 on", errors=0.05, at=25, pairs=SHARES),
 )
+
+AT_BUDGET = (Cell(BUDGET, errors=0.005, must=same(SAFE, (DISARMED,))),)
 
 MANAGED = (
     Cell("identical"),

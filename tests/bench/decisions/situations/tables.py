@@ -14,8 +14,14 @@ from tests.bench.decisions.situations.assumed import (
     PAST,
     UNITS,
 )
-from tests.bench.decisions.situations.counted import READ
-from tests.bench.decisions.situations.plain import MANAGED, PLAIN, SLOW, fast
+from tests.bench.decisions.situations.counted import OF_PODS, READ
+from tests.bench.decisions.situations.plain import (
+    AT_BUDGET,
+    MANAGED,
+    PLAIN,
+    SLOW,
+    fast,
+)
 from tests.bench.decisions.variants import (
     ALL,
     DISARMED,
@@ -49,8 +55,20 @@ class Table:
 
 
 TABLES: Mapping[str, Table] = {
-    "plain": Table("50 requests/s", PLAIN, (*ALL, DISARMED)),
+    "plain": Table("50 requests/s", PLAIN, ALL),
+    "disarmed": Table(
+        "50 requests/s, the rollback switched off",
+        AT_BUDGET,
+        (DISARMED,),
+        with_peers=False,
+    ),
     "read": Table("Counters read at other times", READ, minutes=40),
+    "scraped": Table(
+        "Pods that are scraped each at its own time",
+        OF_PODS,
+        minutes=20,
+        with_peers=False,
+    ),
     "own": Table("Trouble of one arm, equal in law in both", OWN, (FIRST, FIXED)),
     "past": Table("Trouble that both arms share, now or before", PAST),
     "dispersed": Table("Outcomes that depend on each other", DISPERSED),

@@ -18,13 +18,18 @@ class Read:
     """When each arm's counters are of: `every_s` by a Prometheus, 0 at each look.
 
     `apart_s`: by how much the canary's sample is older. `gap`: from, to in seconds in
-    which the canary's page does not answer. `restart`: its counters begin anew.
+    which the canary's page does not answer. `restart`: its counters begin anew. `pods`
+    of canary and stable; each is scraped at a time of its own, drawn by lot in so many
+    `patterns`, at once where 0. `lost`: when the stable's last pod goes.
     """
 
     every_s: float = 0.0
     apart_s: float = 0.0
     gap: tuple[float, float] = (0.0, 0.0)
     restart: float = 0.0
+    pods: tuple[int, int] = (1, 1)
+    patterns: int = 0
+    lost: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ A `Trouble` says how they move; `begin` draws it for many rollouts at once. Both
 have the same law; what they share and what each has alone differs.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -173,24 +173,23 @@ class Pods:
         """Draw the pods once."""
         del edges, start_s
         shape = 1 / self.cv**2
-        arms = [
-            random.gamma(shape, 1 / shape, (rollouts, pods)).mean(axis=1)
-            for pods in (self.canary, self.stable)
-        ]
-        found = []
-        for factor in arms:
-            shares = np.repeat(BASE[None, None], rollouts, axis=0)
-            shares[:, 0, 1] *= factor
-            found.append(shares)
-        return Fixed(found[0], found[1])
+        shares = []
+        for pods in (self.canary, self.stable):
+            each = np.repeat(BASE[None, None], rollouts, axis=0).repeat(pods, axis=1)
+            each[..., 1] *= random.gamma(shape, 1 / shape, (rollouts, pods))
+            shares.append(each)
+        means = [each.mean(axis=1, keepdims=True) for each in shares]
+        return Fixed(means[0], means[1], shares[1], self.canary)
 
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """Shares that stay."""
+    """Shares that stay; `pods` (R, pods, 2) of the stable's pods, where they differ."""
 
     canary: Array
     stable: Array
+    pods: Array = field(default_factory=lambda: np.empty(0))
+    canaries: int = 1
 
     def at(self, time_s: float) -> tuple[Array, Array]:
         """Always the same."""

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tests.bench.decisions.world.cells import Cell
-from tests.bench.decisions.world.rates import BASE, Array, Rates
+from tests.bench.decisions.world.rates import BASE, Array, Fixed, Rates
 
 # Lognormal latency, sigma 0.6: the p99 is 250 ms, or 376 ms where 5 % are over 250.
 OVER_300, OVER_500 = 0.43, 0.058  # of those over 250 ms, of those over 300 ms
@@ -20,6 +20,21 @@ MORE_OVER_300, MORE_OVER_500 = 0.535, 0.108  # the same of what a slow canary ad
 HISTORY_S = 10.0
 Pairs = Mapping[float, Array]
 """By share of the users: (7, R) n; a metric each only canary, only stable, both."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The stable's scrapes before a rollout: `bad` (R, scrapes, 2), `n` (R, scrapes).
+
+    `pods_bad` (R, pods, 2) of `pods_n` (R, pods) are sums of each pod, of none where
+    all are alike; the canary has `canaries` of their kind.
+    """
+
+    bad: Array
+    n: Array
+    pods_bad: Array
+    pods_n: Array
+    canaries: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +98,8 @@ class Stream:
         self.time_s = 0.0
         self._rates: Rates | None = None
 
-    def history(self, scrapes: int) -> tuple[Array, Array]:
-        """Bad (R, scrapes, 2) and n (R, scrapes) of the stable with all traffic."""
+    def history(self, scrapes: int) -> History:
+        """The stable's past, with all traffic."""
         first = -scrapes * HISTORY_S
         self._rates = self._begun(first)
         bad, n = [], []
@@ -93,7 +108,18 @@ class Stream:
             one = self._drawn(shares.mean(axis=1), np.ones(1), HISTORY_S)
             bad.append(one[0][:, 0])
             n.append(one[1][:, 0])
-        return np.stack(bad, axis=1), np.stack(n, axis=1)
+        pods_bad, pods_n, canaries = self._of_pods(-first)
+        every = [np.stack(each, axis=1) for each in (bad, n)]
+        return History(every[0], every[1], pods_bad, pods_n, canaries)
+
+    def _of_pods(self, seconds: float) -> tuple[Array, Array, int]:
+        """Bad (R, pods, 2) and n (R, pods) of each pod, the canary's number of pods."""
+        if not isinstance(self._rates, Fixed) or not self._rates.pods.size:
+            return np.empty((self.rollouts, 0, 2)), np.empty((self.rollouts, 0)), 1
+        shares = self._rates.pods
+        n = self.random.poisson(self._rps * seconds / shares.shape[1], shares.shape[:2])
+        bad = self.random.binomial(n[..., None], shares)
+        return bad.astype(float), n.astype(float), self._rates.canaries
 
     def _begun(self, start_s: float) -> Rates:
         edges = self.edges.astype(float)
