@@ -1,7 +1,7 @@
 """Who answers, the compiled pipeline or the pipeline itself, and what a text costs."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +10,13 @@ from predictor.protocol import MAX_LETTERS, MAX_TEXTS
 
 # At load: other texts may be rounded worse than the few that are tried there.
 STRICTER = compiled.TOLERANCE / 10
+MANY = 16  # texts: of fewer, arrays cost more than they save
 # Longer work leaves the event loop: a hop to a thread costs 0.1 ms, and whoever asks
 # for health waits behind what stays.
 INLINE_S = 0.002
 SHORT = "I do not like this at all, but thank you. "
 LONG = SHORT * 50
-MEASURED = 5
+MEASURED, MEASURED_MANY = 5, 64
 
 Rows = Callable[[Sequence[str]], list[list[float]]]
 
@@ -25,13 +26,15 @@ class Scorer:
     """A function from texts to class probabilities, [n][classes], and its cost.
 
     `reason`: why the pipeline itself answers, "" where its compiled form does. A text
-    costs `text_s` seconds and `letter_s` for each of its letters, as measured at load.
+    costs `text_s` seconds and `letter_s` for each of its letters, as measured at load,
+    and one of MANY that share of it.
     """
 
     rows: Rows
     reason: str
     text_s: float
     letter_s: float
+    share_of_many: float = 1.0
 
     @property
     def is_compiled(self) -> bool:
@@ -45,7 +48,8 @@ class Scorer:
 
     def seconds(self, texts: Sequence[str]) -> float:
         """Return what texts are expected to cost."""
-        return len(texts) * self.text_s + sum(map(len, texts)) * self.letter_s
+        cost = len(texts) * self.text_s + sum(map(len, texts)) * self.letter_s
+        return cost if len(texts) < MANY else cost * self.share_of_many
 
     def most_seconds(self, body: bytes) -> float:
         """Return what a JSON body costs at most, without parsing it.
@@ -75,20 +79,24 @@ def scorer(pipeline: Any, probes: Sequence[str], differs: str = "") -> Scorer:
     if reason:
         # Of anybody's code only that text is known to be answered: it is taken to cost
         # as much again for each time that another is longer.
-        text_s = _seconds(rows, [probes[-1]] * MEASURED)
+        text_s = _seconds(rows, [[probes[-1]]] * MEASURED)
         letter_s = text_s / max(len(probes[-1]), 1)
+        share = 1.0
     else:
         # Of a text that comes again, parts are kept: each is another.
-        text_s = _seconds(rows, [f"{SHORT}{number}" for number in range(MEASURED)])
-        longs = [f"{LONG}{number}" for number in range(MEASURED)]
+        shorts = [f"{SHORT}{number}" for number in range(MEASURED * MEASURED_MANY)]
+        text_s = _seconds(rows, [[text] for text in shorts[:MEASURED]])
+        longs = [[f"{LONG}{number}"] for number in range(MEASURED)]
         more_s = max(_seconds(rows, longs) - text_s, 0.0)
         letter_s = more_s / (len(LONG) - len(SHORT))
-    return Scorer(rows, reason, text_s, letter_s)
+        many = [shorts[start::MEASURED] for start in range(MEASURED)]
+        share = min(_seconds(rows, many) / (MEASURED_MANY * text_s), 1.0)
+    return Scorer(rows, reason, text_s, letter_s, share)
 
 
 def _compiled(
     pipeline: Any, probes: Sequence[str]
-) -> tuple[compiled.Score | None, str]:
+) -> tuple[compiled.Compiled | None, str]:
     """Return the compiled form, and why it cannot be used."""
     try:
         score = compiled.compile_pipeline(pipeline)
@@ -108,12 +116,12 @@ def _itself(pipeline: Any) -> Rows:
     return rows
 
 
-def _fast(score: compiled.Score, itself: Rows) -> Rows:
+def _fast(score: compiled.Compiled, itself: Rows) -> Rows:
     """Answer by the compiled form; `itself` where rounding would choose the label."""
 
     def rows(texts: Sequence[str]) -> list[list[float]]:
         try:
-            found = [score(text) for text in texts]
+            found = _found(score, texts)
         except ArithmeticError:  # sums that overflow or vanish: NumPy's way is the law
             return itself(texts)
         tied = [at for at, row in enumerate(found) if compiled.is_tied(row)]
@@ -126,11 +134,15 @@ def _fast(score: compiled.Score, itself: Rows) -> Rows:
     return rows
 
 
-def _seconds(rows: Rows, texts: Sequence[str]) -> float:
-    """Return the least time of a text: a busy machine only adds to it."""
+def _found(score: compiled.Compiled, texts: Sequence[str]) -> list[list[float]]:
+    return list(map(score.one, texts)) if len(texts) < MANY else score.many(texts)
+
+
+def _seconds(rows: Rows, asked: Iterable[Sequence[str]]) -> float:
+    """Return the least time of a request: a busy machine only adds to it."""
     found = []
-    for text in texts:
+    for texts in asked:
         start = time.perf_counter()
-        rows([text])
+        rows(texts)
         found.append(time.perf_counter() - start)
     return min(found)

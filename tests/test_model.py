@@ -57,8 +57,9 @@ def test_a_step_that_is_not_known_is_logged_with_its_cost(
 def test_a_scorer_that_differs_is_not_used(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    uniform = [0.25] * 4
-    monkeypatch.setattr(compiled, "compile_pipeline", lambda _: lambda _: uniform)
+    row = [0.25] * 4
+    uniform = compiled.Compiled(lambda _: row, lambda texts: [row for _ in texts])
+    monkeypatch.setattr(compiled, "compile_pipeline", lambda _: uniform)
     model = _loaded(MODELS / "v1")
     assert not model.scorer.is_compiled
     assert model.classify_now(["hello"], is_of_users=True).labels == ["greeting"]
@@ -70,6 +71,8 @@ def test_work_is_short_by_what_it_costs_not_by_its_letters_alone() -> None:
     assert cheap.is_short(["h"] * 100)
     assert not cheap.is_short(["h"] * 1000)
     assert not cheap.is_short(["h" * 300_000])
+    shared = Scorer(lambda _: [], "", 1e-5, letter_s=1e-8, share_of_many=0.1)
+    assert shared.is_short(["h"] * 1000)
     costly = Scorer(lambda _: [], "a step is not compiled", text_s=0.08, letter_s=0.0)
     assert not costly.is_short(["h"])
 

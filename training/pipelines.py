@@ -54,8 +54,8 @@ def linear() -> Pipeline:
         preprocessor=body,
         analyzer="char_wb",
         ngram_range=(2, 5),
-        sublinear_tf=True,
         min_df=2,
+        norm="l1",  # what a word adds is the same in every text
     )
     features = FeatureUnion(
         [
@@ -63,7 +63,8 @@ def linear() -> Pipeline:
             ("characters", characters),
             ("lexicon", LexiconScores(vader_valences())),
             ("shape", Shape()),
-        ]
+        ],
+        transformer_weights={"characters": 7},
     )
     model = LogisticRegression(C=10, max_iter=3000, class_weight="balanced")
     return Pipeline([("features", features), ("classify", model)])

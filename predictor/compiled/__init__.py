@@ -6,13 +6,13 @@ columns and values, `classifiers` add the weights up and make probabilities of t
 What is not known here raises UnknownStep, and the pipeline itself answers.
 """
 
-from predictor.compiled.classifiers import compile_pipeline
+from predictor.compiled.classifiers import Compiled, compile_pipeline
 from predictor.compiled.comparison import TOLERANCE, difference, is_tied, probes
-from predictor.compiled.steps import Score, UnknownStep
+from predictor.compiled.steps import UnknownStep
 
 __all__ = [
     "TOLERANCE",
-    "Score",
+    "Compiled",
     "UnknownStep",
     "compile_pipeline",
     "difference",

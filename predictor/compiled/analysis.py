@@ -1,13 +1,13 @@
 """Cuts a text into a vectorizer's terms, without scikit-learn's calls if possible."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, compress
 from typing import Any, TypeVar
 
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 
-from predictor.compiled.steps import Prepare, UnknownStep, as_it_is
+from predictor.compiled.steps import Prepare, Read, UnknownStep, as_it_is
 
 CACHED_WORDS, CACHED_LENGTH = 4096, 32
 USUAL = (
@@ -18,6 +18,9 @@ LOWER_WORDS = bytes(
     ord(chr(code).lower()) if code < 128 and (chr(code).isalnum() or code == 95) else 32
     for code in range(256)
 )
+
+BETWEEN = "\0"  # texts that are joined
+JOINED_WORDS = BETWEEN.encode() + LOWER_WORDS[1:]
 
 Vectorizer = Any  # CountVectorizer, TfidfVectorizer or HashingVectorizer; untyped
 Terms = Callable[[str], Iterable[str]]
@@ -61,6 +64,27 @@ def places(
         return [*chain.from_iterable(words)]
 
     return of_text
+
+
+def cut_many(
+    vectorizer: Vectorizer, prepare: Prepare
+) -> tuple[Read, Callable[[Sequence[Any]], list[Sequence[str]]]]:
+    """Return what is read of each text, and a function of that to all texts' terms.
+
+    ASCII texts are joined and cut into usual words at once: half of the time.
+    """
+    found = terms(vectorizer, prepare)
+    if callable(vectorizer.analyzer) or not _is_usual(vectorizer):
+        return lambda text: list(found(text)), list
+
+    def cut(texts: Sequence[str]) -> list[Sequence[str]]:
+        is_plain = [text.isascii() and BETWEEN not in text for text in texts]
+        joined = BETWEEN.join(compress(texts, is_plain)).encode()
+        words = map(str.split, joined.translate(JOINED_WORDS).decode().split(BETWEEN))
+        pairs = zip(texts, is_plain, strict=True)
+        return [next(words) if plain else [*found(text)] for text, plain in pairs]
+
+    return prepare, cut
 
 
 def words_and_ngrams(

@@ -1,12 +1,7 @@
-"""Compiles classifiers: sums of weights, and what makes probabilities of them.
+"""Compiles classifiers: sums of weights, and what makes probabilities of them."""
 
-Between steps, classes have odds rather than probabilities: the division by their sum
-comes last.
-"""
-
-import math
-from collections.abc import Sequence
-from operator import mul, truediv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,15 +14,22 @@ from sklearn.pipeline import Pipeline
 from sklearn.svm import LinearSVC
 
 from predictor.adapted import Adapted
-from predictor.compiled.steps import (
-    Features,
-    Score,
-    Source,
-    Texts,
-    UnknownStep,
-    floats,
+from predictor.compiled.odds import (
+    Column,
+    Numbers,
+    Odds,
+    mean,
+    normalized,
+    of_both,
+    one_against_rest,
+    or_even,
+    sides,
+    softmax,
+    sums,
 )
+from predictor.compiled.steps import Features, Source, Texts, UnknownStep, floats
 from predictor.compiled.transforms import through
+from predictor.compiled.vocabulary import words
 from predictor.outside import OUTSIDE, WithOutside
 
 LOG_EPSILON = 1e-12  # scikit-learn adds it to a probability before its logarithm
@@ -47,21 +49,30 @@ LINEAR = (
 LOGISTIC = LINEAR[:2]
 
 
-def compile_pipeline(pipeline: Any) -> Score:
-    """Return a function to the probabilities of `predict_proba`. Raises UnknownStep."""
-    return _normalised(_odds(pipeline, Texts()))
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """The probabilities of `predict_proba`, of one text or of many at once."""
+
+    one: Callable[[str], list[float]]
+    many: Callable[[Sequence[str]], list[list[float]]]
 
 
-def _normalised(odds: Score) -> Score:
-    def score(text: str) -> list[float]:
-        values = odds(text)
-        total = sum(values)
-        return [value / total for value in values]
+def compile_pipeline(pipeline: Any) -> Compiled:
+    """Compile a fitted pipeline. Raises UnknownStep."""
+    odds = _odds(pipeline, Texts(words=words(pipeline))).then(normalized)
+    reads = list(dict.fromkeys(odds.reads))
 
-    return score
+    def many(texts: Sequence[str]) -> list[list[float]]:
+        found = zip(*[[read(text) for read in reads] for text in texts], strict=True)
+        with np.errstate(divide="raise", over="raise", invalid="raise"):
+            columns = odds.many(dict(zip(reads, found, strict=True)))
+        rows: list[list[float]] = np.stack(columns, axis=1).tolist()
+        return rows
+
+    return Compiled(odds.one, many)
 
 
-def _odds(model: Any, source: Source) -> Score:
+def _odds(model: Any, source: Source) -> Odds:
     """Compile a classifier behind `source`. Types are compared exactly."""
     kind = type(model)
     if kind is Pipeline:
@@ -72,19 +83,18 @@ def _odds(model: Any, source: Source) -> Score:
     if kind is WithOutside:
         return _spread(model, source)
     if kind is CalibratedClassifierCV:
-        return _mean([_calibrated(model, each, source) for each in _each_of(model)])
+        return mean([_calibrated(model, each, source) for each in _each_of(model)])
     if kind is VotingClassifier:
         return _vote(model, source)
     if kind is naive_bayes.MultinomialNB:
-        return _softmax(
-            _sums(source, model.feature_log_prob_, floats(model.class_log_prior_))
-        )
+        bias = floats(model.class_log_prior_)
+        return _sums(source, model.feature_log_prob_, bias).then(softmax)
     if kind is naive_bayes.ComplementNB and len(model.classes_) > 1:
-        return _softmax(_sums(source, model.feature_log_prob_, 0.0))
+        return _sums(source, model.feature_log_prob_, 0.0).then(softmax)
     if kind in LOGISTIC:
         return _logistic(model, source)
     if kind is linear_model.SGDClassifier and model.loss == "log_loss":
-        return _one_against_rest(_margins(model, source))
+        return _margins(model, source).then(one_against_rest)
     raise UnknownStep(kind.__name__)
 
 
@@ -106,24 +116,13 @@ def _last_of(pipeline: Pipeline, source: Source) -> tuple[Any, Source]:
     return last, source
 
 
-def _sums(source: Source, weights: Any, bias: Any) -> Score:
-    """Return a function to `bias` plus the weighted features, class by class.
-
-    `weights` are (classes, width), `bias` is one number or (classes).
-    """
+def _sums(source: Source, weights: Any, bias: Any) -> Odds:
     if not isinstance(source, Features):
         raise UnknownStep("a classifier of texts")
-    table = floats(weights)
-    rows = source.fold(np.ascontiguousarray(table.T))
-    start = tuple(np.broadcast_to(bias, len(table)).tolist())
-
-    def sums(text: str) -> list[float]:
-        return list(map(sum, zip(start, *rows(text), strict=True)))
-
-    return sums
+    return sums(source, weights, bias)
 
 
-def _margins(model: Any, source: Source) -> Score:
+def _margins(model: Any, source: Source) -> Odds:
     """Compile `decision_function`: one number of two classes, else one of each."""
     kind = type(model)
     if kind is Pipeline:
@@ -136,18 +135,7 @@ def _margins(model: Any, source: Source) -> Score:
     return _sums(source, model.coef_, floats(np.atleast_1d(model.intercept_)))
 
 
-def _softmax(sums: Score) -> Score:
-    exp = math.exp
-
-    def odds(text: str) -> list[float]:
-        values = sums(text)
-        top = max(values)
-        return [exp(value - top) for value in values]
-
-    return odds
-
-
-def _logistic(model: Any, source: Source) -> Score:
+def _logistic(model: Any, source: Source) -> Odds:
     """Compile logistic regression: one margin, or a softmax of several.
 
     Releases before 1.8 can also compare each class with the rest.
@@ -159,27 +147,7 @@ def _logistic(model: Any, source: Source) -> Score:
     ):
         raise UnknownStep(f"{type(model).__name__}(multi_class={kind!r})")
     margins = _margins(model, source)
-    return _one_against_rest(margins) if is_binary else _softmax(margins)
-
-
-def _one_against_rest(margins: Score) -> Score:
-    def odds(text: str) -> list[float]:
-        return _of_both([_expit(value) for value in margins(text)])
-
-    return odds
-
-
-def _of_both(shares: list[float]) -> list[float]:
-    """Return a share for each class, where one of two says both."""
-    return [1 - shares[0], shares[0]] if len(shares) == 1 else shares
-
-
-def _expit(value: float) -> float:
-    """Return the logistic function, at any value without an overflow."""
-    if value >= 0:
-        return 1 / (1 + math.exp(-value))
-    odds = math.exp(value)
-    return odds / (1 + odds)
+    return margins.then(one_against_rest if is_binary else softmax)
 
 
 def _each_of(model: CalibratedClassifierCV) -> Sequence[Any]:
@@ -190,7 +158,7 @@ def _each_of(model: CalibratedClassifierCV) -> Sequence[Any]:
     return found
 
 
-def _calibrated(model: CalibratedClassifierCV, each: Any, source: Source) -> Score:
+def _calibrated(model: CalibratedClassifierCV, each: Any, source: Source) -> Odds:
     if model.method == "temperature":
         return _temperature(each, source)
     if model.method == "sigmoid":
@@ -198,75 +166,57 @@ def _calibrated(model: CalibratedClassifierCV, each: Any, source: Source) -> Sco
     raise UnknownStep(f"CalibratedClassifierCV(method={model.method!r})")
 
 
-def _temperature(each: Any, source: Source) -> Score:
+def _temperature(each: Any, source: Source) -> Odds:
     """Compile a temperature: p becomes (p + epsilon) ** beta, a margin times beta."""
     (calibrator,) = each.calibrators
     beta = float(calibrator.beta_)
     if beta > LARGEST_BETA:
         raise UnknownStep(f"CalibratedClassifierCV with a temperature of 1/{beta:.0f}")
     if hasattr(each.estimator, "decision_function"):
-        margins = _margins(each.estimator, source)
-        return _softmax(lambda text: [beta * value for value in _sides(margins(text))])
-    before = _odds(each.estimator, source)
 
-    def odds(text: str) -> list[float]:
-        values = before(text)
+        def scaled(values: list[Column], numbers: Numbers) -> list[Column]:
+            return softmax([beta * value for value in sides(values)], numbers)
+
+        return _margins(each.estimator, source).then(scaled)
+
+    def raised(values: list[Column], numbers: Numbers) -> list[Column]:
+        del numbers
         least = LOG_EPSILON * sum(values)
         return [(value + least) ** beta for value in values]
 
-    return odds
+    return _odds(each.estimator, source).then(raised)
 
 
-def _sides(margins: list[float]) -> list[float]:
-    return [-margins[0], margins[0]] if len(margins) == 1 else margins
-
-
-def _sigmoid(each: Any, source: Source) -> Score:
+def _sigmoid(each: Any, source: Source) -> Odds:
     """Compile Platt's sigmoid of each class's margin or probability."""
     lines = [(float(line.a_), float(line.b_)) for line in each.calibrators]
     if hasattr(each.estimator, "decision_function"):
         before = _margins(each.estimator, source)
     else:
-        before = _normalised(_odds(each.estimator, source))
+        before = _odds(each.estimator, source).then(normalized)
 
-    def odds(text: str) -> list[float]:
-        values = before(text)[-len(lines) :]  # of two classes, the second's
-        pairs = zip(lines, values, strict=True)
-        shares = _of_both([_expit(-(a * value + b)) for (a, b), value in pairs])
-        return shares if any(shares) else [1.0] * len(shares)
+    def shares(values: list[Column], numbers: Numbers) -> list[Column]:
+        pairs = zip(lines, values[-len(lines) :], strict=True)  # of two, the second's
+        found = [numbers.expit(-(a * value + b)) for (a, b), value in pairs]
+        return or_even(of_both(found), numbers)
 
-    return odds
-
-
-def _mean(parts: Sequence[Score], weights: Sequence[float] | None = None) -> Score:
-    """Return odds of the weighted mean of probabilities."""
-    if len(parts) == 1:
-        return parts[0]
-    given = [float(weight) for weight in weights or (1,) * len(parts)]
-
-    def odds(text: str) -> list[float]:
-        each = [part(text) for part in parts]
-        shares = list(map(truediv, given, map(sum, each)))
-        return [sum(map(mul, shares, of_class)) for of_class in zip(*each, strict=True)]
-
-    return odds
+    return before.then(shares)
 
 
-def _spread(model: WithOutside, source: Source) -> Score:
+def _spread(model: WithOutside, source: Source) -> Odds:
     """Compile one class more, whose share is spread over the others."""
-    odds = _odds(model.inner_, source)
     outside, others = list(model.inner_.classes_).index(OUTSIDE), len(model.classes_)
 
-    def spread(text: str) -> list[float]:
-        values = odds(text)
+    def spread(values: list[Column], numbers: Numbers) -> list[Column]:
+        del numbers
         more = values.pop(outside) / others
         return [value + more for value in values]
 
-    return spread
+    return _odds(model.inner_, source).then(spread)
 
 
-def _vote(model: VotingClassifier, source: Source) -> Score:
+def _vote(model: VotingClassifier, source: Source) -> Odds:
     if model.voting != "soft":
         raise UnknownStep(f"VotingClassifier(voting={model.voting!r})")
     voters = [_odds(each, source) for each in model.estimators_]
-    return _mean(voters, model._weights_not_none)
+    return mean(voters, model._weights_not_none)

@@ -1,12 +1,13 @@
 """Compares a compiled pipeline with the pipeline, on texts made of its own words."""
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from predictor.compiled.steps import Score
+from predictor.compiled.classifiers import Compiled
+from predictor.compiled.vocabulary import vocabulary
 
 TOLERANCE = 1e-12
 PROBES = (
@@ -37,23 +38,26 @@ def probes(pipeline: Any, own_texts: int = 160) -> list[str]:
     stand alone and across each other's borders, in other cases, and within markup.
     """
     chance = random.Random(0)
-    words = sorted({word for word in _vocabulary(pipeline) if isinstance(word, str)})
+    words = vocabulary(pipeline)
     own = [_text(chance, words) for _ in range(own_texts)] if words else []
     return [*PROBES, *own]
 
 
 def difference(
-    score: Score, pipeline: Any, texts: Sequence[str], tolerance: float = TOLERANCE
+    score: Compiled, pipeline: Any, texts: Sequence[str], tolerance: float = TOLERANCE
 ) -> str:
     """Describe differing labels, or probabilities by more than `tolerance`; else "".
 
-    A label that is as likely as another is no difference: see `is_tied`.
+    Both forms are compared, that of one text and that of many. A label that is as
+    likely as another is no difference: see `is_tied`.
     """
     expected = np.asarray(pipeline.predict_proba(texts))
-    found = np.array([score(text) for text in texts])
-    chosen = np.take_along_axis(expected, found.argmax(axis=1)[:, None], axis=1)[:, 0]
-    moved = int((expected.max(axis=1) - chosen > TOLERANCE).sum())
-    largest = float(np.abs(found - expected).max())
+    moved, largest = 0, 0.0
+    for found in (np.array(list(map(score.one, texts))), np.array(score.many(texts))):
+        at = found.argmax(axis=1)[:, None]
+        chosen = np.take_along_axis(expected, at, axis=1)[:, 0]
+        moved = max(moved, int((expected.max(axis=1) - chosen > TOLERANCE).sum()))
+        largest = max(largest, float(np.abs(found - expected).max()))
     if moved == 0 and largest <= tolerance:
         return ""
     return f"compiled, {moved} labels differ and probabilities by {largest:.1e}"
@@ -71,28 +75,3 @@ def _text(chance: random.Random, words: Sequence[str]) -> str:
         case = chance.choice((str, str, str.upper, str.title, str.swapcase))
         parts += [case(word), chance.choice(BORDERS)]
     return "".join(parts)
-
-
-def _vocabulary(step: Any) -> Iterator[Any]:
-    """Return the terms of every vectorizer in a fitted estimator, wherever it is."""
-    seen: set[int] = set()
-    waiting = [step]
-    while waiting:
-        each = waiting.pop()
-        if id(each) in seen:
-            continue
-        seen.add(id(each))
-        if isinstance(each, list | tuple):
-            waiting += each
-        elif hasattr(each, "__dict__"):
-            own = getattr(each, "vocabulary_", None)
-            yield from own if isinstance(own, Iterable) else ()
-            waiting += [v for v in vars(each).values() if _may_hold_steps(v)]
-
-
-def _may_hold_steps(value: Any) -> bool:
-    return (
-        isinstance(value, list | tuple)
-        or hasattr(value, "get_params")
-        or (hasattr(value, "estimator") and hasattr(value, "__dict__"))
-    )

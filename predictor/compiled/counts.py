@@ -3,23 +3,28 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
 
-from predictor.compiled.analysis import places, terms
-from predictor.compiled.lookup import Lookup, as_often, lookup, once
+from predictor.compiled.analysis import cut_many, places, terms
+from predictor.compiled.lookup import Sums, as_often, lookup, once
 from predictor.compiled.steps import (
     Array,
     Columns,
     Features,
+    Found,
+    Part,
     Prepare,
+    Read,
     Row,
-    Rows,
     Texts,
     UnknownStep,
+    Weighed,
     floats,
+    product,
 )
 
 # Of both, every count below 2^53 is exact.
@@ -69,24 +74,53 @@ def counts(step: CountVectorizer, texts: Texts) -> Features:
     """
     width, vector = len(step.vocabulary_), counted(step, texts.prepare)
     if width and (callable(step.analyzer) or step.analyzer == "char_wb"):
-        asked = lookup(step, texts)
-        return Features(width, vector, lambda weights: _sums(asked, weights, step))
+        asked = lookup(step, texts, adds_up=not step.binary)
+        worth = once if step.binary else as_often
+        return Features(
+            width,
+            vector,
+            lambda weights: summed(asked.read, asked.sums(weights, worth)),
+        )
     found = terms(step, texts.prepare)
+    own = Features.of(width, vector)
 
-    def fold(weights: Array) -> Rows:
+    def fold(weights: Array) -> Weighed:
         rows = [tuple(row) for row in weights.tolist()]
         vocabulary = step.vocabulary_.items()
         table: dict[str, Row] = {term: rows[at] for term, at in vocabulary}
         if step.binary:
-            return lambda text: filter(None, map(table.get, set(found(text))))
-        return lambda text: filter(None, map(table.get, found(text)))
+            parts = own.fold(weights).parts
+            return Weighed(
+                lambda text: filter(None, map(table.get, set(found(text)))), parts
+            )
+        part = batched(step, texts.prepare, weights)
+        return Weighed(lambda text: filter(None, map(table.get, found(text))), [part])
 
     return Features(width, vector, fold)
 
 
-def _sums(asked: Lookup, weights: Array, step: CountVectorizer) -> Rows:
-    sums = asked.sums(weights, once if step.binary else as_often)
-    return lambda text: (sums(text),)
+def summed(read: Read, sums: Sums) -> Weighed:
+    """Return sums as they are."""
+    return Weighed(lambda text: (sums.of_text(text),), [Part(read, sums.of_texts)])
+
+
+def batched(step: CountVectorizer, prepare: Prepare, weights: Array) -> Part:
+    """Return the sums of many texts' terms, of all their occurrences at once."""
+    read, cut = cut_many(step, prepare)
+    place = step.vocabulary_.get
+
+    def weigh(found: Found) -> Array:
+        cuts = cut(found[read])
+        sizes = np.fromiter(map(len, cuts), np.intp, len(cuts))
+        every = chain.from_iterable(cuts)
+        rows = np.fromiter(map(place, every, repeat(-1)), np.intp, int(sizes.sum()))
+        is_known = rows >= 0
+        known = np.concatenate(([0], np.cumsum(is_known)))
+        ends = known[np.cumsum(sizes)]
+        counts = np.diff(ends, prepend=0).tolist()
+        return product(rows[is_known], np.ones(len(rows[is_known])), counts, weights)
+
+    return Part(read, weigh)
 
 
 def counted(step: CountVectorizer, prepare: Prepare) -> Vector:

@@ -1,6 +1,6 @@
 """Compiles what stands between a vectorizer and a classifier."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
@@ -15,10 +15,10 @@ from predictor.compiled.steps import (
     Array,
     Columns,
     Features,
-    Row,
-    Rows,
+    Part,
     Source,
     UnknownStep,
+    Weighed,
     floats,
 )
 from predictor.compiled.vectorizers import vectorized
@@ -98,10 +98,14 @@ def _beside(parts: Sequence[Features]) -> Features:
         columns = [at + start for (at, _), start in zip(found, starts, strict=True)]
         return np.concatenate(columns), np.concatenate([each for _, each in found])
 
-    def fold(weights: Array) -> Rows:
+    def fold(weights: Array) -> Weighed:
         shares = np.split(weights, ends[:-1])
         folded = [part.fold(own) for part, own in zip(parts, shares, strict=True)]
-        return lambda text: chain.from_iterable([rows(text) for rows in folded])
+        each = [rows for rows, _ in folded]
+        return Weighed(
+            lambda text: chain.from_iterable([rows(text) for rows in each]),
+            [*chain.from_iterable(more for _, more in folded)],
+        )
 
     return Features(int(ends[-1]), vector, fold)
 
@@ -117,7 +121,7 @@ def _selected(step: Any, source: Features) -> Features:
         new = place.take(at)
         return new[new >= 0], values[new >= 0]
 
-    def fold(weights: Array) -> Rows:
+    def fold(weights: Array) -> Weighed:
         wide = np.zeros((source.width, weights.shape[1]))
         wide[kept] = weights
         return source.fold(wide)
@@ -159,12 +163,16 @@ def _scaled(source: Features, scale: Array, shift: Array) -> Features:
         everywhere[at] += values
         return np.arange(source.width), everywhere
 
-    def fold(weights: Array) -> Rows:
-        rows = source.fold(weights * scale[:, None])
-        return _with_row(rows, (shift @ weights).tolist()) if is_shifted else rows
+    def fold(weights: Array) -> Weighed:
+        found = source.fold(weights * scale[:, None])
+        return _with_row(found, shift @ weights) if is_shifted else found
 
     return Features(source.width, vector, fold)
 
 
-def _with_row(rows: Rows, more: Row) -> Callable[[str], Iterable[Row]]:
-    return lambda text: chain(rows(text), (more,))
+def _with_row(found: Weighed, more: Array) -> Weighed:
+    """Add the same row to every text's."""
+    rows, parts = found
+    row, first = more.tolist(), parts[0]
+    with_more = Part(first.read, lambda found: first.weigh(found) + more)
+    return Weighed(lambda text: chain(rows(text), (row,)), [with_more, *parts[1:]])

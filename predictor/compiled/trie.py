@@ -6,7 +6,7 @@ more than a known one, and a long text little more than a short one.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -47,22 +47,36 @@ class Trie:
             if shortest <= len(term) <= longest
         }
         # Between words there is one space for both: none may be within an n-gram.
-        if any(set(term[1:-1]) & {" "} for term in found):
+        if any(" " in term[1:-1] or term.isspace() for term in found):
             return None
         return _built(found, shortest, longest)
 
     def states(self, text: str) -> Columns:
         """Return the states of all n letters of a text that may be n-grams."""
-        words = f" {' '.join(text.split())} ".encode("utf-32-le", "surrogatepass")
-        codes = np.frombuffer(words, dtype=np.uint32)
+        every: Columns = np.concatenate(self._states(" ".join(text.split())))
+        return every
+
+    def of_many(self, texts: Sequence[str]) -> tuple[Columns, Columns]:
+        """Return all states that are n-grams, after the number of the text of each."""
+        words = [" ".join(text.split()) for text in texts]
+        found = self._states(" ".join(words))
+        numbers = np.repeat(np.arange(len(texts)), [len(each) + 1 for each in words])
+        starts = np.concatenate([numbers[: len(each)] for each in found])
+        every = np.concatenate(found)
+        is_one = self.columns.take(every) >= 0
+        return starts[is_one], every[is_one]
+
+    def _states(self, words: str) -> list[Columns]:
+        """Return the states of each length, in the order of their first letters."""
+        coded = f" {words} ".encode("utf-32-le", "surrogatepass")
+        codes = np.frombuffer(coded, dtype=np.uint32)
         letters = self.letters.take(codes, mode="clip")
         states, found = letters << self.bits, []
         for length in range(1, self.longest):
             states = self.steps.take(states[:-1] + letters[length:], mode="clip")
             if length + 1 >= self.shortest:
-                found.append(states)
-        every: Columns = np.concatenate(found) >> self.bits
-        return every
+                found.append(states >> self.bits)
+        return found
 
 
 def _built(found: Mapping[str, int], shortest: int, longest: int) -> Trie | None:

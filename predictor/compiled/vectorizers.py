@@ -1,6 +1,6 @@
 """Compiles what makes numbers of a text: counts, tf-idf, hashes, functions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -19,17 +19,20 @@ from predictor.compiled.steps import (
     Array,
     Columns,
     Features,
+    Found,
+    Part,
     Prepare,
     Row,
-    Rows,
     Texts,
     UnknownStep,
+    Weighed,
     as_it_is,
 )
 from predictor.compiled.tfidf import tfidf
 from predictor.features import LexiconScores, Shape, Spelling, shape
 
-CACHED_TERMS, CACHED_MEASURES, CACHED_WIDTH = 65_536, 4096, 32
+CACHED_TERMS = 65_536
+FEW = 32  # of them, most are usually zero
 
 
 def vectorized(step: Any, texts: Texts) -> Features | Texts:
@@ -49,7 +52,8 @@ def vectorized(step: Any, texts: Texts) -> Features | Texts:
         return _function(step, texts)
     if kind is Spelling:
         # Each vectorizer behind it asks for the same text in turn.
-        return Texts(lru_cache(1)(lambda text: str(step.correct(prepare(text)))))
+        corrected = lru_cache(1)(lambda text: str(step.correct(prepare(text))))
+        return Texts(corrected, texts.words)
     if kind is LexiconScores:
         return dense(step.scores, prepare)
     if kind is Shape:
@@ -62,18 +66,28 @@ def dense(measure: Callable[[str], Any], prepare: Prepare = as_it_is) -> Feature
     width = len(measure(prepare("")))
     everywhere = np.arange(width)
 
+    def read(text: str) -> Any:
+        return measure(prepare(text))
+
     def vector(text: str) -> tuple[Columns, Array]:
-        return everywhere, np.asarray(measure(prepare(text)), dtype=np.float64)
+        return everywhere, np.asarray(read(text), dtype=np.float64)
 
-    def fold(weights: Array) -> Rows:
-        if width > CACHED_WIDTH:
-            return lambda text: [(vector(text)[1] @ weights).tolist()]
+    def fold(weights: Array) -> Weighed:
+        def weigh(found: Found) -> Array:
+            values = np.array(found[read], dtype=np.float64)
+            products: Array = values.reshape(-1, width) @ weights
+            return products
 
-        @lru_cache(CACHED_MEASURES)  # of short texts, many are measured alike
-        def row(*values: float) -> Row:
-            return tuple((np.array(values, dtype=np.float64) @ weights).tolist())
+        parts = [Part(read, weigh)]
+        if width > FEW:
+            return Weighed(lambda text: [(vector(text)[1] @ weights).tolist()], parts)
+        table = weights.tolist()
 
-        return lambda text: [row(*measure(prepare(text)))]
+        def rows(text: str) -> Iterable[Row]:
+            pairs = zip(read(text), table, strict=True)
+            return [[value * each for each in row] for value, row in pairs if value]
+
+        return Weighed(rows, parts)
 
     return Features(width, vector, fold)
 
@@ -118,14 +132,15 @@ def _function(step: FunctionTransformer, texts: Texts) -> Features | Texts:
         return function([prepare(text)], **options)
 
     if isinstance(first("Hello!")[0], str):
-        return Texts(lambda text: str(first(text)[0]))
+        return Texts(lambda text: str(first(text)[0]), texts.words)
     return dense(lambda text: _row(first(text)))
 
 
-def _row(matrix: Any) -> Sequence[float] | Array:
+def _row(matrix: Any) -> list[float]:
     """Return the one row of an array or a sparse matrix."""
     values = matrix.toarray() if hasattr(matrix, "toarray") else np.asarray(matrix)
-    row: Array = values.reshape(1, -1)[0]
+    row = values.reshape(1, -1)[0]
     if not np.issubdtype(row.dtype, np.number) or row.dtype == np.float32:
         raise UnknownStep(f"a function to {row.dtype}")
-    return row
+    numbers: list[float] = row.tolist()
+    return numbers

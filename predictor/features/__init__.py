@@ -5,10 +5,10 @@ pipeline read the same text in turn, so the last result of each is cached.
 """
 
 from predictor.features.lexicon import LexiconScores
-from predictor.features.messages import Message, body, message
+from predictor.features.messages import Message, message
 from predictor.features.shape import Shape, shape
 from predictor.features.spelling import Spelling
-from predictor.features.words import is_negation, negation_ngrams, tokens
+from predictor.features.words import body, is_negation, negation_ngrams, tokens
 
 __all__ = [
     "LexiconScores",

@@ -27,7 +27,8 @@ def shape(text: str) -> list[float]:
     """Return length and punctuation of one text's body, each between 0 and about 3."""
     said = message(text)
     length, asked = len(tokens(said.body)), said.body.rstrip()
-    flags = (
+    return [
+        math.log1p(length) / 3,
         asked.endswith("?"),
         "?" in asked,
         "!" in asked,
@@ -36,5 +37,4 @@ def shape(text: str) -> list[float]:
         length > 12,
         said.is_opened,
         said.is_closed,
-    )
-    return [math.log1p(length) / 3, *map(float, flags)]
+    ]

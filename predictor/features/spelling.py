@@ -3,15 +3,17 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import filterfalse
 
 from sklearn.base import BaseEstimator, TransformerMixin
 
 WORD = re.compile(r"[^\W\d_]{5,}")  # of shorter ones too many are a letter apart
+ASCII_WORD = re.compile(r"[a-z]{5,}")  # the same, of lower-cased ASCII
 STRETCHED = re.compile(r"([^\W\d_])\1{2,}")
 
 
 class Spelling(TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Replaces an unknown word by the commonest known one that is an edit away.
+    """Lower-cases; replaces an unknown word by the commonest known one an edit away.
 
     Two words are an edit apart if they agree after at most one letter of each is left
     out (the symmetric deletes of SymSpell): a letter too many, too few, another, or
@@ -36,24 +38,28 @@ class Spelling(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def transform(self, texts: Iterable[str]) -> list[str]:
-        """Return the texts with their words corrected."""
+        """Return the texts in lower case, with their words corrected."""
         return [self.correct(text) for text in texts]
 
     def correct(self, text: str) -> str:
-        """Return one text with its words corrected."""
-        if all(map(self.known_.__contains__, WORD.findall(text.lower()))):
-            return text
-        return WORD.sub(self._corrected, text)
+        """Return one text in lower case, with its words corrected."""
+        lower = text.lower()
+        words = (ASCII_WORD if lower.isascii() else WORD).findall(lower)
+        nearest = {
+            word: near
+            for word in filterfalse(self.known_.__contains__, words)
+            if (near := self._nearest(word))
+        }
+        if not nearest:
+            return lower
+        return WORD.sub(lambda match: nearest.get(match[0], match[0]), lower)
 
-    def _corrected(self, match: "re.Match[str]") -> str:
-        word = match[0].lower()
-        if word in self.known_:
-            return match[0]
+    def _nearest(self, word: str) -> str | None:
+        """Return the known word that an unknown one is led back to."""
         calm = STRETCHED.sub(r"\1\1", word)
-        found = filter(None, map(self.nearest_.get, _deletes(calm)))
-        return next(found, match[0])
+        return next(filter(None, map(self.nearest_.get, _deletes(calm))), None)
 
 
 def _deletes(word: str) -> list[str]:
     """Return the word, and what it is without each of its letters."""
-    return [word, *(word[:at] + word[at + 1 :] for at in range(len(word)))]
+    return [word, *[word[:at] + word[at + 1 :] for at in range(len(word))]]

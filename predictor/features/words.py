@@ -10,6 +10,7 @@ START, OPENED, CLOSED = "<s>", "<hello>", "<thanks>"
 NEGATED = "not_"
 NEGATION_SCOPE = 3
 TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+|[^\w\s]")  # noqa: RUF001
+ASCII_TOKEN = re.compile(r"[a-z]+(?:'[a-z]+)*|[0-9]+|[^\w\s]")  # of ASCII, the same
 SCOPE_ENDS = frozenset(".,;:!?()-")
 TURNS = SCOPE_ENDS | {"but"}
 NEGATIONS = frozenset(
@@ -22,7 +23,13 @@ NEGATIONS = frozenset(
 @lru_cache(maxsize=1)
 def tokens(text: str) -> tuple[str, ...]:
     """Return lower-cased words, numbers, and single punctuation marks or symbols."""
-    return tuple(TOKEN.findall(text.lower()))
+    lower = text.lower()
+    return tuple((ASCII_TOKEN if lower.isascii() else TOKEN).findall(lower))
+
+
+def body(text: str) -> str:
+    """Return a text's body, in which every token is a word of its own."""
+    return " ".join(tokens(message(text).body))
 
 
 def is_negation(token: str) -> bool:

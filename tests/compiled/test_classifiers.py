@@ -43,7 +43,7 @@ from predictor.compiled import tfidf
 from predictor.compiled.analysis import CACHED_LENGTH
 from predictor.compiled.comparison import PROBES
 from predictor.compiled.lookup import Lookup
-from predictor.compiled.steps import Columns
+from predictor.compiled.occurrences import Listed
 from scripts.local.processes import ROOT
 from tests.support import documentation
 from tests.support.predictors import MODELS
@@ -77,10 +77,7 @@ def _strings() -> list[str]:
 def test_fifty_thousand_strings_are_scored_as_by_scikit_learn(version: str) -> None:
     pipeline = artifact.read(MODELS / version).pipeline
     score, texts = compiled.compile_pipeline(pipeline), _strings()
-    expected = pipeline.predict_proba(texts)
-    found = np.array([score(text) for text in texts])
-    assert np.abs(found - expected).max() <= compiled.TOLERANCE
-    assert (found.argmax(axis=1) == expected.argmax(axis=1)).all()
+    assert compiled.difference(score, pipeline, texts) == ""
 
 
 TEXTS = [
@@ -228,7 +225,7 @@ def test_a_preprocessor_sees_the_whole_text_and_not_its_words() -> None:
     score = compiled.compile_pipeline(pipeline)
     text = "<a href='why'>hello you</a> hello there"
     expected = pipeline.predict_proba([text])[0].tolist()
-    assert score(text) == pytest.approx(expected, abs=compiled.TOLERANCE)
+    assert score.one(text) == pytest.approx(expected, abs=compiled.TOLERANCE)
 
 
 UNKNOWN: dict[str, tuple[Callable[[], tuple[Any, ...]], str]] = {
@@ -266,7 +263,12 @@ def test_a_subclass_may_answer_otherwise_and_is_not_known() -> None:
 
 def test_a_difference_is_told_in_numbers() -> None:
     pipeline = _fitted(CountVectorizer(), MultinomialNB())
-    said = compiled.difference(lambda _: [0.0, 0.5, 0.25, 0.25], pipeline, ["why not"])
+    wrong = [0.0, 0.5, 0.25, 0.25]
+    right = pipeline.predict_proba(["why not"])[0].tolist()
+    ones = compiled.Compiled(lambda _: wrong, lambda _: [right])
+    many = compiled.Compiled(lambda _: right, lambda _: [wrong])
+    assert compiled.difference(ones, pipeline, ["why not"]) != ""
+    said = compiled.difference(many, pipeline, ["why not"])
     assert said.startswith("compiled, 1 labels differ and probabilities by ")
 
 
@@ -299,14 +301,15 @@ def test_a_wrong_compiled_form_is_found_by_words_across_borders(
     pipeline = _fitted(vectorizer, LogisticRegression(C=50))
     whole = vectorizer.build_analyzer()
 
-    def by_word(_: object, __: object) -> Lookup:
+    def by_word(_: object, __: object, *, adds_up: bool) -> Lookup:
+        del adds_up
         place = vectorizer.vocabulary_
 
-        def rows(text: str) -> Columns:
+        def rows(text: str) -> list[int]:
             terms = chain.from_iterable(map(whole, text.split()))
-            return np.array([place[term] for term in terms if term in place], np.intp)
+            return [place[term] for term in terms if term in place]
 
-        return Lookup(rows, np.arange(len(place)))
+        return Lookup(Listed(rows))
 
     monkeypatch.setattr(tfidf, "lookup", by_word)
     found = scorer.scorer(pipeline, compiled.probes(pipeline))

@@ -15,6 +15,7 @@ from predictor.compiled.vectorizers import vectorized
 from tests.support import pipelines
 
 FITTED = ["why is my order late?", "Hi there, so good!! 😀", "don't e-mail me a x"]
+WORDS = ("is", "late?", "don't", "there,", "mail")
 LONG = "the café is late, so late! " * 100
 
 
@@ -22,12 +23,15 @@ def _differences(vectorizer: Any, asked: Sequence[str]) -> float:
     """Compare sums over terms with scikit-learn's product, as shares of the largest."""
     expected = vectorizer.transform(asked)
     weights = np.random.default_rng(3).normal(size=(expected.shape[1], 4))
-    features = vectorized(vectorizer, Texts())
+    features = vectorized(vectorizer, Texts(words=WORDS))
     assert isinstance(features, Features)
-    rows = features.fold(weights)
+    rows, parts = features.fold(weights)
     found = np.array([[sum(each) for each in _columns(rows(text))] for text in asked])
+    read = {part.read: [part.read(text) for text in asked] for part in parts}
+    many = np.sum([part.weigh(read) for part in parts], axis=0)
     products = np.asarray(expected @ weights)
-    return float(np.abs(found - products).max() / max(np.abs(products).max(), 1.0))
+    apart = max(np.abs(found - products).max(), np.abs(many - products).max())
+    return float(apart / max(np.abs(products).max(), 1.0))
 
 
 def _columns(rows: Iterable[Row]) -> Iterable[tuple[float, ...]]:
@@ -39,17 +43,24 @@ def _columns(rows: Iterable[Row]) -> Iterable[tuple[float, ...]]:
     st.sampled_from([CountVectorizer, TfidfVectorizer]),
     st.sampled_from([(2, 5), (2, 2), (3, 4), (1, 3), (4, 6)]),
     st.booleans(),
+    st.sampled_from(["l1", "l2", None]),
     st.lists(pipelines.texts(), min_size=1, max_size=4),
 )
 def test_ngrams_of_words_are_found_in_any_text(
-    kind: Any, ngrams: tuple[int, int], is_binary: bool, asked: list[str]
+    kind: Any,
+    ngrams: tuple[int, int],
+    is_binary: bool,
+    norm: str | None,
+    asked: list[str],
 ) -> None:
     vectorizer = kind(analyzer="char_wb", ngram_range=ngrams, binary=is_binary)
+    if kind is TfidfVectorizer:
+        vectorizer.norm = norm
     vectorizer.fit(FITTED)
     assert _differences(vectorizer, [*asked, "", LONG]) < 1e-12
 
 
-@pytest.mark.parametrize("norm", ["l2", None])
+@pytest.mark.parametrize("norm", ["l1", "l2", None])
 @pytest.mark.parametrize("is_sublinear", [True, False])
 def test_terms_that_come_again_are_worth_less(
     norm: str | None, is_sublinear: bool
@@ -78,7 +89,7 @@ def test_steps_of_the_same_terms_look_them_up_once() -> None:
     rows = [each.fold(weights) for each in steps if isinstance(each, Features)]
     asked.clear()
     for each in rows:
-        list(each("why is my order"))
+        list(each.rows("why is my order"))
     assert asked == ["why is my order"]
 
 
