@@ -22,7 +22,7 @@ class Known:
     def phi(self, policy: Policy) -> Array:
         """Phi of each rollout and metric (R, 2): once for all policies that agree."""
         assumes = policy.dependence
-        key = (assumes.cluster_size, assumes.assumed)
+        key = (assumes.cluster_size, assumes.assumed, len(policy.metrics))
         if key not in self._phi:
             both = zip(self.history.bad, self.history.n, strict=True)
             self._phi[key] = np.array([phis(policy, bad, n) for bad, n in both])
@@ -43,13 +43,13 @@ class Known:
 
 
 def phis(policy: Policy, bad: Array, n: Array) -> list[float]:
-    """As `dependence.phi_of`, for counts instead of deltas."""
-    size = policy.dependence.cluster_size
+    """As `dependence.phi_of`, for counts instead of deltas; labels have no past."""
+    size, number = policy.dependence.cluster_size, len(policy.metrics)
     if size != "auto":
-        return [float(size)] * 2
+        return [float(size)] * number
     return [
         dispersion(bad[:, [m]], n)
-        if bad[:, m].sum() >= dependence.ENOUGH_BAD
+        if m < bad.shape[1] and bad[:, m].sum() >= dependence.ENOUGH_BAD
         else float(policy.dependence.assumed)
-        for m in (0, 1)
+        for m in range(number)
     ]

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scripts.rollout.decision import measurement
+from scripts.rollout.decision.paired import fair
 from scripts.rollout.decision.phases import baking
 from scripts.rollout.evidence.evidence import Evidence
 from scripts.rollout.evidence.forecast.ladder import Looks, Traffic
@@ -22,6 +23,7 @@ from scripts.rollout.evidence.two_sample import Counts
 from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.baked import MINUTE_S
 from tests.bench.decisions.known import Known, phis
+from tests.bench.decisions.world.labels import LABELS
 from tests.bench.decisions.world.rates import BASE, Array
 from tests.bench.decisions.world.streams import Seen, Stream
 
@@ -39,7 +41,9 @@ class Variant:
 
 def looks_of(policy: Policy, rps: float) -> Looks:
     """Steps and interval at this traffic, with outcomes that are independent."""
-    expected = Traffic(rps, BASE, np.ones(2), policy.pairs_rps(rps))
+    others = len(policy.metrics) - len(BASE)
+    bad = np.pad(BASE, (0, others), constant_values=0.01)
+    expected = Traffic(rps, bad, np.ones(len(bad)), policy.pairs_rps(rps))
     return measurement.looks(policy, expected)
 
 
@@ -68,6 +72,7 @@ class Ours:
         prior = n.sum(axis=-1)[:, None] + 50.0
         rate = (bad.sum(axis=1) + 0.5) / prior
         prior = np.minimum(prior, measurement.LARGEST_PRIOR) * np.ones(2)
+        rate, prior = self._of_all(rate, 0.01), self._of_all(prior, 50.0)
         self._evidence = Evidence.begin(
             self._design, rate * prior, prior, has_pairs=policy.has_pairs
         )
@@ -112,7 +117,7 @@ class Ours:
         weight: npt.NDArray[np.int64],
         now_s: float,
     ) -> None:
-        counts = Counts(*(each[None, rows] for each in seen.counts()))
+        counts = Counts(*(self._of_all(each[rows])[None] for each in seen.counts()))
         epoch = self._evidence.worse.mixture.epoch
         new_epochs = [now_s >= (epoch + 1) * measurement.EPOCH_S]
         at, phi, design = weight.astype(float), self.phi[rows], self._design
@@ -122,12 +127,36 @@ class Ours:
         (found,) = self._evidence.update(design, counts, phi, at, new_epochs, most=most)
         if self.policy.shadow is not None:
             asked = paired(seen.pairs[self.policy.shadow.share])
-            pairs = PairCounts(*(each[rows] for each in asked))
+            pairs = PairCounts(*(self._of_all(each[rows]) for each in asked))
             found = found.with_pairs(design, pairs, design.limit, phi, at, most)
+        if LABELS in seen.pairs:
+            found = self._with_labels(found, seen.pairs[LABELS][:, rows], phi, weight)
         self._evidence = found
         self._baked.add(self._step > len(self.steps) - 1, seen, now_s)
         if self._past:
             self._learn(seen.users[3:6].T)
+
+    def _of_all(self, counts: Array, other: float = 0.0) -> Array:
+        """Counts (R, 2) with those of the policy's other metrics."""
+        more = ((0, 0), (0, len(self.policy.metrics) - counts.shape[1]))
+        return np.pad(counts, more, constant_values=other)
+
+    def _with_labels(
+        self, found: Evidence, labels: Array, phi: Array, weight: npt.NDArray[np.int64]
+    ) -> Evidence:
+        """Labels of the last metric, whose limit is that of the answers' weight."""
+        for percent in np.unique(weight[weight < 100]).tolist():
+            wrong, n = labels * (weight == percent)
+            columns = np.zeros((4, *phi.shape))
+            columns[0, :, -1], columns[1, :, -1], columns[3, :, -1] = (
+                wrong,
+                n - wrong,
+                n,
+            )
+            limit = np.where(np.isnan(self._design.limit), np.nan, fair(percent))
+            at = weight.astype(float)
+            found = found.with_pairs(self._design, PairCounts(*columns), limit, phi, at)
+        return found
 
     def _learn(self, stable: Array) -> None:
         """As `dependence.learned_anew`, from the stable's bad ones and n (R, 3)."""

@@ -23,6 +23,7 @@ from tests.bench.decisions.peers.sequential import always_valid, boundary
 from tests.bench.decisions.run import Ends, run
 from tests.bench.decisions.situations.assumed import (
     CLUSTERED,
+    COMPLAINTS,
     DISPERSED,
     OWN,
     PAST,
@@ -45,7 +46,14 @@ ROLLOUTS = 8
 # 5 of 200 on, 5 % from 17 on, by chance in 5 and 2 % of seeds; this one is fixed.
 # Minutes are told by the whole run only.
 GUARDED = 200
-SHORTER = {"read": 12, "own": 20, "past": 10, "clustered": 20, "units": 10}
+SHORTER = {
+    "read": 12,
+    "own": 20,
+    "past": 10,
+    "clustered": 20,
+    "units": 10,
+    "labels": 10,
+}
 FEWER = {"scraped": 60}
 
 
@@ -57,6 +65,7 @@ def _guarded() -> list[tuple[str, Cell]]:
     found += [(name, cell) for name in whole for cell in TABLES[name].cells]
     short = [("dispersed", cell) for cell in DISPERSED if cell.scrapes < FEW]
     found += [("own", OWN[0]), ("past", PAST[0]), ("clustered", CLUSTERED[0])]
+    found += [("labels", COMPLAINTS[0])]
     found += [("units", UNITS[1]), ("units", UNITS[4]), ("scraped", OF_PODS[3])]
     return found + read + short[-1:]
 

@@ -12,6 +12,7 @@ IID = "ours, auto, phi 1 assumed"
 DISARMED = "ours, auto, rollback switched off"
 PERIODS = "ours, auto, periods of 10 s"
 WIDE = "ours, 25/50, budgets 2 % and 4 %"
+LABELLED = "ours, auto, shadow 20 %, labels"
 
 POLICY = """
 target: {{inferenceservice: intent}}
@@ -20,6 +21,7 @@ metrics:
   - {{name: errors, budget: {}, weight: 3}}
   - {{name: latency, slo: 250ms, budget: {}, weight: 3}}
 """
+FEEDBACK = "  - {name: accuracy, feedback: label}\n"
 _SHADOWED = {
     **{SHADOW.format(share): (share, "") for share in (20, 100)},
     **{STANDS.format(share): (share, ", standsForUsers: true") for share in (20, 100)},
@@ -47,6 +49,9 @@ def variant(name: str) -> Variant:
             return Variant(name, policy("steps: auto\ndependence: {clusterSize: 1}"))
         case s if s == PERIODS:
             return Variant(name, policy("steps: auto\nsource: {interval: 10s}"))
+        case s if s == LABELLED:
+            text = POLICY.format("steps: auto\nshadow: {share: 20%}", "0.5%", "1%")
+            return Variant(name, parse(text + FEEDBACK, "bench"))
         case s if s == WIDE:
             return Variant(name, policy("steps: [25, 50]", ("2%", "4%")))
     return Variant(name, policy("steps: auto"), rolls_back=name != DISARMED)

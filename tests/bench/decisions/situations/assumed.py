@@ -1,11 +1,12 @@
 """What is assumed of outcomes, of users, of pairs, and of harm."""
 
 from tests.bench.decisions.situations.plain import FAST, QUIET, SAFE, SHARES, same
-from tests.bench.decisions.variants import FIRST, FIXED, PAIRED, TRUSTED
+from tests.bench.decisions.variants import FIRST, FIXED, LABELLED, PAIRED, TRUSTED
 from tests.bench.decisions.world.cells import (
     ALPHA,
     BROKEN,
     Cell,
+    Labelled,
     Must,
 )
 from tests.bench.decisions.world.rates import Beta, Own, Pods, Shared, Sticky, Wave
@@ -125,6 +126,19 @@ UNITS = (
     ),
     Cell("2000 sticky users, 2 % prone to errors", trouble=Sticky(2000)),
     Cell("200 sticky users, 2 % prone to errors", trouble=Sticky(200)),
+)
+COMPLAINTS = (
+    Cell(
+        "identical, 20 labels a minute by complaint",
+        pairs=SHARES,
+        labels=Labelled(20),
+        must=same(QUIET, (LABELLED,)),
+    ),
+    Cell(
+        "wrong 19 times as often as the stable, 60 labels a minute at random",
+        pairs=SHARES,
+        labels=Labelled(60, (19.0, 1.0), by_complaint=False),
+    ),
 )
 NOW_AND_THEN = (
     Cell(

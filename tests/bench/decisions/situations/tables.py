@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tests.bench.decisions.situations.assumed import (
     BOTH_OVER,
     CLUSTERED,
+    COMPLAINTS,
     DISPERSED,
     HELD,
     NOW_AND_THEN,
@@ -28,6 +29,7 @@ from tests.bench.decisions.variants import (
     FIRST,
     FIXED,
     IID,
+    LABELLED,
     PAIRED,
     PERIODS,
     TRUSTED,
@@ -84,6 +86,9 @@ TABLES: Mapping[str, Table] = {
     "units": Table("Pods and users", UNITS),
     "now and then": Table("Now and then", NOW_AND_THEN, rollouts=0.4),
     "pairs": Table("Pairs", PAIRS, (*PAIRED, *TRUSTED), with_peers=False),
+    "labels": Table(
+        "True labels", COMPLAINTS, (LABELLED,), minutes=20, with_peers=False
+    ),
     "managed": Table(
         "50 requests/s on a managed service",
         MANAGED,

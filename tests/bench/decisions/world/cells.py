@@ -33,6 +33,19 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
+class Labelled:
+    """True labels of texts that both arms label differently, one arm rightly.
+
+    `wrong`: how often the canary is the wrong one, and the stable. `by_complaint`: only
+    who saw a wrong answer says so.
+    """
+
+    per_minute: float
+    wrong: tuple[float, float] = (1.0, 1.0)
+    by_complaint: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Must:
     """What holds for a policy: shares at most, minutes and bad answers at most."""
 
@@ -68,6 +81,7 @@ class Cell:
     pairs: tuple[float, ...] = ()
     users_only: bool = False
     first_asked: tuple[float, float] = (0.0, 0.0)
+    labels: Labelled | None = None
     alike: float = 0.0
     read: Read = Read()
     scrapes: int = 2160
@@ -76,7 +90,8 @@ class Cell:
     @property
     def is_good(self) -> bool:
         """Whether the canary is no worse than the stable."""
-        return self.errors == 0 and self.over == 0
+        is_right = self.labels is None or self.labels.wrong[0] <= self.labels.wrong[1]
+        return self.errors == 0 and self.over == 0 and is_right
 
     @property
     def harm(self) -> float:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tests.bench.decisions.world.cells import Cell
+from tests.bench.decisions.world.labels import LABELS, labelled, labels_of
 from tests.bench.decisions.world.rates import BASE, Array, Fixed, Rates
 
 # Lognormal latency, sigma 0.6: the p99 is 250 ms, or 376 ms where 5 % are over 250.
@@ -19,7 +20,10 @@ OVER_300, OVER_500 = 0.43, 0.058  # of those over 250 ms, of those over 300 ms
 MORE_OVER_300, MORE_OVER_500 = 0.535, 0.108  # the same of what a slow canary adds
 HISTORY_S = 10.0
 Pairs = Mapping[float, Array]
-"""By share of the users: (7, R) n; a metric each only canary, only stable, both."""
+"""By share of the users: (7, R) n; a metric each only canary, only stable, both.
+
+At LABELS: (2, R) labels by which the canary was the wrong one, and all.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +171,8 @@ class Stream:
         bands = np.concatenate([bands, np.stack([o300[1], o500[1]])])
         sums = np.cumsum(bands, axis=-1, dtype=float)
         pairs = {share: self._pairs(share, stable_shares) for share in cell.pairs}
-        return Tick(cell, self.edges, sums, pairs, harm.sum())
+        come = labels_of(cell.labels, draw, self.rollouts, self._tick_s)
+        return Tick(cell, self.edges, sums, pairs, harm.sum(), come)
 
     def _pairs(self, share: float, shares: Array) -> Array:
         """Of requests that both arms are asked once more."""
@@ -202,8 +207,10 @@ class Tick:
         sums: Array,
         pairs: Pairs,
         harm: float,
+        labels: Array,
     ) -> None:
         """Take sums over the bands up to each edge, and what pairs would show."""
+        self._labels = labels
         self._cell, self._pairs, self._harm = cell, pairs, harm
         self._edges = edges
         self._sums = sums
@@ -220,7 +227,10 @@ class Tick:
         users[1] += on * canary[9]
         users[6:8] += on * canary[10:12]
         users[8] *= on * self._harm
-        return Seen(users, {s: _with_harm(p, on) for s, p in self._pairs.items()})
+        pairs = {s: _with_harm(p, on) for s, p in self._pairs.items()}
+        if self._cell.labels is not None:
+            pairs[LABELS] = labelled(self._cell.labels, self._labels, weights)
+        return Seen(users, pairs)
 
 
 def _with_harm(pairs: Array, on: Array) -> Array:
