@@ -24,6 +24,7 @@ BUGS = {
     "the same, where a controller had put its percent back": 2025,
     "a promoter whose writes were all sent twice took itself for another": 2332,
     "a third revision that was there before the first look got the weight": 2637,
+    "a promoter ended at a weight that no request to the API had set": 9750,
 }
 
 

@@ -216,9 +216,10 @@ def _is_silent(draft: Draft) -> bool:
 
 def _hold(draft: Draft, reason: str, code: Exit) -> None:
     """Stay at this weight until a person resumes; roll back if the policy says so."""
+    state = draft.state
     if draft.policy.on_inconclusive == "rollback":
         draft.guard(reason)
         return
-    draft.change(phase=Phase.HELD, held_from=draft.state.phase, code=code)
-    draft.change(reason=reason, verdict=code)
+    draft.change(phase=Phase.HELD, held_from=state.phase, entered=state.now)
+    draft.change(reason=reason, code=code, verdict=code if state.is_verified else None)
     draft.say(NoteKind.DEADLINE, reason)

@@ -59,6 +59,17 @@ def test_a_refusal_ends_as_silence_does_at_the_deadline(
     assert trouble in state.reason
 
 
+def test_a_weight_that_no_request_has_set_is_held_once_it_is_in_force() -> None:
+    rollout = Rollout.begun()
+    rollout.until(Phase.STEP)
+    while rollout.state.phase is Phase.STEP:
+        state = _refused(rollout, 0, "no connection").state
+    assert (state.phase, state.verdict, state.is_verified) == (Phase.HELD, None, False)
+    rollout.look()
+    assert rollout.state.verdict is Exit.UNREACHABLE
+    assert (rollout.percent, rollout.state.is_verified) == (rollout.state.weight, True)
+
+
 def test_what_was_deleted_is_aborted() -> None:
     rollout = _at(Phase.STEP)
     for _ in range(8):

@@ -228,8 +228,10 @@ def _stable(state: State, view: View) -> str:
 
 
 def held(draft: Draft) -> None:
-    """Wait until a person resumes or ends the rollout."""
-    draft.change(verdict=draft.state.code)
+    """Report where it is held, once that is in force or late; a person resumes it."""
+    state = draft.state
+    if state.is_verified or state.now - state.entered > draft.policy.rollback_s:
+        draft.change(verdict=state.code)
 
 
 class Handler(Protocol):
