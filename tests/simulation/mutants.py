@@ -124,12 +124,6 @@ MUTANTS = (
         "if found is not None:\n                break\n",
     ),
     Mutant(
-        "gives up a Lease that nobody holds",
-        "cluster/lease.py",
-        'return _holder(found) in ("", self._holder)',
-        "return _holder(found) == self._holder",
-    ),
-    Mutant(
         "lets a write be done after it was given up",
         "cluster/client.py",
         "&timeout={WRITE_S:g}s",
