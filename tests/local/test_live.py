@@ -282,7 +282,7 @@ def test_a_canary_that_cannot_start_is_one_line(tmp_path: Path) -> None:
         backend.apply(intent("v1"))
         settles(backend, [("1", 100)], created="1")
         path = tmp_path / "broken.yaml"
-        path.write_text(yaml.safe_dump(broken(10)))
+        path.write_text(yaml.safe_dump(broken(10, deadline="30s")))
         code, printed = backend.run("apply", "-f", str(path))
         assert code == 1
         assert "models/v9/metadata.json: No such file" in printed.splitlines()[-1]

@@ -150,10 +150,10 @@ def serves(document: Object, model: str, *more: str) -> None:
     container["args"][1:3] = [f"--model_dir={model}", *more]
 
 
-def broken(percent: int) -> Object:
-    """A v2 that can never start, with a short deadline."""
+def broken(percent: int, deadline: str = "10s") -> Object:
+    """A v2 that can never start."""
     document = intent("v2", percent)
-    document["metadata"]["annotations"][PROGRESS_DEADLINE] = "10s"
+    document["metadata"]["annotations"][PROGRESS_DEADLINE] = deadline
     serves(document, "models/v9")
     return document
 

@@ -109,24 +109,24 @@ def test_a_canary_that_is_not_sure_is_rolled_back(on: LocalStage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("says", "expected", "most"),
+    ("says", "deadline", "expected", "most"),
     [
-        ("counts: true, standsForUsers: true", 0, 100),
-        ("counts: true", 20, 50),
-        ("counts: false", 20, 10),
+        ("counts: true, standsForUsers: true", "60s", 0, 100),
+        ("counts: true", "20s", 20, 50),
+        ("counts: false", "20s", 20, 10),
     ],
 )
 def test_where_users_are_few_synthetic_requests_count_if_told_so(
-    on: LocalStage, says: str, expected: int, most: int
+    on: LocalStage, says: str, deadline: str, expected: int, most: int
 ) -> None:
     """They open the gates on the way; the last one if they stand for users."""
     on.canary(Healthy(models.inner()))
     texts = on.folder / "texts.txt"
     texts.write_text("hello\n\nwhere is my parcel?\n")
     synthetic = f"synthetic: {{rps: 60, texts: {texts}, {says}}}\n"
-    with on.users(3):
+    with on.users(1):
         code, said = on.verb(
-            "run", "-f", str(on.policy(synthetic + POLICY.replace("60s", "8s")))
+            "run", "-f", str(on.policy(synthetic + POLICY.replace("60s", deadline)))
         )
     assert code == expected, said
     assert max(look["weight"] for look in on.records()) <= most
