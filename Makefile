@@ -34,7 +34,7 @@ test: $(MODELS) ## Run every test
 
 cover: $(MODELS) ## Run every test, hold the branches they reach against the floor
 	rm -rf .coverage && mkdir .coverage
-	$(RUN) -m coverage run -m pytest -n 3 --dist loadfile --timeout 300
+	$(RUN) -m coverage run -m pytest -n 3 --dist loadfile
 	$(RUN) -m coverage combine --quiet
 	$(RUN) -m coverage report
 
