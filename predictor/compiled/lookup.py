@@ -7,7 +7,7 @@ are looked up once, and its rows are added by one product.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,7 +34,10 @@ class Sums(NamedTuple):
 
 @dataclass(eq=False)
 class Lookup:
-    """Terms of texts, and the weights that are added up for them."""
+    """Terms of texts, and the weights that are added up for them.
+
+    All weights are given before the first text is asked for: a table is made then.
+    """
 
     terms: Occurrences
     weights: list[Array] = field(default_factory=list)
@@ -53,9 +56,6 @@ class Lookup:
         if worth not in self.worths:
             self.worths.append(worth)
         of_worth = self.worths.index(worth)
-        self._table = self.terms.table(np.hstack(self.weights))
-        self._usual = self._growth(USUAL)
-        self._is_plain = self.worths == [as_often]
 
         def of_texts(found: Found) -> Array:
             if self not in found:
@@ -64,6 +64,18 @@ class Lookup:
             return sums
 
         return Sums(lambda text: self._last(text)[of_worth][at], of_texts)
+
+    @cached_property
+    def _table(self) -> Array:
+        return self.terms.table(np.hstack(self.weights))
+
+    @cached_property
+    def _usual(self) -> Array:
+        return self._growth(USUAL)
+
+    @cached_property
+    def _is_plain(self) -> bool:
+        return self.worths == [as_often]
 
     def _sums(self, text: str) -> list[list[float]]:
         """Return one row of sums for each of the worths."""

@@ -32,7 +32,6 @@ def _cuts_words(vectorizer: Any) -> bool:
 
 def _vectorizers(step: Any) -> Iterator[Any]:
     """Return every step with a vocabulary in a fitted estimator, wherever it is."""
-
     seen: set[int] = set()
     waiting = [step]
     while waiting:
