@@ -30,18 +30,19 @@ class Occurrences(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Terms that are cut out of a text and looked up; a row is a column."""
+    """Terms that are cut out of a text and looked up.
 
-    find: Callable[[str], list[int]]
+    `read` returns their rows, `table` what stands in each row.
+    """
+
+    read: Callable[[str], list[int]]
+    table: Callable[[Array], Array]
 
     @classmethod
     def of(cls, step: Any, prepare: Prepare) -> "Listed":
-        """Read as a fitted vectorizer does."""
-        return cls(places(step, prepare, step.vocabulary_.get))
-
-    def read(self, text: str) -> list[int]:
-        """Return the rows."""
-        return self.find(text)
+        """Read as a fitted vectorizer does: a row is a column."""
+        read = places(step, prepare, step.vocabulary_.get)
+        return cls(read, lambda weights: weights)
 
     def rows(self, found: list[int]) -> list[int]:
         """Return what was read."""
@@ -49,11 +50,9 @@ class Listed:
 
     def of_many(self, found: Sequence[list[int]]) -> tuple[Columns, Columns]:
         """Return all of them."""
-        return flat(found)
-
-    def table(self, weights: Array) -> Array:
-        """Return the weights themselves."""
-        return weights
+        counts = list(map(len, found))
+        every = np.fromiter(chain.from_iterable(found), np.intp, sum(counts))
+        return np.repeat(np.arange(len(found)), counts), every
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +79,3 @@ class Tried:
         """Return the weights of each state's n-gram."""
         nothing = np.zeros((1, weights.shape[1]))
         return np.vstack([weights, nothing]).take(self.trie.columns, axis=0)
-
-
-def flat(found: Sequence[list[int]]) -> tuple[Columns, Columns]:
-    """Return the numbers in lists, after the number of the list of each."""
-    counts = list(map(len, found))
-    every = np.fromiter(chain.from_iterable(found), np.intp, sum(counts))
-    return np.repeat(np.arange(len(found)), counts), every

@@ -309,7 +309,7 @@ def test_a_wrong_compiled_form_is_found_by_words_across_borders(
             terms = chain.from_iterable(map(whole, text.split()))
             return [place[term] for term in terms if term in place]
 
-        return Lookup(Listed(rows))
+        return Lookup(Listed(rows, lambda weights: weights))
 
     monkeypatch.setattr(tfidf, "lookup", by_word)
     found = scorer.scorer(pipeline, compiled.probes(pipeline))
