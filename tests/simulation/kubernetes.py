@@ -9,7 +9,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from scripts.rollout.cluster import pods
 from scripts.rollout.cluster.client import Object, service_path
 from scripts.rollout.policy.backends import PERCENT_FIELD
-from scripts.rollout.traffic.knative import GATEWAYS, REVISION
+from scripts.rollout.traffic.knative import GATEWAYS
+from scripts.rollout.traffic.knative_objects import REVISION
 from tests.simulation.clock import Clock
 from tests.simulation.users import Pod, Users
 
@@ -34,6 +35,7 @@ class Kubernetes:
         self.objects: dict[str, Object] = {}
         self.newest = ""  # the revision of the template that is set now
         self._templates: dict[str, str] = {}
+        self._template: Object = {}
         self.watchers: list[Callable[[str, Object | None, Object, str], None]] = []
         self.doubled = False
 
@@ -131,6 +133,7 @@ class Kubernetes:
         if created != self._known.get("latestCreatedRevision"):
             self._status(latestCreatedRevision=created)
             self._create(created)
+        self._template = {"spec": {"containers": predictor["containers"]}}
         self._split(predictor.get(PERCENT_FIELD))
 
     def _create(self, revision: str) -> None:
@@ -164,8 +167,9 @@ class Kubernetes:
             spec = {ready: percent} if ready != rolled else {ready: 100}
             spec |= {rolled: 100 - percent} if ready != rolled else {}
         targets = [{"revisionName": r, "percent": p} for r, p in spec.items()]
-        if self.objects.get(ROUTES, {}).get("spec") != {"traffic": targets}:
-            self.merge(ROUTES, {"spec": {"traffic": targets}}, "kserve")
+        made = {"template": self._template, "traffic": targets}
+        if self.objects.get(ROUTES, {}).get("spec") != made:
+            self.merge(ROUTES, {"spec": made}, "kserve")
 
     def _knative(self) -> None:
         """Route as is set, and say so."""

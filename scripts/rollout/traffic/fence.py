@@ -27,9 +27,14 @@ class Fence:
         """Keep the generation that a look reads, or that a patch made."""
         self._generation = found["metadata"]["generation"]
 
-    def see_template(self, template: Object, newest: str) -> None:
-        """Keep whose template is set. Raises Unreachable while `newest` lags behind."""
-        if newest == self._revision and template != self._template:
+    def see_template(self, template: Object, newest: str, *, made: bool) -> None:
+        """Keep whose template is set. Raises Unreachable while `newest` lags behind.
+
+        It does where the template has changed and `newest` has not; at the first look
+        too where `newest` is not `made` of it.
+        """
+        is_known = (newest, template) == (self._revision, self._template)
+        if not is_known and (not made or newest == self._revision):
             now = time.monotonic()
             self._changed = now if self._changed is None else self._changed
             if now - self._changed < PATIENCE_S:

@@ -5,7 +5,6 @@ split in force is read from the Knative Service's `status.traffic`, once that ha
 observed its newest generation; never from `Ready`.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Self
 
@@ -26,11 +25,10 @@ from scripts.rollout.policy.backends import PERCENT_FIELD
 from scripts.rollout.policy.policy import Target
 from scripts.rollout.state.actions import Warmed, WarmUp
 from scripts.rollout.state.observation import View
-from scripts.rollout.traffic import percent_field, warming
+from scripts.rollout.traffic import knative_objects, percent_field, warming
 from scripts.rollout.traffic.fence import Fence
 from scripts.rollout.traffic.port import Place
 
-REVISION = "serving.knative.dev/revision"
 ROLLOUT_DURATION = "serving.knative.dev/rollout-duration"
 GATEWAYS = "kourier-system", {"app": "3scale-kourier-gateway"}
 ACTIVATOR = "knative-serving", {"app": "activator"}
@@ -82,12 +80,15 @@ class KnativeTraffic:
         return self._view(document, service, self._pods())
 
     def _view(self, document: Object, service: Object, mine: list[Object]) -> View:
-        predictor = _known(document)
+        predictor = knative_objects.known(document)
         created = predictor.get("latestCreatedRevision", "")
-        self._fence.see_template(_template(document), created)
+        is_made = knative_objects.is_made(document, service)
+        self._fence.see_template(
+            knative_objects.template(document), created, made=is_made
+        )
         self._fence.see(document)
         ready = predictor.get("latestReadyRevision", "")
-        replicas = pods.replicas(mine, _revision, self._container)
+        replicas = pods.replicas(mine, knative_objects.of_pod, self._container)
         has_pods = created in replicas and replicas[created].ready > 0
         field = "spec", "predictor", PERCENT_FIELD
         writer, written = managed.last_writer(document, *field)
@@ -97,10 +98,10 @@ class KnativeTraffic:
             rolledout=predictor.get("latestRolledoutRevision", ""),
             previous=predictor.get("previousRolledoutRevision", ""),
             percent=document["spec"]["predictor"].get(PERCENT_FIELD),
-            routed=_routed(service),
+            routed=knative_objects.routed(service),
             replicas=replicas,
             failure="" if created == ready else self._failure(created),
-            blocked=_blocked(service),
+            blocked=knative_objects.blocked(service),
             is_idle=created == ready and not has_pods and self._is_idle(created),
             writer=writer,
             written=written,
@@ -137,7 +138,9 @@ class KnativeTraffic:
         """
         read = self._cluster.get(self._service)
         if percent != 0:
-            self._fence.check(read, _known(read).get("latestCreatedRevision", ""))
+            self._fence.check(
+                read, knative_objects.known(read).get("latestCreatedRevision", "")
+            )
         change = {"spec": {"predictor": {PERCENT_FIELD: percent}}}
         write = self._cluster.patch if percent is None else self._cluster.apply
         self._fence.see(write(self._service, read, change))
@@ -150,7 +153,7 @@ class KnativeTraffic:
         document = self._cluster.get(self._service)
         newest = document["status"]["components"]["predictor"]["latestReadyRevision"]
         model = model_name(self._serving(document).get("args", ()), self._name)
-        mine = [pod for pod in self._pods() if _revision(pod) == newest]
+        mine = [pod for pod in self._pods() if knative_objects.of_pod(pod) == newest]
         if any(map(pods.is_ready, mine)):
             doors = pods.urls(self._cluster, mine, path="")
             found = warming.http_doors(self._cluster, doors, model, asked)
@@ -175,7 +178,7 @@ class KnativeTraffic:
         mine = self._pods()
         if counted_by == "gateway" and not proxies:
             return None
-        both = [pod for pod in mine if _revision(pod) in revisions]
+        both = [pod for pod in mine if knative_objects.of_pod(pod) in revisions]
         queued = both if counted_by == "queue-proxy" else []
         return Pages(
             gateways=pods.urls(cluster, proxies, GATEWAY_PORT, PROXY_PAGE),
@@ -209,40 +212,3 @@ def _applied(cluster: Cluster, path: str, name: str) -> Object:
             f"{name}: deployed in {mode} mode; use target.backend: standard or gateway"
         )
     return document
-
-
-def _known(document: Object) -> Object:
-    """Return what the status says of the predictor's revisions."""
-    found: Object = (
-        document.get("status", {}).get("components", {}).get("predictor", {})
-    )
-    return found
-
-
-def _template(document: Object) -> Object:
-    predictor = document["spec"]["predictor"]
-    return {name: predictor[name] for name in predictor if name != PERCENT_FIELD}
-
-
-def _routed(service: Object) -> dict[str, int]:
-    """Return each revision's percent, {} until Knative has observed the generation."""
-    status = service.get("status", {})
-    if status.get("observedGeneration") != service["metadata"]["generation"]:
-        return {}
-    found: Counter[str] = Counter()
-    for target in status.get("traffic", ()):
-        found[target["revisionName"]] += target.get("percent", 0)
-    return dict(found)
-
-
-def _revision(pod: Object) -> str:
-    return str(pod["metadata"]["labels"].get(REVISION, ""))
-
-
-def _blocked(service: Object) -> str:
-    """Return why the newest split is not routed, "" if it is.
-
-    While a revision of the split is not ready (it crashed after its start, say),
-    Knative leaves the route unchanged, even for a rollback.
-    """
-    return why_not(service.get("status", {}), "RoutesReady")
