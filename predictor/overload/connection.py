@@ -5,12 +5,12 @@ upgrade is ignored. A request that comes whole costs a few comparisons more.
 """
 
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 
-from predictor.overload.cutting import BODY, CUT, HEAD, IDLE, Cutting
+from predictor.overload.cutting import BODY, CUT, HEAD, IDLE, Cutting, Refusing
 from predictor.overload.limits import (
     MAX_BODY,
     MAX_HEAD,
@@ -71,6 +71,8 @@ class GuardedConnection(Cutting):
         guard.requests += 1
         super().on_headers_complete()
         self.app = served
+        if self.is_refused:
+            self.cycle.transport = cast("Any", Refusing(self))
         if guard.is_ending:
             self.cycle.keep_alive = False
         if self.pipeline and not self._take_short(PIPELINED_BYTES):
@@ -102,6 +104,15 @@ class GuardedConnection(Cutting):
             self._give_short()
         if self.upgraded is None:
             super().on_message_complete()
+        if self.is_last:
+            self.transport.close()
+
+    def shutdown(self) -> None:
+        """End with the answer that is due; a refusal's body is read on for a moment."""
+        if self.phase == BODY and self.is_refused and self._is_answered():
+            self._discard()
+        else:
+            super().shutdown()
 
     def on_response_complete(self) -> None:
         """Give back what the request held, and go on with what came behind it.

@@ -22,7 +22,7 @@ class Cutting(Holding):
     swept: tuple[int, Any] = (FIRST, None)
     size = 0  # of the body, as far as it is here
     unread: bytes | memoryview = b""
-    is_refused = False
+    is_refused = is_last = False
     task: Any = None
     current: Any = None  # the request that is being answered
 
@@ -88,15 +88,55 @@ class Cutting(Holding):
             if cycle.response_started:
                 self.transport.close()
                 return
-        if is_discarding:  # its answer was sent long ago
-            self.transport.close()
+        if not is_discarding:  # its answer was sent long ago
+            self.transport.write(cut_answer(status, message))
+        self._discard()
+
+    def give_up(self) -> None:
+        """Tell a caller who is not answered when the time is over to ask again."""
+        if self._is_answered() or self.current is None or self.current.response_started:
             return
-        self.transport.write(cut_answer(status, message))
-        # A close with bytes unread would take the answer back from the caller.
+        self.current.disconnected = True
+        if self.task is not None:
+            self.task.cancel()
+        self.transport.write(cut_answer(503, "the server ends"))
+        self._discard()
+
+    def _discard(self) -> None:
+        """Read on, and keep nothing, until the caller closes or the sweep does.
+
+        A close with bytes unread would take the last answer back from the caller.
+        """
+        self.unread, self.phase = b"", CUT
+        self.flow.is_full = False
+        self.flow.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
         else:
             self.transport.close()
+
+
+class Refusing:
+    """The transport of a refusal that comes before its request's body.
+
+    A close with bytes unread would take the answer back from the caller.
+    """
+
+    def __init__(self, connection: Cutting) -> None:
+        """Send on `connection`."""
+        self._connection = connection
+
+    def write(self, data: bytes) -> None:
+        """Send."""
+        self._connection.transport.write(data)
+
+    def close(self) -> None:
+        """Close once the body is read."""
+        connection = self._connection
+        if connection.phase == BODY and not connection.expect_100_continue:
+            connection.is_last = True
+        else:
+            connection.transport.close()
 
 
 async def sweep(connections: set[Any], guard: Guard) -> None:

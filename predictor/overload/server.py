@@ -18,7 +18,7 @@ from kserve.protocol.rest.server import _RefreshingServer
 from predictor.log import logger
 from predictor.overload.cutting import sweep
 from predictor.overload.guard import Guard
-from predictor.overload.limits import GRACE_S, QUIET_S
+from predictor.overload.limits import GRACE_S, LAST_S, QUIET_S, TOLD_S
 
 BATCH = 256
 BACKLOG = 2048
@@ -121,6 +121,16 @@ class GuardedServer(_RefreshingServer):  # type: ignore[misc]
             return
         self._captured_signals.append(sig)
         self._guard.is_ending = True
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        """Wait for what is being answered, and refuse the rest before LAST_S."""
+        loop = asyncio.get_running_loop()
+        loop.call_later(LAST_S - TOLD_S, self._give_up)
+        await super().shutdown(sockets)
+
+    def _give_up(self) -> None:
+        for each in list(self.server_state.connections):
+            each.give_up()
 
     async def on_tick(self, counter: int) -> bool:
         """Look whether it is time to end."""

@@ -9,10 +9,10 @@ from tests.support.predictors import Predictor
 MIB = 1024 * 1024
 
 
-def wire(server: Predictor) -> socket.socket:
-    """Connect, and wait no longer than ten seconds for anything."""
+def wire(server: Predictor, patience_s: float = 10) -> socket.socket:
+    """Connect, and wait for nothing longer than `patience_s`."""
     host, port = urlsplit(server.url).netloc.split(":")
-    return socket.create_connection((host, int(port)), timeout=10)
+    return socket.create_connection((host, int(port)), timeout=patience_s)
 
 
 def head(path: str, *more: str, length: int | None = None) -> bytes:

@@ -1,16 +1,19 @@
 """SIGTERM under load: no caller without retries loses one, and no attacker holds it."""
 
+import json
 import signal
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from predictor.overload.limits import SHORT_BODY
-from tests.overload.attack import head, wire
+from tests.overload.attack import head, said, status, wire
 from tests.support.callers import KEPT, KINDS, Callers
-from tests.support.predictors import Predictor, predictor
+from tests.support.predictors import MODELS, Predictor, predictor
+from tests.support.waiting import until
 
 END_S = 60.0  # far more than it takes, whatever else runs
 
@@ -31,6 +34,35 @@ def test_no_request_is_lost_when_the_server_ends(tmp_path: Path, way: str) -> No
 
 
 V1 = "/v1/models/intent:predict"
+TEXTS = ["ab cdefghi " * 46] * 1024  # nearly all that a request may have
+
+
+@pytest.mark.parametrize("callers", [24, 512])
+def test_long_work_is_answered_or_refused_and_does_not_hold_the_end(
+    tmp_path: Path, callers: int
+) -> None:
+    """One after the other 512 of them would take 80 s."""
+    body = json.dumps({"instances": TEXTS}).encode()
+    asked = head(V1, "content-type: application/json", length=len(body)) + body
+
+    def ask(line: socket.socket) -> int:
+        line.sendall(asked)
+        return status(said(line, b"\r\n\r\n"))
+
+    with predictor(tmp_path, f"--model_dir={MODELS / 'v2'}") as server:
+        lines = [wire(server, END_S) for _ in range(callers)]
+        with ThreadPoolExecutor(callers) as pool:
+            answers = [pool.submit(ask, line) for line in lines]
+            until(lambda: any(each.done() for each in answers))
+            server.process.send_signal(signal.SIGTERM)
+            assert server.process.wait(timeout=END_S) == 0
+            statuses = {each.result() for each in answers}
+        for line in lines:
+            line.close()
+    assert {200} <= statuses <= {200, 503}
+    assert "ERROR" not in server.log.read_text()
+
+
 SLOW = {
     "nothing": b"",
     "half a head": b"POST /predict HTTP/1.1\r\nhost: a\r\n",

@@ -54,6 +54,18 @@ def test_what_is_not_served_is_404_and_its_body_is_not_kept(
     assert peak_mib(server) - before < 16
 
 
+def test_who_sends_a_refused_body_and_asks_for_the_end_still_reads_the_refusal(
+    server: Predictor,
+) -> None:
+    """A close before the body was read took it back: the connection was reset."""
+    body = bytes(MAX_BODY + 1)
+    with wire(server) as line:
+        line.sendall(head("/predict", "connection: close", length=len(body)) + body)
+        answer = said(line, b"never")
+    assert status(answer) == 413
+    assert b"connection: close" in answer
+
+
 @pytest.mark.parametrize("path", ["/v1/models/intent:predict", "/predict"])
 def test_a_body_without_a_length_is_not_kept_beyond_the_limit(
     server: Predictor, path: str

@@ -294,6 +294,37 @@ def test_only_the_readiness_paths_say_that_the_server_ends(path: str) -> None:
     assert asyncio.run(ask()).startswith(b"HTTP/1.1 503 ")
 
 
+def test_who_is_not_answered_when_the_time_is_over_is_told_to_ask_again() -> None:
+    async def ask() -> None:
+        line = Line(Guard())
+        line.connection.give_up()
+        assert line.wire.sent == b""
+        line.send(b"GET /x HTTP/1.1\r\nhost: a\r\n\r\n")
+        await asyncio.sleep(0.01)
+        line.connection.give_up()
+        await asyncio.sleep(0.01)
+        assert line.wire.sent.startswith(b"HTTP/1.1 503 ")
+        assert line.wire.sent.count(b"HTTP/1.1") == 1
+        assert b"retry-after: 1" in line.wire.sent
+        assert line.wire.is_ended
+        assert line.connection.task.done()
+
+    asyncio.run(ask())
+
+
+def test_the_end_does_not_take_a_refusal_back_from_who_still_sends() -> None:
+    async def ask() -> None:
+        line = Line(Guard())
+        line.send(HEAD + b"content-length: %d\r\n\r\n" % (MAX_BODY + 1))
+        await asyncio.sleep(0.01)
+        assert line.wire.sent.startswith(b"HTTP/1.1 413 ")
+        line.connection.shutdown()
+        assert line.wire.is_ended
+        assert not line.wire.is_closing()
+
+    asyncio.run(ask())
+
+
 def test_the_parser_is_the_one_that_was_made_for() -> None:
     """An upgrade is told by an exception whose argument says where the body begins."""
     parser = httptools.HttpRequestParser(object())
