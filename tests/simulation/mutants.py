@@ -80,10 +80,10 @@ MUTANTS = (
         "metrics/windows/windows.py",
         "instance: sample\n"
         "            for instance, sample in now.get(arm, {}).items()\n"
-        "            if not base.at or",
+        "            if _is_unknown(",
         "instance: {key: sample[key] * (key in ALWAYS) for key in sample}\n"
         "            for instance, sample in now.get(arm, {}).items()\n"
-        "            if not base.at or",
+        "            if _is_unknown(",
     ),
     Mutant(
         "ignores a gap: raises without metrics",

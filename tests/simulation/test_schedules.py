@@ -26,6 +26,7 @@ BUGS = {
     "a third revision that was there before the first look got the weight": 2637,
     "a promoter ended at a weight that no request to the API had set": 9750,
     "the first look saw a revision older than the template": 13015,
+    "a pod whose page was slow was taken for new when the clock jumped": 3033,
 }
 
 

@@ -34,7 +34,9 @@ def look(
     now, delta, bases = world.now(), None, saved.bases
     if scraped is not None:
         is_split = saved.state.weight > 0
-        read = windows.Look(scraped.reading, now, arms, saved.weighed, is_split)
+        read = windows.Look(
+            scraped.reading, now, arms, saved.weighed, is_split, scraped.unread
+        )
         delta, bases = windows.compared(policy, bases, read)
         is_in_force = saved.state.is_verified and is_split
         percent = saved.state.weight if is_in_force else None

@@ -39,11 +39,13 @@ class Scraped:
     """One reading, and `doubts`: what of the answers is no data, or counts once.
 
     Where it is not whole, a page has not answered yet: what it lacks may be there.
+    `unread`: instances that are there, and of which it says nothing.
     """
 
     reading: Reading
     doubts: tuple[str, ...] = ()
     is_whole: bool = True
+    unread: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

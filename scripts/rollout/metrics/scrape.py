@@ -69,7 +69,9 @@ class Scrape:
         if not found:
             raise Unreachable(odd[0])
         reading = _only(reduce(merge, found), revisions)
-        return Scraped(reading, tuple(doubts), is_whole=not self.is_waiting)
+        unread = (u for u, each in answers.items() if not isinstance(each, Mapping))
+        whole = not self.is_waiting
+        return Scraped(reading, tuple(doubts), is_whole=whole, unread=frozenset(unread))
 
     @property
     def is_waiting(self) -> bool:

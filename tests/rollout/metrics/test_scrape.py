@@ -57,10 +57,14 @@ def test_a_page_that_hangs_is_not_asked_again_before_it_has_answered(
     for _ in range(3):
         assert _counters(scrape) == {"r-1": {gateway.url: {"requests": 5}}}
     assert slow.asked == 1
-    assert not scrape.read(["r-1"]).is_whole
+    found = scrape.read(["r-1"])
+    assert not found.is_whole
+    assert found.unread == {slow.url}
     slow.answers.set()
     until(lambda: slow.url in scrape.read(["r-1"]).reading["r-1"])
-    assert scrape.read(["r-1"]).is_whole
+    found = scrape.read(["r-1"])
+    assert found.is_whole
+    assert found.unread == set()
 
 
 def test_no_gateway_is_silence_and_a_missing_pod_is_not(httpserver: HTTPServer) -> None:

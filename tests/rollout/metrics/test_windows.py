@@ -1,6 +1,7 @@
 """Both arms over the same seconds: carried, never compared askew, flushed, in time."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -138,6 +139,27 @@ def _excess(apart: float) -> float:
         delta, bases = windows.compared(POLICY, bases, Look(reading, time, ARMS))
     canary_bad, canary, stable_bad, stable = delta.metrics["errors"]
     return canary_bad / max(canary, 1) - stable_bad / max(stable, 1)
+
+
+@pytest.mark.parametrize("looks_unread", [1, 3])
+def test_the_past_of_a_pod_that_was_there_but_not_read_does_not_count(
+    looks_unread: int,
+) -> None:
+    """Its start looks later than the windows' where a clock jumped, or is another."""
+
+    def looks() -> Iterator[Look]:
+        for number, look in enumerate(_looks((0.5, 0), every=1, until=80)):
+            slow = {**look.reading["r-1"]["r-1"], "started": 1001.0}
+            reading = {**look.reading, "r-1": {"slow": slow, **look.reading["r-1"]}}
+            if number < looks_unread:
+                yield replace(look, unread=frozenset(["slow"]))
+            else:
+                yield replace(look, reading=reading)
+
+    found = [delta.metrics["errors"][3] for _, delta in _compared(looks())]
+    until = looks_unread + 1
+    assert found[1:until] == [250] * looks_unread
+    assert found[until:] == [500] * (8 - until)
 
 
 def test_what_a_gap_holds_has_the_time_of_the_gap() -> None:

@@ -24,6 +24,7 @@ from scripts.rollout.metrics.port import (
     TOTAL,
     UP_TO,
     Reading,
+    Sample,
     merge,
 )
 from scripts.rollout.metrics.windows.spans import Spans, share_apart
@@ -61,13 +62,17 @@ Bases = Mapping[str, Base]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One reading: its time, the arms, when the weight changed, and if there is one."""
+    """One reading: its time, the arms, when the weight changed, and if there is one.
+
+    `unread`: instances that may have counted before, and of which it says nothing.
+    """
 
     reading: Reading
     at: float
     arms: tuple[str, str]
     weighed: float = 0.0
     is_split: bool = True
+    unread: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,26 +199,28 @@ def _only(reading: Reading, group: str) -> Reading:
 
 
 def _adopted(base: Base, now: Reading, look: Look) -> Base:
-    """Add instances that are seen for the first time and did not start since."""
-    new = {
+    """Add the instances whose gain since the base is unknown.
+
+    Those are seen for the first time and did not start since, or say for the first time
+    what they count: they were there, and it was not read.
+    """
+    unread: Mapping[str, Sample] = {name: {} for name in look.unread}
+    known = merge(dict.fromkeys(look.arms, unread), base.reading)
+    begun = {
         arm: {
             instance: sample
             for instance, sample in now.get(arm, {}).items()
-            if not base.at or sample.get(STARTED, 0.0) <= base.at
+            if _is_unknown(base, known[arm].get(instance), sample)
         }
         for arm in look.arms
     }
-    # What says nothing since the base says something since now.
-    anew = {
-        arm: {
-            instance: sample
-            for instance, sample in now.get(arm, {}).items()
-            if counters.is_unknown(base.reading.get(arm, {}).get(instance, {}), sample)
-        }
-        for arm in look.arms
-    }
-    reading = merge(merge(new, base.reading), anew)
-    return replace(base, reading=reading, at=base.at or look.at)
+    return replace(base, reading=merge(known, begun), at=base.at or look.at)
+
+
+def _is_unknown(base: Base, old: Sample | None, new: Sample) -> bool:
+    if old is None:
+        return not base.at or new.get(STARTED, 0.0) <= base.at
+    return not old or counters.is_unknown(old, new)
 
 
 def _spans(base: Base, now: Reading, arm: str, at: float) -> Spans:
