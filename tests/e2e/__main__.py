@@ -17,11 +17,12 @@ from tests.e2e import images
 from tests.support import prometheus
 
 PYTEST = (sys.executable, "-m", "pytest", "--backend", "cluster", "--timeout", "300")
+# Side by side: they wait for controllers most of their time.
+BESIDE = (*PYTEST, "-n", "2")
 RUNS = (
-    # Side by side: they wait for controllers most of their time.
-    (*PYTEST, "-n", "2", "tests/contract"),
-    # One after the other: they measure latency.
-    (*PYTEST, "tests/e2e"),
+    (*BESIDE, "tests/contract"),
+    (*BESIDE, "--dist", "loadfile", "-m", "not alone", "tests/e2e"),
+    (*PYTEST, "-m", "alone", "tests/e2e"),
 )
 
 

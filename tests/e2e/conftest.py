@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,12 +24,25 @@ def on(tmp_path: Path) -> Iterator[ClusterStage]:
         yield built
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand the results of one of several processes over."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["rollouts"] = RESULTS
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Take the results of a process over."""
+    del error
+    RESULTS.extend(getattr(node, "workeroutput", {}).get("rollouts", ()))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """What each scenario led to, and what its users met."""
     if not RESULTS:
         return
     terminalreporter.section("rollouts")
     terminalreporter.write_line(f"{'scenario':<40} exit  seconds   bad  answers")
-    for name, each in RESULTS:
-        counts = f"{each.seconds:>7.1f} {each.bad:>5} {each.answers:>8}"
-        terminalreporter.write_line(f"{name:<40} {each.code:>4}  {counts}")
+    for name, code, seconds, bad, answers in RESULTS:
+        counts = f"{seconds:>7.1f} {bad:>5} {answers:>8}"
+        terminalreporter.write_line(f"{name:<40} {code:>4}  {counts}")

@@ -88,6 +88,7 @@ def test_a_job_is_not_started_again_after_a_verdict(on: ClusterStage) -> None:
     assert ended["exitCode"] == 10
 
 
+@pytest.mark.alone
 def test_an_api_server_that_is_away_for_half_a_minute_holds_traffic(
     on: ClusterStage,
 ) -> None:

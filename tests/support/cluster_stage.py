@@ -20,7 +20,8 @@ from tests.support.stage import POLICY, Stage, Verdict
 RPS = 40.0
 SHARED = ("kourier-system", "knative-serving", "projectcontour")
 PROMOTER = os.environ.get("PROMOTER", f"{REGISTRY}/intent-canary:latest")
-RESULTS: list[tuple[str, Verdict]] = []
+# Of each scenario: its name, the exit code, seconds, bad answers and all.
+RESULTS: list[tuple[str, int, float, int, int]] = []
 
 
 class ClusterStage(Stage[Site]):
@@ -60,7 +61,8 @@ class ClusterStage(Stage[Site]):
 
     def noted(self, scenario: str, verdict: Verdict) -> Verdict:
         """For the table at the end."""
-        RESULTS.append((scenario, verdict))
+        found = verdict.code, verdict.seconds, verdict.bad, verdict.answers
+        RESULTS.append((scenario, *found))
         return verdict
 
     def permit(self, name: str = "intent") -> None:
