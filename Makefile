@@ -5,6 +5,9 @@ BACKEND ?= local
 VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --disable-pip-version-check --quiet
+# Where pip looks; uv installs from there in a fifth of its time.
+INDEX = $(or $(UV_DEFAULT_INDEX),$(PIP_INDEX_URL),$(shell \
+  $(RUN) -m pip config get global.index-url 2>/dev/null))
 INSTALLED := $(VENV)/.installed
 COMPILE := $(RUN) -m uv pip compile -q --generate-hashes --no-annotate --no-header \
   --universal --python-version 3.11 --override .cache/override
@@ -94,7 +97,7 @@ clean: ## End what runs here, remove what was made here
 	rm -rf $(VENV) models build .local .cache .coverage .*_cache
 
 ##@ Speed
-.PHONY: bench bench-growth bench-looks bench-endurance bench-drains
+.PHONY: bench bench-growth bench-looks bench-endurance bench-drains bench-goodput
 bench: $(MODELS) ## Serving against its peers; needs wrk and h2load, a quarter of an hour
 	$(RUN) -m tests.bench.serving
 
@@ -109,6 +112,9 @@ bench-endurance: $(MODELS) ## Ten minutes at full load: is memory flat? Needs wr
 
 bench-drains: $(MODELS) ## 50 ends under load, directly and behind Envoy: is a request lost?
 	$(RUN) -m tests.bench.drains
+
+bench-goodput: $(MODELS) ## Ten times the load: are 90 % of what can be answered? Needs wrk
+	$(RUN) -m tests.bench.goodput
 
 ##@ Decisions
 .PHONY: bench-decisions
@@ -172,7 +178,10 @@ vm: $(MODELS) ## Write build/vm, which an operator copies to a VM
 $(INSTALLED): requirements.lock
 	python=$$(.ci/pythons $(PYTHON)) && \
 	  "$$(echo "$$python" | head -n 1)" -m venv --clear $(VENV)
-	$(PIP) --require-hashes -r $<
+	mkdir -p .cache && sed -n '/^uv==/,/[^\\]$$/p' $< >.cache/uv.lock
+	$(PIP) --require-hashes -r .cache/uv.lock
+	UV_DEFAULT_INDEX="$(INDEX)" $(RUN) -m uv pip install -q --python $(RUN) \
+	  --compile-bytecode --require-hashes -r $<
 	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 

@@ -21,7 +21,11 @@ PYTEST = (sys.executable, "-m", "pytest", "--backend", "cluster", "--timeout", "
 BESIDE = (*PYTEST, "-n", "2")
 RUNS = (
     (*BESIDE, "tests/contract"),
-    (*BESIDE, "--dist", "loadfile", "-m", "not alone", "tests/e2e"),
+    # In their order: else the files with few tests, and long ones, come last.
+    (
+        *(*BESIDE, "--dist", "loadfile", "--no-loadscope-reorder"),
+        *("-m", "not alone", "tests/e2e"),
+    ),
     (*PYTEST, "-m", "alone", "tests/e2e"),
 )
 
