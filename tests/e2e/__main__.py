@@ -17,14 +17,12 @@ from tests.e2e import images
 from tests.support import prometheus
 
 PYTEST = (sys.executable, "-m", "pytest", "--backend", "cluster", "--timeout", "300")
-# Side by side: they wait for controllers most of their time.
-BESIDE = (*PYTEST, "-n", "2")
 RUNS = (
-    (*BESIDE, "tests/contract"),
-    # In their order: else the files with few tests, and long ones, come last.
+    # Side by side: they wait for controllers most of their time. In their order, or the
+    # files with few tests, and long ones, come last.
     (
-        *(*BESIDE, "--dist", "loadfile", "--no-loadscope-reorder"),
-        *("-m", "not alone", "tests/e2e"),
+        *(*PYTEST, "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"),
+        *("-m", "not alone", "tests/contract", "tests/e2e"),
     ),
     (*PYTEST, "-m", "alone", "tests/e2e"),
 )

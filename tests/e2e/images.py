@@ -38,13 +38,13 @@ ENV TRUSTED_MODULES=tests.faults.pipelines
 STORAGE = "intent-storage:e2e"
 # As KServe's storage initializer: the package, and of the clouds' libraries S3's.
 STORAGE_DOCKERFILE = """
-FROM {base}
-USER 0
-ENV PYTHONPATH=/storage:/packages
+FROM python:3.11-slim AS storage
 RUN pip install --no-cache-dir --no-deps --target /storage kserve-storage==0.20.0
 RUN pip install --no-cache-dir --target /storage \\
       boto3==1.44.8 moto==5.2.5 flask==3.1.3 flask-cors==6.0.5
-USER 65532:65532
+FROM {base}
+ENV PYTHONPATH=/storage:/packages
+COPY --from=storage /storage /storage
 ENTRYPOINT ["python", "-c", \\
   "import sys, kserve_storage; kserve_storage.Storage.download(*sys.argv[1:])"]
 """
