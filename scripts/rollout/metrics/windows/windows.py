@@ -43,6 +43,7 @@ GROUPS = {
     "own": (BAD, TOTAL),
 }
 ALWAYS = (STARTED, READ_AT)
+UNREAD = "unread"  # stands alone for an instance that is there, and was not read yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +205,7 @@ def _adopted(base: Base, now: Reading, look: Look) -> Base:
     Those are seen for the first time and did not start since, or say for the first time
     what they count: they were there, and it was not read.
     """
-    unread: Mapping[str, Sample] = {name: {} for name in look.unread}
+    unread: Mapping[str, Sample] = {name: {UNREAD: 1.0} for name in look.unread}
     known = merge(dict.fromkeys(look.arms, unread), base.reading)
     begun = {
         arm: {
@@ -220,7 +221,7 @@ def _adopted(base: Base, now: Reading, look: Look) -> Base:
 def _is_unknown(base: Base, old: Sample | None, new: Sample) -> bool:
     if old is None:
         return not base.at or new.get(STARTED, 0.0) <= base.at
-    return not old or counters.is_unknown(old, new)
+    return UNREAD in old or counters.is_unknown(old, new)
 
 
 def _spans(base: Base, now: Reading, arm: str, at: float) -> Spans:
