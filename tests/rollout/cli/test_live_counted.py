@@ -5,6 +5,7 @@ query that says nothing, a sum that falls, and requests that pass by the route.
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -161,7 +162,7 @@ def _value(server: Server, query: str) -> float:
 
 @contextmanager
 def _past_the_route(door: str) -> Iterator[None]:
-    """As many requests as users send, straight to one predictor."""
+    """Several times the requests that users send, straight to one predictor."""
     ended = threading.Event()
 
     def work() -> None:
@@ -169,20 +170,22 @@ def _past_the_route(door: str) -> Iterator[None]:
             while not ended.wait(1 / RPS):
                 session.post(f"{door}/predict", json={"text": "hello"}, timeout=10)
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
+    with ThreadPoolExecutor(4) as pool:
+        sending = [pool.submit(work) for _ in range(4)]
+        try:
+            yield
+        finally:
+            ended.set()
+    for each in sending:
+        each.result()
 
 
 def test_a_second_route_to_the_canary_holds_the_raise_until_it_is_gone(
     tmp_path: Path,
 ) -> None:
     policy = POLICY.replace("500ms}", "500ms, counts: predictor}")
-    policy = policy.replace("[10, 50]", "[50]").replace("dwell: 1s", "dwell: 25s")
+    policy = policy.replace("[10, 50]", "[50]").replace("dwell: 1s", "dwell: 40s")
+    policy = policy.replace("step: 60s, rollout: 90s", "step: 200s, rollout: 260s")
     policy = policy.replace("predicted_label,", "predicted_label, mode: observe,")
     with stage(tmp_path) as on, on.users():
         canary = on.canary(Healthy(models.inner()))
