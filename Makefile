@@ -5,7 +5,7 @@ BACKEND ?= local
 VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip install --disable-pip-version-check --quiet
-# Where pip looks; uv installs from there in a fifth of its time.
+# Where pip looks; uv installs from there in a fifth of its time, or else pip does.
 INDEX = $(or $(UV_DEFAULT_INDEX),$(PIP_INDEX_URL),$(shell \
   $(RUN) -m pip config get global.index-url 2>/dev/null))
 INSTALLED := $(VENV)/.installed
@@ -180,8 +180,8 @@ $(INSTALLED): requirements.lock
 	  "$$(echo "$$python" | head -n 1)" -m venv --clear $(VENV)
 	mkdir -p .cache && sed -n '/^uv==/,/[^\\]$$/p' $< >.cache/uv.lock
 	$(PIP) --require-hashes -r .cache/uv.lock
-	UV_DEFAULT_INDEX="$(INDEX)" $(RUN) -m uv pip install -q --python $(RUN) \
-	  --compile-bytecode --require-hashes -r $<
+	UV_DEFAULT_INDEX="$(INDEX)" UV_HTTP_TIMEOUT=180 $(RUN) -m uv pip install -q \
+	  --python $(RUN) --compile-bytecode --require-hashes -r $< || $(PIP) --require-hashes -r $<
 	$(PIP) --no-deps --no-build-isolation --editable .
 	touch $@
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.rollout.dashboard.test_page import TOO_WIDE
 from tests.support.clicked import click, says
 from tests.support.cluster_stage import RPS, ClusterStage
@@ -19,6 +21,7 @@ COUNTED = """
 """
 
 
+@pytest.mark.alone
 def test_a_jobs_rollout_and_one_from_outside_are_steered_by_clicks(
     on: ClusterStage, tmp_path: Path
 ) -> None:
