@@ -88,7 +88,7 @@ class Cutting(Holding):
             if cycle.response_started:
                 self.transport.close()
                 return
-        if not is_discarding:  # its answer was sent long ago
+        if not is_discarding:  # else its answer was sent long ago
             self.transport.write(cut_answer(status, message))
         self._discard()
 

@@ -26,9 +26,9 @@ FEW, MANY = 3, 256  # callers: enough to be busy always, and far too many
 ROUNDS, SECONDS = 5, 4
 LEAST = 0.9
 PATH = "/v1/models/intent:predict"
-LETTERS = {
+TEXTS = {
     "1,024 texts of 1 letter": "a",
-    "1,024 texts of 230": "where is my parcel? " * 11,
+    "1,024 texts of 220": "where is my parcel? " * 11,
 }
 SCRIPT = """
 local texts = {{}}
@@ -50,12 +50,12 @@ class Told(NamedTuple):
 def main() -> int:
     """Return 1 if many callers get less than LEAST of what few do."""
     table = Table(
-        *("model", "each request", "answers/s, 3 callers", "256", "ratio"),
+        *("model", "each request", f"answers/s, {FEW} callers", f"{MANY}", "ratio"),
         *("refusals/s", "slowest probe, ms"),
     )
     ratios = []
     for model in ("v1", "v2"):
-        for name, text in LETTERS.items():
+        for name, text in TEXTS.items():
             few, many = _measured(model, text)
             ratios.append(many.answered / few.answered)
             figures = (few.answered, many.answered)
@@ -101,13 +101,16 @@ def _load(server: Predictor, script: Path, callers: int, processor: int) -> Told
 
     probing = threading.Thread(target=probe)
     probing.start()
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    over.set()
-    probing.join()
+    try:
+        ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    finally:
+        over.set()
+        probing.join()
+    said = ran.stdout
     found = re.search(r"(\d+) requests in ([\d.]+)s", said)
     assert found, said
-    other = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
-    refused, seconds = int(other[1]) if other else 0, float(found[2])
+    others = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
+    refused, seconds = int(others[1]) if others else 0, float(found[2])
     return Told((int(found[1]) - refused) / seconds, refused / seconds, slowest)
 
 

@@ -17,13 +17,11 @@ from tests.e2e import images
 from tests.support import prometheus
 
 PYTEST = (sys.executable, "-m", "pytest", "--backend", "cluster", "--timeout", "300")
+# They wait for controllers most of their time. In their order, or the files with few
+# tests, and long ones, come last.
+BESIDE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 RUNS = (
-    # Side by side: they wait for controllers most of their time. In their order, or the
-    # files with few tests, and long ones, come last.
-    (
-        *(*PYTEST, "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"),
-        *("-m", "not alone", "tests/contract", "tests/e2e"),
-    ),
+    (*PYTEST, *BESIDE, "-m", "not alone", "tests/contract", "tests/e2e"),
     (*PYTEST, "-m", "alone", "tests/e2e"),
 )
 

@@ -35,7 +35,6 @@ class Kubernetes:
         self.objects: dict[str, Object] = {}
         self.newest = ""  # the revision of the template that is set now
         self._templates: dict[str, str] = {}
-        self._template: Object = {}
         self.watchers: list[Callable[[str, Object | None, Object, str], None]] = []
         self.doubled = False
 
@@ -133,8 +132,7 @@ class Kubernetes:
         if created != self._known.get("latestCreatedRevision"):
             self._status(latestCreatedRevision=created)
             self._create(created)
-        self._template = {"spec": {"containers": predictor["containers"]}}
-        self._split(predictor.get(PERCENT_FIELD))
+        self._split(predictor)
 
     def _create(self, revision: str) -> None:
         path = f"{KNATIVE}/revisions/{revision}"
@@ -151,9 +149,9 @@ class Kubernetes:
             self._status(latestReadyRevision=revision)
             self._kserve()
 
-    def _split(self, percent: int | None) -> None:
-        """Do as KServe does with its percent field."""
-        known = self._known
+    def _split(self, predictor: Object) -> None:
+        """Do as KServe does with its template and its percent field."""
+        known, percent = self._known, predictor.get(PERCENT_FIELD)
         ready, rolled = known.get("latestReadyRevision"), known.get(ROLLED)
         if ready is None:
             return
@@ -167,7 +165,8 @@ class Kubernetes:
             spec = {ready: percent} if ready != rolled else {ready: 100}
             spec |= {rolled: 100 - percent} if ready != rolled else {}
         targets = [{"revisionName": r, "percent": p} for r, p in spec.items()]
-        made = {"template": self._template, "traffic": targets}
+        template = {"spec": {"containers": predictor["containers"]}}
+        made = {"template": template, "traffic": targets}
         if self.objects.get(ROUTES, {}).get("spec") != made:
             self.merge(ROUTES, {"spec": made}, "kserve")
 

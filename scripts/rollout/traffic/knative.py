@@ -81,7 +81,7 @@ class KnativeTraffic:
 
     def _view(self, document: Object, service: Object, mine: list[Object]) -> View:
         predictor = knative_objects.known(document)
-        created = predictor.get("latestCreatedRevision", "")
+        created = knative_objects.created(document)
         is_made = knative_objects.is_made(document, service)
         self._fence.see_template(
             knative_objects.template(document), created, made=is_made
@@ -138,9 +138,7 @@ class KnativeTraffic:
         """
         read = self._cluster.get(self._service)
         if percent != 0:
-            self._fence.check(
-                read, knative_objects.known(read).get("latestCreatedRevision", "")
-            )
+            self._fence.check(read, knative_objects.created(read))
         change = {"spec": {"predictor": {PERCENT_FIELD: percent}}}
         write = self._cluster.patch if percent is None else self._cluster.apply
         self._fence.see(write(self._service, read, change))

@@ -17,6 +17,11 @@ def known(document: Object) -> Object:
     return found
 
 
+def created(document: Object) -> str:
+    """Return the newest revision, "" where there is none."""
+    return str(known(document).get("latestCreatedRevision", ""))
+
+
 def template(document: Object) -> Object:
     """Return what an InferenceService makes a revision of."""
     predictor = document["spec"]["predictor"]
@@ -30,7 +35,7 @@ def is_made(document: Object, service: Object) -> bool:
     its status names a revision older than the Knative Service's.
     """
     status = service.get("status", {})
-    newest = known(document).get("latestCreatedRevision", "")
+    newest = created(document)
     if status.get("latestCreatedRevisionName", newest) != newest:
         return False
     made = service.get("spec", {}).get("template", {})

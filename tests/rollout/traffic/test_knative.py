@@ -285,14 +285,20 @@ def test_what_changed_since_the_look_gets_no_weight_and_no_promotion(
     assert api.sent[-1][0] == "PATCH"
 
 
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time that the fence reads, its one element."""
+    found = [0.0]
+    times = SimpleNamespace(monotonic=lambda: found[0])
+    monkeypatch.setattr(fence, "time", times)
+    return found
+
+
 def test_a_template_of_which_there_is_no_revision_yet_is_not_seen(
-    api: Recorded, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+    api: Recorded, cluster: Cluster, clock: list[float]
 ) -> None:
     traffic = _traffic(cluster)
     traffic.observe()
-    clock = [0.0]
-    times = SimpleNamespace(monotonic=lambda: clock[0])
-    monkeypatch.setattr(fence, "time", times)
     api.objects[SERVING]["spec"]["predictor"]["minReplicas"] = 3
     for now in (0.0, fence.PATIENCE_S - 1):
         clock[0] = now
@@ -327,7 +333,7 @@ def _revision_is_newer(api: Recorded) -> None:
 def test_a_first_look_sees_no_revision_older_than_the_template(
     api: Recorded,
     cluster: Cluster,
-    monkeypatch: pytest.MonkeyPatch,
+    clock: list[float],
     change: Callable[[Recorded], None],
 ) -> None:
     container = api.serving["spec"]["predictor"]["containers"][0]
@@ -338,9 +344,6 @@ def test_a_first_look_sees_no_revision_older_than_the_template(
     assert _traffic(cluster).observe().created == NEWEST
     change(api)
     traffic = _traffic(cluster)
-    clock = [0.0]
-    times = SimpleNamespace(monotonic=lambda: clock[0])
-    monkeypatch.setattr(fence, "time", times)
     with pytest.raises(Unreachable, match=f"its status still names {NEWEST}"):
         traffic.observe()
     # An admission controller may have changed what KServe made: it is not waited for.
