@@ -4,9 +4,8 @@ The predictor has one processor, and wrk the other, so that neither takes the ot
 few callers and many ask in turns, and the medians are compared.
 """
 
+import json
 import os
-import re
-import subprocess
 import sys
 import tempfile
 import threading
@@ -20,6 +19,8 @@ import requests
 from rich.table import Table
 
 from scripts import console
+from tests.bench.serving import load
+from tests.bench.serving.servers import SERVER_CORE
 from tests.support.predictors import MODELS, Predictor, predictor
 
 FEW, MANY = 3, 256  # callers: enough to be busy always, and far too many
@@ -30,13 +31,6 @@ TEXTS = {
     "1,024 texts of 1 letter": "a",
     "1,024 texts of 220": "where is my parcel? " * 11,
 }
-SCRIPT = """
-local texts = {{}}
-for i = 1, 1024 do texts[i] = '"{text}"' end
-wrk.method, wrk.path = "POST", "{path}"
-wrk.headers["Content-Type"] = "application/json"
-wrk.body = '{{"instances":[' .. table.concat(texts, ",") .. "]}}"
-"""
 
 
 class Told(NamedTuple):
@@ -49,6 +43,7 @@ class Told(NamedTuple):
 
 def main() -> int:
     """Return 1 if many callers get less than LEAST of what few do."""
+    load.needs()
     table = Table(
         *("model", "each request", f"answers/s, {FEW} callers", f"{MANY}", "ratio"),
         *("refusals/s", "slowest probe, ms"),
@@ -67,16 +62,13 @@ def main() -> int:
 
 
 def _measured(model: str, text: str) -> tuple[Told, Told]:
-    own, other = sorted(os.sched_getaffinity(0))[:2]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        script = folder / "asked.lua"
-        script.write_text(SCRIPT.format(text=text, path=PATH))
         with predictor(folder, f"--model_dir={MODELS / model}") as server:
             for thread in psutil.Process(server.process.pid).threads():
-                os.sched_setaffinity(thread.id, {own})
+                os.sched_setaffinity(thread.id, {int(SERVER_CORE)})
             rounds = [
-                (_load(server, script, FEW, other), _load(server, script, MANY, other))
+                [_load(folder, server, text, callers) for callers in (FEW, MANY)]
                 for _ in range(ROUNDS)
             ]
     few, many = (
@@ -87,9 +79,7 @@ def _measured(model: str, text: str) -> tuple[Told, Told]:
     return few, many._replace(slowest_s=slowest)
 
 
-def _load(server: Predictor, script: Path, callers: int, processor: int) -> Told:
-    command = ["taskset", "-c", str(processor), "wrk", "-t1", f"-c{callers}"]
-    command += [f"-d{SECONDS}s", "--timeout", "60s", "-s", str(script), server.url]
+def _load(folder: Path, server: Predictor, text: str, callers: int) -> Told:
     over, slowest = threading.Event(), 0.0
 
     def probe() -> None:
@@ -101,17 +91,16 @@ def _load(server: Predictor, script: Path, callers: int, processor: int) -> Told
 
     probing = threading.Thread(target=probe)
     probing.start()
+    body = json.dumps({"instances": [text] * 1024}).encode()
     try:
-        ran = subprocess.run(command, capture_output=True, text=True, check=True)
+        found = load.wrk(
+            folder, server.url, PATH, [body], connections=callers, seconds=SECONDS
+        )
     finally:
         over.set()
         probing.join()
-    said = ran.stdout
-    found = re.search(r"(\d+) requests in ([\d.]+)s", said)
-    assert found, said
-    others = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
-    refused, seconds = int(others[1]) if others else 0, float(found[2])
-    return Told((int(found[1]) - refused) / seconds, refused / seconds, slowest)
+    refused = found.bad / SECONDS
+    return Told(found.rps - refused, refused, slowest)
 
 
 if __name__ == "__main__":
