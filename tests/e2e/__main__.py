@@ -16,7 +16,17 @@ from scripts.local.processes import ROOT
 from tests.e2e import images
 from tests.support import prometheus
 
-PYTEST = (sys.executable, "-m", "pytest", "--backend", "cluster", "--timeout", "300")
+PYTEST = (
+    sys.executable,
+    "-m",
+    "pytest",
+    "--backend",
+    "cluster",
+    "--timeout",
+    "300",
+    "--durations",
+    "25",
+)
 # They wait for controllers most of their time. In their order, or the files with few
 # tests, and long ones, come last.
 BESIDE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
@@ -38,13 +48,16 @@ def main() -> int:
     command = {name: str(cluster / name) for name in ("status", "up", "run", "down")}
     was_up = subprocess.run([command["status"]], capture_output=True).returncode == 0
     began = time.monotonic()
-    names = images.build([str(cluster / "image-build")])
+    starting = subprocess.Popen([command["up"]])  # it waits for most of its time
     try:
-        subprocess.run([command["up"]], check=True)
+        names = images.build([str(cluster / "image-build")])
+        if starting.wait():
+            raise subprocess.CalledProcessError(starting.returncode, command["up"])
         _load(cluster, names)
         print(f"ready to test after {time.monotonic() - began:.0f} s", flush=True)
         return _tests([command["run"]])
     finally:
+        starting.wait()
         if not was_up:
             subprocess.run([command["down"]], check=True)
 
