@@ -9,7 +9,15 @@ from tests.bench.decisions.world.cells import (
     Labelled,
     Must,
 )
-from tests.bench.decisions.world.rates import Beta, Own, Pods, Shared, Sticky, Wave
+from tests.bench.decisions.world.rates import (
+    Beta,
+    Cold,
+    Own,
+    Pods,
+    Shared,
+    Sticky,
+    Wave,
+)
 
 HOUR_S = 3600.0
 OWN = (
@@ -73,6 +81,21 @@ CLUSTERED = (
         must=same(QUIET),
     ),
     Cell("identical, 30 scrapes", scrapes=30, must=same(QUIET)),
+)
+COLD = tuple(
+    cell
+    for half_s in (5, 10, 20)
+    for cell in (
+        Cell(
+            f"cold start: 90 % over 250 ms, halved each {half_s} s, warmed up",
+            trouble=Cold(0.9, half_s),
+            must=same(QUIET) if half_s < 20 else {},
+        ),
+        Cell(
+            f"cold start: 90 % over 250 ms, halved each {half_s} s, no warm-up",
+            trouble=Cold(0.9, half_s, is_warmed=False),
+        ),
+    )
 )
 HELD = tuple(
     Cell(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tests.bench.decisions.situations.assumed import (
     BOTH_OVER,
     CLUSTERED,
+    COLD,
     COMPLAINTS,
     DISPERSED,
     HELD,
@@ -75,6 +76,7 @@ TABLES: Mapping[str, Table] = {
     "past": Table("Trouble that both arms share, now or before", PAST),
     "dispersed": Table("Outcomes that depend on each other", DISPERSED),
     "clustered": Table("Clusters and bursts", CLUSTERED, (FIRST, IID)),
+    "cold": Table("Cold start", COLD, with_peers=False),
     "held": Table(
         "Harm from half the traffic on",
         HELD,

@@ -4,11 +4,15 @@ A `Trouble` says how they move; `begin` draws it for many rollouts at once. Both
 have the same law; what they share and what each has alone differs.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+from scripts.rollout.policy.warmup import Warmup
+from scripts.rollout.state.actions import Warmed
+from scripts.rollout.state.warming import Warming
 
 Array = npt.NDArray[np.float64]
 
@@ -17,6 +21,7 @@ BASE = np.array([0.005, 0.01])
 BLOCK_S = 10.0
 DAY_S = 86400.0
 LARGEST = 0.6
+WARMUP = Warmup()
 
 
 class Rates(Protocol):
@@ -157,6 +162,61 @@ class _Blocks:
             a, b = self._size * BASE, self._size * (1 - BASE)
             self._now = self._random.beta(a, b, shape)
         return self._now[0], self._now[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Cold:
+    """The canary alone: a part of its answers is slow, halved each `half_s`.
+
+    Where `is_warmed`, its process has answered the usual warm-up before the first user,
+    by the real rule on rounds of a second.
+    """
+
+    slow: float
+    half_s: float
+    is_warmed: bool = True
+
+    def begin(
+        self, random: np.random.Generator, rollouts: int, edges: Array, start_s: float
+    ) -> Rates:
+        """Warm each rollout's canary up."""
+        del edges, start_s
+        ages = np.array([self._age(random) for _ in range(rollouts)])
+        return _Warmed(self, ages)
+
+    def share(self, age_s: Array | float) -> Array:
+        """Return the part that is slow so long after the first answer."""
+        found: Array = self.slow * 0.5 ** (np.asarray(age_s) / self.half_s)
+        return found
+
+    def _age(self, random: np.random.Generator) -> float:
+        warming, now, sent = Warming(0.0, 0.0), 0.0, WARMUP.requests
+        while self.is_warmed and not warming.has_settled(WARMUP.quiet, now):
+            if now >= WARMUP.settle:
+                break
+            part = min(BASE[1] + float(self.share(now)), 1.0)
+            failed, slow = random.binomial(sent, (BASE[0], part)).tolist()
+            # Half of the answers are slow until the median is that of a warm process.
+            p50_ms = 1000.0 if part > 0.5 else 50.0
+            found = Warmed(sent, failed, slow, p50_ms=p50_ms)
+            warming = replace(warming, asked=now).add(found)
+            now += 1.0
+        return now
+
+
+@dataclass(frozen=True, slots=True)
+class _Warmed:
+    """Users' requests follow the warm-up, whose length `ages` (rollouts) holds."""
+
+    cold: Cold
+    ages: Array
+
+    def at(self, time_s: float) -> tuple[Array, Array]:
+        """The canary as it is then; the history is the stable's."""
+        canary = np.repeat(BASE[None, None], len(self.ages), axis=0)
+        if time_s >= 0:
+            canary[:, 0, 1] += self.cold.share(self.ages + time_s)
+        return np.minimum(canary, 1.0), BASE[None, None]
 
 
 @dataclass(frozen=True, slots=True)
