@@ -23,6 +23,7 @@ from predictor.protocol import (
     texts_from_plain,
     texts_from_v1,
     v1_answer,
+    v1_json,
 )
 from predictor.protocol_v2 import new_id
 from predictor.protocol_v2_rest import plain_v2_answer, texts_from_plain_v2
@@ -49,13 +50,13 @@ class Heads(NamedTuple):
 class Route(NamedTuple):
     """One prediction path: how texts are read from JSON and answers written to it.
 
-    `texts` returns None for a body with options; `answer` takes the predictions and the
-    body's id.
+    `texts` returns None for a body with options; `write` takes the predictions and the
+    body's id, and returns JSON.
     """
 
     protocol: Protocol
     texts: Callable[[Any], list[str] | None]
-    answer: Callable[[Predictions, str], Any]
+    write: Callable[[Predictions, str], bytes]
 
 
 class Asked(NamedTuple):
@@ -85,17 +86,19 @@ class HotPath:
             return
         self.routes = {
             b"/v1/models/%s:predict" % model.name.encode(): Route(
-                "v1", texts_from_v1, lambda found, _: v1_answer(found)
+                "v1", texts_from_v1, lambda found, _: v1_json(found)
             ),
             b"/v2/models/%s/infer" % model.name.encode(): Route(
                 "v2",
                 texts_from_plain_v2,
-                lambda found, name: plain_v2_answer(name or new_id(), found, source),
+                lambda found, name: orjson.dumps(
+                    plain_v2_answer(name or new_id(), found, source)
+                ),
             ),
             b"/predict": Route(
                 "predict",
                 texts_from_plain,
-                lambda found, _: plain_answer(v1_answer(found)),
+                lambda found, _: orjson.dumps(plain_answer(v1_answer(found))),
             ),
         }
 
@@ -127,7 +130,7 @@ class HotPath:
         found = self._model.classify_now(texts, is_of_users)
         # A request that fails here is met again by the application, which records it.
         self._model.record(texts, Origin(name, route.protocol), is_of_users)
-        content = orjson.dumps(route.answer(found, name))
+        content = route.write(found, name)
         if defaults is not self._defaults:
             lines = b"".join(map(_line, defaults))
             self._start = b"HTTP/1.1 200 OK\r\n" + lines + b"content-length: "

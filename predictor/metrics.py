@@ -10,7 +10,7 @@ import time
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, repeat
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
@@ -53,6 +53,13 @@ class Distribution:
         self._sum += value
         if trace:
             self._exemplars[bucket] = Exemplar({"trace_id": trace}, value, time.time())
+
+    def observe_all(self, values: Sequence[float]) -> None:
+        """Count many values."""
+        buckets = map(bisect_left, repeat(self._bounds), values)
+        for bucket, count in Counter(buckets).items():
+            self._counts[bucket] += count
+        self._sum += sum(values)
 
     def up_to(self, bound: float) -> int:
         """Return how many values were at most `bound`, one of the bounds."""
@@ -106,11 +113,15 @@ class Metrics(Collector):
 
     def observe_predictions(self, predictions: Predictions) -> None:
         """Count the labels and confidences of one request's texts."""
-        self._texts.observe(len(predictions.labels))
-        for label in predictions.labels:
-            self._predicted[label] += 1
-        for confidence in predictions.confidences:
-            self._confidence.observe(confidence)
+        labels, confidences = predictions.labels, predictions.confidences
+        self._texts.observe(len(labels))
+        if len(labels) == 1:
+            self._predicted[labels[0]] += 1
+            self._confidence.observe(confidences[0])
+            return
+        for label, count in Counter(labels).items():
+            self._predicted[label] += count
+        self._confidence.observe_all(confidences)
 
     def requests_by_code(self) -> dict[str, int]:
         """Return the requests since the start by code, over all protocols."""

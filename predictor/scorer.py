@@ -6,17 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from predictor import compiled
-from predictor.protocol import MAX_LETTERS, MAX_TEXTS
+from predictor.protocol import MANY, MAX_LETTERS, MAX_TEXTS
 
 # At load: other texts may be rounded worse than the few that are tried there.
 STRICTER = compiled.TOLERANCE / 10
-MANY = 16  # texts: of fewer, arrays cost more than they save
 # Longer work leaves the event loop: a hop to a thread costs 0.1 ms, and whoever asks
 # for health waits behind what stays.
 INLINE_S = 0.002
 SHORT = "I do not like this at all, but thank you. "
 LONG = SHORT * 50
-MEASURED, MEASURED_MANY = 5, 64
+MEASURED, MEASURED_MANY = 5, 256
 
 Rows = Callable[[Sequence[str]], list[list[float]]]
 
@@ -121,10 +120,9 @@ def _fast(score: compiled.Compiled, itself: Rows) -> Rows:
 
     def rows(texts: Sequence[str]) -> list[list[float]]:
         try:
-            found = _found(score, texts)
+            found, tied = _found(score, texts)
         except ArithmeticError:  # sums that overflow or vanish: NumPy's way is the law
             return itself(texts)
-        tied = [at for at, row in enumerate(found) if compiled.is_tied(row)]
         if tied:
             own = itself([texts[at] for at in tied])
             for at, row in zip(tied, own, strict=True):
@@ -134,8 +132,15 @@ def _fast(score: compiled.Compiled, itself: Rows) -> Rows:
     return rows
 
 
-def _found(score: compiled.Compiled, texts: Sequence[str]) -> list[list[float]]:
-    return list(map(score.one, texts)) if len(texts) < MANY else score.many(texts)
+def _found(
+    score: compiled.Compiled, texts: Sequence[str]
+) -> tuple[list[list[float]], list[int]]:
+    """Return the rows, and which of them are tied."""
+    if len(texts) < MANY:
+        rows = list(map(score.one, texts))
+        return rows, [at for at, row in enumerate(rows) if compiled.is_tied(row)]
+    many = score.many(texts)
+    return many.tolist(), compiled.tied(many)
 
 
 def _seconds(rows: Rows, asked: Iterable[Sequence[str]]) -> float:

@@ -58,7 +58,9 @@ def test_a_scorer_that_differs_is_not_used(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     row = [0.25] * 4
-    uniform = compiled.Compiled(lambda _: row, lambda texts: [row for _ in texts])
+    uniform = compiled.Compiled(
+        lambda _: row, lambda texts: np.array([row for _ in texts])
+    )
     monkeypatch.setattr(compiled, "compile_pipeline", lambda _: uniform)
     model = _loaded(MODELS / "v1")
     assert not model.scorer.is_compiled

@@ -1,17 +1,20 @@
 """predictor.protocol: V1 and the plain form."""
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kserve.errors import InvalidInput
 
 from predictor.protocol import (
+    MANY,
     Predictions,
     parse_json,
     plain_answer,
     texts_from_plain,
     texts_from_v1,
     v1_answer,
+    v1_json,
 )
 
 PREDICTIONS = Predictions.of(("a", "b"), [[0.25, 0.75], [0.5, 0.5]])
@@ -83,6 +86,25 @@ def test_plain_faults_name_text(payload: object) -> None:
 def test_what_is_not_json_is_the_callers_fault(body: bytes) -> None:
     with pytest.raises(InvalidInput, match="body: expected JSON in UTF-8"):
         parse_json(body)
+
+
+@given(
+    st.lists(st.text(), min_size=1, max_size=5, unique=True).flatmap(
+        lambda classes: st.tuples(
+            st.just(tuple(classes)),
+            st.lists(
+                st.lists(st.floats(0, 1), min_size=len(classes), max_size=len(classes)),
+                min_size=1,
+                max_size=3 * MANY,
+            ),
+        )
+    )
+)
+def test_v1_is_written_to_the_same_bytes_however_many_texts_there_are(
+    asked: tuple[tuple[str, ...], list[list[float]]],
+) -> None:
+    predictions = Predictions.of(*asked)
+    assert v1_json(predictions) == orjson.dumps(v1_answer(predictions))
 
 
 def test_v1_answers_name_label_confidence_and_all_probabilities() -> None:

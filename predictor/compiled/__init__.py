@@ -7,7 +7,13 @@ What is not known here raises UnknownStep, and the pipeline itself answers.
 """
 
 from predictor.compiled.classifiers import Compiled, compile_pipeline
-from predictor.compiled.comparison import TOLERANCE, difference, is_tied, probes
+from predictor.compiled.comparison import (
+    TOLERANCE,
+    difference,
+    is_tied,
+    probes,
+    tied,
+)
 from predictor.compiled.steps import UnknownStep
 
 __all__ = [
@@ -18,4 +24,5 @@ __all__ = [
     "difference",
     "is_tied",
     "probes",
+    "tied",
 ]

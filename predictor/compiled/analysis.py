@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from itertools import chain, compress
+from itertools import chain
 from typing import Any, TypeVar
 
+import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 
-from predictor.compiled.steps import Prepare, Read, UnknownStep, as_it_is
+from predictor.compiled.steps import Columns, Prepare, Read, UnknownStep, as_it_is
+from predictor.features import body, body_tokens
 
 CACHED_WORDS, CACHED_LENGTH = 4096, 32
 USUAL = (
@@ -19,11 +21,10 @@ LOWER_WORDS = bytes(
     for code in range(256)
 )
 
-BETWEEN = "\0"  # texts that are joined
-JOINED_WORDS = BETWEEN.encode() + LOWER_WORDS[1:]
-
 Vectorizer = Any  # CountVectorizer, TfidfVectorizer or HashingVectorizer; untyped
 Terms = Callable[[str], Iterable[str]]
+# From what was read of texts to all of their terms, and how many are each text's.
+Cut = Callable[[Sequence[Any]], tuple[Sequence[str], Columns]]
 Place = TypeVar("Place")
 
 
@@ -66,30 +67,36 @@ def places(
     return of_text
 
 
-def cut_many(
-    vectorizer: Vectorizer, prepare: Prepare
-) -> tuple[Read, Callable[[Sequence[Any]], list[Sequence[str]]]]:
-    """Return what is read of each text, and a function of that to all texts' terms.
+def cut_many(vectorizer: Vectorizer, prepare: Prepare) -> tuple[Read, Cut]:
+    """Return what is read of each text, and what cuts all that was read.
 
     ASCII texts are joined and cut into usual words at once: half of the time.
     """
     found = terms(vectorizer, prepare)
     if callable(vectorizer.analyzer) or not _is_usual(vectorizer):
-        return lambda text: list(found(text)), list
+        return lambda text: list(found(text)), _joined
 
-    def cut(texts: Sequence[str]) -> list[Sequence[str]]:
-        is_plain = [text.isascii() and BETWEEN not in text for text in texts]
-        joined = BETWEEN.join(compress(texts, is_plain)).encode()
-        words = map(str.split, joined.translate(JOINED_WORDS).decode().split(BETWEEN))
-        pairs = zip(texts, is_plain, strict=True)
-        return [next(words) if plain else [*found(text)] for text, plain in pairs]
+    def cut(texts: Sequence[str]) -> tuple[Sequence[str], Columns]:
+        every = " ".join([*texts, ""])
+        if not every.isascii():
+            return _joined([list(found(text)) for text in texts])
+        letters = every.encode().translate(LOWER_WORDS)
+        is_word = np.frombuffer(b" " + letters, np.uint8) != ord(" ")
+        sizes = np.fromiter(map(len, texts), np.intp, len(texts)) + 1
+        begins = is_word[1:] > is_word[:-1]
+        words = np.add.reduceat(begins, np.cumsum(sizes) - sizes, dtype=np.intp)
+        return letters.decode().split(), words
 
     return prepare, cut
 
 
+def _joined(cuts: Sequence[Sequence[str]]) -> tuple[Sequence[str], Columns]:
+    return [*chain.from_iterable(cuts)], np.array(list(map(len, cuts)), np.intp)
+
+
 def words_and_ngrams(
     vectorizer: Vectorizer, prepare: Prepare
-) -> tuple[Callable[[str], list[str]], Callable[[str], list[str]]]:
+) -> tuple[Callable[[str], Sequence[str]], Callable[[str], list[str]]]:
     """Return char_wb's two steps: from a text to words, from a word to n-grams.
 
     The whole text is preprocessed before it is split: a preprocessor may look, and
@@ -97,6 +104,8 @@ def words_and_ngrams(
     """
     _check(vectorizer)
     preprocess, ngrams = vectorizer.build_preprocessor(), vectorizer._char_wb_ngrams
+    if vectorizer.preprocessor is body:  # words as they are, joined
+        return lambda text: body_tokens(prepare(text)), ngrams
     if prepare is as_it_is:
         return lambda text: preprocess(text).split(), ngrams
     return lambda text: preprocess(prepare(text)).split(), ngrams

@@ -27,7 +27,14 @@ from predictor.compiled.odds import (
     softmax,
     sums,
 )
-from predictor.compiled.steps import Features, Source, Texts, UnknownStep, floats
+from predictor.compiled.steps import (
+    Array,
+    Features,
+    Source,
+    Texts,
+    UnknownStep,
+    floats,
+)
 from predictor.compiled.transforms import through
 from predictor.compiled.vocabulary import words
 from predictor.outside import OUTSIDE, WithOutside
@@ -54,7 +61,7 @@ class Compiled:
     """The probabilities of `predict_proba`, of one text or of many at once."""
 
     one: Callable[[str], list[float]]
-    many: Callable[[Sequence[str]], list[list[float]]]
+    many: Callable[[Sequence[str]], Array]
 
 
 def compile_pipeline(pipeline: Any) -> Compiled:
@@ -62,12 +69,11 @@ def compile_pipeline(pipeline: Any) -> Compiled:
     odds = _odds(pipeline, Texts(words=words(pipeline))).then(normalized)
     reads = list(dict.fromkeys(odds.reads))
 
-    def many(texts: Sequence[str]) -> list[list[float]]:
+    def many(texts: Sequence[str]) -> Array:
         found = zip(*[[read(text) for read in reads] for text in texts], strict=True)
         with np.errstate(divide="raise", over="raise", invalid="raise"):
             columns = odds.many(dict(zip(reads, found, strict=True)))
-        rows: list[list[float]] = np.stack(columns, axis=1).tolist()
-        return rows
+        return np.stack(columns, axis=1)
 
     return Compiled(odds.one, many)
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from predictor.compiled.classifiers import Compiled
+from predictor.compiled.steps import Array
 from predictor.compiled.vocabulary import vocabulary
 
 TOLERANCE = 1e-12
@@ -53,7 +54,7 @@ def difference(
     """
     expected = np.asarray(pipeline.predict_proba(texts))
     moved, largest = 0, 0.0
-    for found in (np.array(list(map(score.one, texts))), np.array(score.many(texts))):
+    for found in (np.array(list(map(score.one, texts))), score.many(texts)):
         at = found.argmax(axis=1)[:, None]
         chosen = np.take_along_axis(expected, at, axis=1)[:, 0]
         moved = max(moved, int((expected.max(axis=1) - chosen > TOLERANCE).sum()))
@@ -67,6 +68,17 @@ def is_tied(row: Sequence[float]) -> bool:
     """Return whether rounding alone could choose between a row's likeliest labels."""
     first, *rest = sorted(row, reverse=True)
     return bool(rest) and first - rest[0] <= TOLERANCE
+
+
+def tied(rows: Array) -> list[int]:
+    """Return which of many rows, [texts, classes], are tied."""
+    if rows.shape[1] < 2:
+        return []
+    ranked = np.sort(rows, axis=1)
+    found: list[int] = np.flatnonzero(
+        ranked[:, -1] - ranked[:, -2] <= TOLERANCE
+    ).tolist()
+    return found
 
 
 def _text(chance: random.Random, words: Sequence[str]) -> str:

@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
-from itertools import chain, repeat
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -107,18 +107,13 @@ def summed(read: Read, sums: Sums) -> Weighed:
 def batched(step: CountVectorizer, prepare: Prepare, weights: Array) -> Part:
     """Return the sums of many texts' terms, of all their occurrences at once."""
     read, cut = cut_many(step, prepare)
-    place = step.vocabulary_.get
+    place, unknown = step.vocabulary_.get, len(weights)
+    table = np.vstack([weights, np.zeros((1, weights.shape[1]))])
 
     def weigh(found: Found) -> Array:
-        cuts = cut(found[read])
-        sizes = np.fromiter(map(len, cuts), np.intp, len(cuts))
-        every = chain.from_iterable(cuts)
-        rows = np.fromiter(map(place, every, repeat(-1)), np.intp, int(sizes.sum()))
-        is_known = rows >= 0
-        known = np.concatenate(([0], np.cumsum(is_known)))
-        ends = known[np.cumsum(sizes)]
-        counts = np.diff(ends, prepend=0).tolist()
-        return product(rows[is_known], np.ones(len(rows[is_known])), counts, weights)
+        words, counts = cut(found[read])
+        rows = np.fromiter(map(place, words, repeat(unknown)), np.intp, len(words))
+        return product(rows, np.ones(len(rows)), counts, table)
 
     return Part(read, weigh)
 

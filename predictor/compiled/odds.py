@@ -8,7 +8,7 @@ division by their sum comes last.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from operator import truediv
+from operator import mul, truediv
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -76,12 +76,9 @@ def mean(parts: Sequence[Odds], weights: Sequence[float] | None = None) -> Odds:
     given = [float(weight) for weight in weights or (1,) * len(parts)]
 
     def voted(each: list[list[Column]]) -> list[Column]:
-        shares = map(truediv, given, map(sum, each))
-        mixed = [
-            [share * value for value in values]
-            for share, values in zip(shares, each, strict=True)
-        ]
-        return list(map(sum, zip(*mixed, strict=True)))
+        shares = list(map(truediv, given, map(sum, each)))
+        columns = zip(*each, strict=True)
+        return [sum(map(mul, shares, column)) for column in columns]
 
     return Odds(
         lambda text: voted([part.one(text) for part in parts]),

@@ -76,7 +76,7 @@ class Features:
 
 
 def product(
-    columns: Columns, values: Array, counts: Sequence[int], weights: Array
+    columns: Columns, values: Array, counts: Sequence[int] | Columns, weights: Array
 ) -> Array:
     """Return the sums of `values` times rows of `weights`, `counts[n]` for text n."""
     ends = np.zeros(len(counts) + 1, dtype=np.intp)

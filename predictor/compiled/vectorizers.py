@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from itertools import repeat
+from operator import mul
 from typing import Any
 
 import numpy as np
@@ -85,7 +87,11 @@ def dense(measure: Callable[[str], Any], prepare: Prepare = as_it_is) -> Feature
 
         def rows(text: str) -> Iterable[Row]:
             pairs = zip(read(text), table, strict=True)
-            return [[value * each for each in row] for value, row in pairs if value]
+            return [
+                row if value == 1 else list(map(mul, row, repeat(value)))
+                for value, row in pairs
+                if value
+            ]
 
         return Weighed(rows, parts)
 

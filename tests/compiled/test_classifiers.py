@@ -265,8 +265,8 @@ def test_a_difference_is_told_in_numbers() -> None:
     pipeline = _fitted(CountVectorizer(), MultinomialNB())
     wrong = [0.0, 0.5, 0.25, 0.25]
     right = pipeline.predict_proba(["why not"])[0].tolist()
-    ones = compiled.Compiled(lambda _: wrong, lambda _: [right])
-    many = compiled.Compiled(lambda _: right, lambda _: [wrong])
+    ones = compiled.Compiled(lambda _: wrong, lambda _: np.array([right]))
+    many = compiled.Compiled(lambda _: right, lambda _: np.array([wrong]))
     assert compiled.difference(ones, pipeline, ["why not"]) != ""
     said = compiled.difference(many, pipeline, ["why not"])
     assert said.startswith("compiled, 1 labels differ and probabilities by ")
