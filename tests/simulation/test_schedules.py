@@ -26,6 +26,8 @@ BUGS = {
     "a third revision that was there before the first look got the weight": 2637,
     "a promoter ended at a weight that no request to the API had set": 9750,
     "the first look saw a revision older than the template": 13015,
+    "a third revision got the weight that a killed promoter had left to be set": 8790,
+    "a free Lease whose writes conflict was said to be another promoter's": 18880,
     "a pod whose page was slow was taken for new when the clock jumped": 3033,
 }
 

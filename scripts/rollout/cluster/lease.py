@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 from scripts.rollout.cluster.client import Cluster, Object
-from scripts.rollout.errors import Conflict, LockHeld, RemoteError
+from scripts.rollout.errors import Conflict, LockHeld, RemoteError, Unreachable
 
 # kubernetes.leaderelection would save 60 of these lines. It works by threads and
 # callbacks, without a block that holds or a way to ask who does, and what keeps two
@@ -65,8 +65,8 @@ class Lease:
                 self._renewed = time.monotonic()
                 return
             if found is not None and not self._may_write(found):
-                break
-        raise self._is_held(found)
+                raise self._is_held(found)
+        raise Unreachable(f"the Lease {self._name} is free, and each write conflicts")
 
     def _release(self) -> None:
         if self._renewed:
@@ -136,11 +136,10 @@ class Lease:
             self._cluster.patch(self._path, found, {"spec": spec})
         self._renewed = time.monotonic()
 
-    def _is_held(self, found: Object | None) -> LockHeld:
-        holder = _holder(found) if found else "unknown"
+    def _is_held(self, found: Object) -> LockHeld:
         return LockHeld(
-            f"another promoter, {holder}, holds the Lease {self._name}; use status, or "
-            "end it first"
+            f"another promoter, {_holder(found)}, holds the Lease {self._name}; use "
+            "status, or end it first"
         )
 
 

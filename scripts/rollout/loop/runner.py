@@ -18,7 +18,7 @@ from scripts.rollout.errors import (
 )
 from scripts.rollout.journal import codec, entries
 from scripts.rollout.journal.saved import Saved
-from scripts.rollout.loop import act, fitting, observe, writing
+from scripts.rollout.loop import act, fitting, observe, revisions, writing
 from scripts.rollout.loop.world import World
 from scripts.rollout.loop.writing import SETTLE_S
 from scripts.rollout.policy import reader
@@ -26,7 +26,7 @@ from scripts.rollout.policy.policy import Policy
 from scripts.rollout.state.actions import Action
 from scripts.rollout.state.notes import NoteKind, news
 from scripts.rollout.state.observation import View
-from scripts.rollout.state.state import FULL, Decision, Pause, Phase, State
+from scripts.rollout.state.state import Decision, Pause, Phase, State
 
 
 class Runner:
@@ -85,11 +85,11 @@ class Runner:
         if saved is not None:
             state = saved.state
             if not state.is_over:
-                self._go_on(saved)
+                self._go_on(saved, view)
                 return None
             if isinstance(view, RemoteError) or view.created == state.canary:
                 if isinstance(view, View):
-                    _check_promotion(state, view)
+                    revisions.check_promotion(state, view)
                 world.say(f"{state.phase} before: {state.reason}{self._again(state)}")
                 return state.verdict
         if isinstance(view, RemoteError):
@@ -146,7 +146,7 @@ class Runner:
         self._policy = reader.placed(fitted, self._policy.target.namespace)
         self._text, self._machine = text, Machine(self._policy)
 
-    def _go_on(self, saved: Saved) -> None:
+    def _go_on(self, saved: Saved, view: View | RemoteError) -> None:
         if not fitting.is_fitted(saved.policy, self._text):
             raise PolicyError(
                 "the policy was changed while its rollout goes on; finish or abort it "
@@ -163,7 +163,8 @@ class Runner:
         self._world.say(f"going on at {state.weight} %, {state.phase}")
         if saved.kind == "look":
             for action in entries.read_actions(saved.line):
-                self._act(action)
+                if not revisions.is_late(action, state, view):
+                    self._act(action)
         body = {"time": self._world.now(), **self._beginning(self.saved.state)}
         self._commit(self.saved, "restart", body)
 
@@ -194,7 +195,7 @@ class Runner:
     def _has_other_names(self, view: View | None) -> bool:
         """Begin again, all else as it is, where it became known what the arms are."""
         before = self.saved.state
-        state = _named(before, view)
+        state = revisions.named(before, view)
         if state is before:
             return False
         self._world.say(f"canary {state.canary} beside stable {state.stable}")
@@ -214,7 +215,7 @@ class Runner:
         elif fitting.is_fitted(self._saved.policy, self._text):
             self._go_by(self._saved.policy)
         seen, _, _ = observe.look(self._policy, self._world, self._saved)
-        return self._machine.step(_named(self._saved.state, seen.view), seen)
+        return self._machine.step(revisions.named(self._saved.state, seen.view), seen)
 
     def _act(self, action: Action) -> None:
         """Carry out one action and write its result to the journal."""
@@ -240,19 +241,3 @@ class Runner:
         if is_settling or state.phase is Phase.WARMUP:
             return min(SETTLE_S, interval)
         return interval
-
-
-def _named(state: State, view: View | None) -> State:
-    """Return the state by the names of revisions that have become known."""
-    formerly = {} if view is None else view.formerly
-    names = {was: name for name, was in formerly.items()}
-    if not {state.canary, state.stable} & names.keys():
-        return state
-    canary, stable = (names.get(each, each) for each in (state.canary, state.stable))
-    return replace(state, canary=canary, stable=stable)
-
-
-def _check_promotion(state: State, view: View) -> None:
-    """Raise RolloutError if a percent has come back after the promotion."""
-    if state.phase is Phase.PROMOTED and view.percent not in (None, FULL):
-        raise RolloutError(machine.unsafe(view) or f"{state.canary} was undone by hand")
