@@ -169,7 +169,7 @@ class Cold:
     """The canary alone: a part of its answers is slow, halved each `half_s`.
 
     Where `is_warmed`, its process has answered the usual warm-up before the first user,
-    by the real rule on rounds of a second.
+    by the real rule on rounds of a second, by V1 and by V2.
     """
 
     slow: float
@@ -190,7 +190,7 @@ class Cold:
         return found
 
     def _age(self, random: np.random.Generator) -> float:
-        warming, now, sent = Warming(0.0, 0.0), 0.0, WARMUP.requests
+        warming, now, sent = Warming(0.0, 0.0), 0.0, 2 * WARMUP.requests
         while self.is_warmed and not warming.has_settled(WARMUP.quiet, now):
             if now >= WARMUP.settle:
                 break
