@@ -48,16 +48,13 @@ def main() -> int:
     command = {name: str(cluster / name) for name in ("status", "up", "run", "down")}
     was_up = subprocess.run([command["status"]], capture_output=True).returncode == 0
     began = time.monotonic()
-    starting = subprocess.Popen([command["up"]])  # it waits for most of its time
+    names = images.build([str(cluster / "image-build")])
     try:
-        names = images.build([str(cluster / "image-build")])
-        if starting.wait():
-            raise subprocess.CalledProcessError(starting.returncode, command["up"])
+        subprocess.run([command["up"]], check=True)
         _load(cluster, names)
         print(f"ready to test after {time.monotonic() - began:.0f} s", flush=True)
         return _tests([command["run"]])
     finally:
-        starting.wait()
         if not was_up:
             subprocess.run([command["down"]], check=True)
 
