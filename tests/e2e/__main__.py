@@ -17,15 +17,8 @@ from tests.e2e import images
 from tests.support import prometheus
 
 PYTEST = (
-    sys.executable,
-    "-m",
-    "pytest",
-    "--backend",
-    "cluster",
-    "--timeout",
-    "300",
-    "--durations",
-    "25",
+    *(sys.executable, "-m", "pytest", "--backend", "cluster"),
+    *("--timeout", "300", "--durations", "25"),
 )
 # They wait for controllers most of their time. In their order, or the files with few
 # tests, and long ones, come last.
