@@ -9,7 +9,6 @@ import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 
 from predictor.compiled.steps import Columns, Prepare, Read, UnknownStep, as_it_is
-from predictor.features import body, body_tokens
 
 CACHED_WORDS, CACHED_LENGTH = 4096, 32
 USUAL = (
@@ -96,7 +95,7 @@ def _joined(cuts: Sequence[Sequence[str]]) -> tuple[Sequence[str], Columns]:
 
 def words_and_ngrams(
     vectorizer: Vectorizer, prepare: Prepare
-) -> tuple[Callable[[str], Sequence[str]], Callable[[str], list[str]]]:
+) -> tuple[Callable[[str], list[str]], Callable[[str], list[str]]]:
     """Return char_wb's two steps: from a text to words, from a word to n-grams.
 
     The whole text is preprocessed before it is split: a preprocessor may look, and
@@ -104,8 +103,6 @@ def words_and_ngrams(
     """
     _check(vectorizer)
     preprocess, ngrams = vectorizer.build_preprocessor(), vectorizer._char_wb_ngrams
-    if vectorizer.preprocessor is body:  # words as they are, joined
-        return lambda text: body_tokens(prepare(text)), ngrams
     if prepare is as_it_is:
         return lambda text: preprocess(text).split(), ngrams
     return lambda text: preprocess(prepare(text)).split(), ngrams

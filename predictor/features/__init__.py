@@ -8,13 +8,7 @@ from predictor.features.lexicon import LexiconScores
 from predictor.features.messages import Message, message
 from predictor.features.shape import Shape, shape
 from predictor.features.spelling import Spelling
-from predictor.features.words import (
-    body,
-    body_tokens,
-    is_negation,
-    negation_ngrams,
-    tokens,
-)
+from predictor.features.words import body, is_negation, negation_ngrams, tokens
 
 __all__ = [
     "LexiconScores",
@@ -22,7 +16,6 @@ __all__ = [
     "Shape",
     "Spelling",
     "body",
-    "body_tokens",
     "is_negation",
     "message",
     "negation_ngrams",

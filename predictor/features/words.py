@@ -29,12 +29,7 @@ def tokens(text: str) -> tuple[str, ...]:
 
 def body(text: str) -> str:
     """Return a text's body, in which every token is a word of its own."""
-    return " ".join(body_tokens(text))
-
-
-def body_tokens(text: str) -> tuple[str, ...]:
-    """Return the tokens of a text's body."""
-    return tokens(message(text).body)
+    return " ".join(tokens(message(text).body))
 
 
 def is_negation(token: str) -> bool:

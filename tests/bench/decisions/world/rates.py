@@ -190,10 +190,10 @@ class Cold:
         return found
 
     def _age(self, random: np.random.Generator) -> float:
+        if not self.is_warmed:
+            return 0.0
         warming, now, sent = Warming(0.0, 0.0), 0.0, 2 * WARMUP.requests
-        while self.is_warmed and not warming.has_settled(WARMUP.quiet, now):
-            if now >= WARMUP.settle:
-                break
+        while now < WARMUP.settle and not warming.has_settled(WARMUP.quiet, now):
             part = min(BASE[1] + float(self.share(now)), 1.0)
             failed, slow = random.binomial(sent, (BASE[0], part)).tolist()
             # Half of the answers are slow until the median is that of a warm process.
