@@ -1,4 +1,4 @@
-"""predictor.__main__: it starts, or says in one line why not."""
+"""python -m predictor: it starts, or says in one line why not."""
 
 import json
 import shutil

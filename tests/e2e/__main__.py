@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from scripts.local.processes import ROOT
@@ -22,7 +23,7 @@ PYTEST = (
 )
 # They wait for controllers most of their time. In their order, or the files with few
 # tests, and long ones, come last.
-BESIDE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+BESIDE = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 RUNS = (
     (*PYTEST, *BESIDE, "-m", "not alone", "tests/contract", "tests/e2e"),
     (*PYTEST, "-m", "alone", "tests/e2e"),
@@ -41,9 +42,14 @@ def main() -> int:
     command = {name: str(cluster / name) for name in ("status", "up", "run", "down")}
     was_up = subprocess.run([command["status"]], capture_output=True).returncode == 0
     began = time.monotonic()
-    names = images.build([str(cluster / "image-build")])
+    builder = [str(cluster / "image-build")]
     try:
-        subprocess.run([command["up"]], check=True)
+        # The first alone: it may install packages, as starting the cluster may.
+        names = [images.first(builder)]
+        with ThreadPoolExecutor(1) as pool:
+            starting = pool.submit(subprocess.run, [command["up"]], check=True)
+            names += images.others(builder)
+            starting.result()
         _load(cluster, names)
         print(f"ready to test after {time.monotonic() - began:.0f} s", flush=True)
         return _tests([command["run"]])

@@ -8,7 +8,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import joblib
@@ -53,39 +55,62 @@ OWN = "own"
 
 def build(builder: Sequence[str], prefix: str = "") -> list[str]:
     """Build all with a command such as `podman build`; their names."""
-    names = []
-    for version in ("v1", "v2"):
-        name = f"{prefix}intent-classifier:{version}"
-        target = ["--target", "predictor", "--build-arg", f"MODEL={version}"]
-        _run(*builder, "-q", *target, "-t", name, str(ROOT))
-        names.append(name)
-    promoter = f"{prefix}intent-canary:latest"
-    _run(*builder, "-q", "--target", "promoter", "-t", promoter, str(ROOT))
-    for name, prepare in ((FAULTS, _faults), (STORAGE, _storage)):
-        with tempfile.TemporaryDirectory() as folder:
-            prepare(Path(folder), base=names[0])
-            _run(*builder, "-q", "-t", prefix + name, folder)
-        names.append(prefix + name)
+    return [first(builder, prefix), *others(builder, prefix)]
+
+
+def first(builder: Sequence[str], prefix: str = "") -> str:
+    """Build the one that others are built upon; a builder may install itself here."""
+    return _predictor(builder, prefix, "v1", ROOT)
+
+
+def others(builder: Sequence[str], prefix: str = "") -> list[str]:
+    """Build the others, two at a time."""
+    images: list[Callable[[], str]] = [
+        partial(_promoter, builder, prefix),
+        partial(_predictor, builder, prefix, "v2", ROOT),
+        partial(_own, builder, prefix),
+        partial(_upon_the_first, builder, prefix, FAULTS, _faults),
+        partial(_upon_the_first, builder, prefix, STORAGE, _storage),
+    ]
+    with ThreadPoolExecutor(2) as pool:
+        return [each.result() for each in [pool.submit(image) for image in images]]
+
+
+def _predictor(builder: Sequence[str], prefix: str, version: str, context: Path) -> str:
+    options = ["--target", "predictor", "--build-arg", f"MODEL={version}"]
+    return _built(builder, f"{prefix}intent-classifier:{version}", context, *options)
+
+
+def _promoter(builder: Sequence[str], prefix: str) -> str:
+    return _built(
+        builder, f"{prefix}intent-canary:latest", ROOT, "--target", "promoter"
+    )
+
+
+def _upon_the_first(
+    builder: Sequence[str], prefix: str, name: str, prepare: Callable[[Path, str], None]
+) -> str:
     with tempfile.TemporaryDirectory() as folder:
-        own = f"{prefix}intent-classifier:{OWN}"
-        _own(Path(folder))
-        target = ["--target", "predictor", "--build-arg", f"MODEL={OWN}"]
-        _run(*builder, "-q", *target, "-t", own, folder)
-    return [*names, promoter, own]
+        prepare(Path(folder), f"{prefix}intent-classifier:v1")
+        return _built(builder, prefix + name, Path(folder))
 
 
-def _run(*command: str) -> None:
-    subprocess.run(command, check=True)
-
-
-def _own(folder: Path) -> None:
+def _own(builder: Sequence[str], prefix: str) -> str:
     """What `make image` reads, and a stranger's pickle among its models."""
-    for stage in STAGES:
-        assemble(stage, folder)
-    for name in ("Dockerfile", ".dockerignore"):
-        shutil.copy(ROOT / name, folder / name)
-    joblib.dump(german(), folder / "own.pkl")
-    package(folder / "own.pkl", folder / "models" / OWN)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for stage in STAGES:
+            assemble(stage, folder)
+        for file in ("Dockerfile", ".dockerignore"):
+            shutil.copy(ROOT / file, folder / file)
+        joblib.dump(german(), folder / "own.pkl")
+        package(folder / "own.pkl", folder / "models" / OWN)
+        return _predictor(builder, prefix, OWN, folder)
+
+
+def _built(builder: Sequence[str], name: str, context: Path, *options: str) -> str:
+    subprocess.run([*builder, "-q", *options, "-t", name, str(context)], check=True)
+    return name
 
 
 def _storage(folder: Path, base: str) -> None:

@@ -8,7 +8,7 @@ import psutil
 import pytest
 import requests
 
-from predictor.__main__ import _options
+from predictor.command import _options
 from tests.support.predictors import Predictor, predictor
 
 LONG = "how do I get my money back, please? " * 200

@@ -140,24 +140,31 @@ class Book:
                 )
 
     def _raised(self, broken: list[str]) -> None:
-        """Hold each raise against the evidence that looks up to it record."""
-        seen, before, is_ordered = 0.0, 0, False
+        """Hold each raise against the evidence and the split that looks record."""
+        seen, before, is_ordered, is_in_force, canary = 0.0, 0, False, False, ""
         for each in self._entries:
             if each["kind"] == "begin":
-                seen, before, is_ordered = 0.0, 0, False
+                seen, before, is_ordered, is_in_force = 0.0, 0, False, False
+                canary = each["state"]["canary"]
             if each["kind"] != "look":
                 continue
             delta, weight = each["seen"]["delta"], each["weight"]
+            view = each["seen"]["view"]
+            routed = view["routed"].get(canary, 0) if view else None
+            is_in_force = is_in_force or routed == before
             seen += delta["metrics"]["errors"][1] if before and delta else 0.0
             kinds = {note["kind"] for note in each["notes"]}
             is_ordered = is_ordered or NoteKind.ORDERED in kinds
             if weight > before and not is_ordered and not kinds & BY_PERSON:
                 where = f"raised from {before} to {weight} at look {each['seq']}"
-                if not delta or each["seen"]["view"] is None:
+                if not delta or view is None:
                     broken.append(f"{where} without a look at metrics and traffic")
                 elif before and not seen:
                     broken.append(f"{where} without a request of the canary")
-            seen = 0.0 if weight != before else seen
+                elif not is_in_force:
+                    broken.append(f"{where}, and {before} was never in force")
+            if weight != before:
+                seen, is_in_force = 0.0, False
             before = weight
 
     def _ended(self, broken: list[str], *, is_steered: bool) -> None:

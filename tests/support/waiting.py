@@ -8,6 +8,9 @@ from scripts.local.processes import Child
 
 Found = TypeVar("Found")
 POLL_S = 0.05
+# What is not there soon is asked for less often: on a cluster each question costs the
+# API server as much as the rollout that is waited for.
+SLOWER, SLOWEST_S = 1.2, 0.3
 # Many times what it takes: a busy machine passes, and pytest does not end it first.
 PATIENCE_S = 110.0
 
@@ -18,10 +21,11 @@ def until(
     shown: Callable[[], object] = lambda: "",
 ) -> Found:
     """What `is_so` returns once that is true; `shown` is in the message if never."""
-    deadline = time.monotonic() + seconds
+    deadline, pause_s = time.monotonic() + seconds, POLL_S
     while not (found := is_so()):
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {shown()}"
-        time.sleep(POLL_S)
+        time.sleep(pause_s)
+        pause_s = min(pause_s * SLOWER, SLOWEST_S)
     return found
 
 

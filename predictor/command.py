@@ -178,6 +178,7 @@ def _serve(options: argparse.Namespace) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GARBAGE)
+    gc.enable()
     server.start([model])
 
 
@@ -191,7 +192,3 @@ def _check_port(host: str, port: int, flag: str) -> None:
                 f"{flag} {port}: {error.strerror}; stop what listens there or choose "
                 "another port"
             ) from error
-
-
-if __name__ == "__main__":
-    sys.exit(main())
