@@ -23,7 +23,7 @@ PYTEST = (
 )
 # They wait for controllers most of their time. In their order, or the files with few
 # tests, and long ones, come last.
-BESIDE = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
+BESIDE = ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 RUNS = (
     (*PYTEST, *BESIDE, "-m", "not alone", "tests/contract", "tests/e2e"),
     (*PYTEST, "-m", "alone", "tests/e2e"),

@@ -83,6 +83,8 @@ class Kubernetes:
 
     def _put(self, path: str, content: Object, author: str) -> Object:
         before = self.objects.get(path)
+        if content == before:
+            return content  # as it is: no new version
         metadata = {
             "generation": 0,
             "name": path.rpartition("/")[2],

@@ -121,7 +121,7 @@ MUTANTS = (
         "if found is not None and self._wrote(found):\n"
         "                self._renewed = time.monotonic()\n"
         "                return\n",
-        "if found is not None:\n                break\n",
+        "if found is not None:\n                raise self._is_held(found)\n",
     ),
     Mutant(
         "lets a write be done after it was given up",

@@ -36,8 +36,8 @@ OVERLAP = 35 / 18
 CLEARLY, CLEARLY_SHORT, SHORT = 2.5, 1.5, 100
 # Ratio of variances from which on pods differ; it is shown and decides nothing.
 APART = 1.35
-# Standard errors that are added to an estimate over 1.
-UPPER = 3.0
+# Standard errors that are added to an estimate over 1, and from fewer than SHORT.
+UPPER, UPPER_SHORT = 3.0, 5.0
 
 
 def dispersion(bad: Array, n: Array) -> float:
@@ -54,9 +54,11 @@ def by_scale(bad: Array, n: Array) -> dict[int, float]:
     """Return phi for each number of scrapes in a block that is known often enough."""
     seen = n > 0
     bad, n = bad[seen], n[seen]
-    clearly = CLEARLY if len(n) >= SHORT else CLEARLY_SHORT
+    is_short = len(n) < SHORT
+    clearly = CLEARLY_SHORT if is_short else CLEARLY
+    upper = UPPER_SHORT if is_short else UPPER
     return {
-        size: ratio + UPPER * error if ratio > 1 + clearly * chance else 1.0
+        size: ratio + upper * error if ratio > 1 + clearly * chance else 1.0
         for size, (ratio, chance, error) in _ratios(bad, n)
     }
 

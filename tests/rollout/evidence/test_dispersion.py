@@ -38,10 +38,12 @@ def test_independent_outcomes_are_no_clusters() -> None:
     assert phis.max() < 2
 
 
-@pytest.mark.parametrize("scrapes", [30, SCRAPES])
-def test_clusters_of_four_are_found_also_from_thirty_scrapes(scrapes: int) -> None:
+@pytest.mark.parametrize(("scrapes", "most"), [(30, 15), (SCRAPES, 10)])
+def test_clusters_of_four_are_found_also_from_thirty_scrapes(
+    scrapes: int, most: float
+) -> None:
     phis = _phis(np.full(scrapes, 0.01), cluster=4)
-    assert 3 < np.median(phis) < 10  # an upper end
+    assert 3 < np.median(phis) < most  # an upper end
     assert (phis > 1.5).mean() >= 0.9
 
 

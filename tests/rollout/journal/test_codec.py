@@ -98,7 +98,7 @@ def test_what_only_a_newer_version_knows_is_ignored() -> None:
         (lambda s: s.update(phase="Lunch"), r"'Lunch' - at `\$.state.phase`"),
         (
             lambda s: s.update(schema=9),
-            "schema 9, this one knows 1 to 5",
+            "schema 9, this one knows 1 to 6",
         ),
         (lambda s: s.clear(), "holds no state of a rollout with its schema"),
     ],
