@@ -124,12 +124,6 @@ MUTANTS = (
         "if found is not None:\n                raise self._is_held(found)\n",
     ),
     Mutant(
-        "lets a write be done after it was given up",
-        "cluster/client.py",
-        "&timeout={WRITE_S:g}s",
-        "",
-    ),
-    Mutant(
         "ends at a full disk",
         "journal/file.py",
         "except OSError as error:",
