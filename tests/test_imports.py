@@ -9,4 +9,4 @@ def test_the_environment_is_read_at_the_predictors_door_only() -> None:
         for path in (ROOT / "predictor").glob("*.py")
         if "environ" in path.read_text() or "argv" in path.read_text()
     }
-    assert readers == {"__main__.py"}
+    assert readers == {"command.py"}
