@@ -154,3 +154,4 @@ def test_a_canary_that_is_scaled_to_zero_is_no_outage(on: ClusterStage) -> None:
     warmed = r"\d+ warm-up requests to 1 pod by v1, v2, 0 failed"
     assert re.search(warmed, verdict.said), verdict.said
     assert not verdict.failed
+    assert verdict.bad < verdict.answers * 0.02
