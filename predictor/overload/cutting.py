@@ -41,7 +41,9 @@ class Cutting(Holding):
         if phase == IDLE and (self._is_behind() or not self._is_answered()):
             return
         most = LIMIT_S.get(phase, self.timeout_keep_alive)
-        if now - self.since < (ENDING_S if is_ending and phase != IDLE else most):
+        if is_ending and phase != IDLE:
+            most = min(most, ENDING_S)
+        if now - self.since < most:
             return
         if phase in (HEAD, BODY):
             self._cut(408, "the request did not come in time")
@@ -94,7 +96,9 @@ class Cutting(Holding):
 
     def give_up(self) -> None:
         """Tell a caller who is not answered when the time is over to ask again."""
-        if self._is_answered() or self.current is None or self.current.response_started:
+        if self.phase == CUT or self._is_answered():
+            return
+        if self.current is None or self.current.response_started:
             return
         self.current.disconnected = True
         if self.task is not None:

@@ -34,4 +34,4 @@ ENDING_S = 2.0  # for each of these once the server ends
 GRACE_S = 8.0  # after SIGTERM, for those who still ask
 QUIET_S = 0.5  # without a request, that ends the grace sooner
 LAST_S = 8  # then for what is being answered: with preStop's 5, below the pod's 30
-TOLD_S = 2  # of these, to tell the others to ask again
+TOLD_S = 3  # of these, for the others: they are told to ask again, and then cut
