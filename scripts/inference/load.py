@@ -69,10 +69,12 @@ def send(
         while True:
             with lock:
                 number = next(numbers)
-            if number >= total or stopping.is_set():
+            if number >= total:
                 return
             if rate is not None:
-                time.sleep(max(0.0, start + number / rate - time.monotonic()))
+                stopping.wait(max(0.0, start + number / rate - time.monotonic()))
+            if stopping.is_set():
+                return
             answer = ask(texts[number % len(texts)])
             with lock:
                 answers.append(answer)
