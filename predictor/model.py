@@ -12,7 +12,14 @@ from predictor import artifact, compiled, tracing
 from predictor.log import logger
 from predictor.metrics import Metrics
 from predictor.overload.work import Work
-from predictor.protocol import INPUT, Predictions, Source, texts_from_v1, v1_answer
+from predictor.protocol import (
+    INPUT,
+    Predictions,
+    Source,
+    texts_from_v1,
+    v1_answer,
+    v1_sent,
+)
 from predictor.protocol_v2 import requested_outputs, texts_from_v2, v2_answer
 from predictor.recorder import Form, Origin, Protocol, Recorder
 from predictor.scorer import scorer
@@ -96,8 +103,9 @@ class IntentModel(kserve.Model):  # type: ignore[misc]  # published without type
             texts = texts_from_v1(payload)
         origin = _origin_of_v1(headers)
         found = await self.classify(texts, origin, is_of_users(headers))
+        is_sent = headers.get(PROTOCOL) == "v1" and origin.form == "plain"
         with tracing.span("encode"):
-            return v1_answer(found)
+            return v1_sent(found) if is_sent else v1_answer(found)
 
     def get_input_types(self) -> list[dict[str, Any]]:
         """Return V2 metadata of the one input: any number of texts."""

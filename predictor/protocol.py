@@ -87,12 +87,12 @@ def v1_answer(predictions: Predictions) -> dict[str, Any]:
     }
 
 
-def v1_json(predictions: Predictions) -> bytes:
-    """Return `v1_answer` as JSON; of many texts without an object for each."""
+def v1_sent(predictions: Predictions) -> dict[str, Any]:
+    """Return `v1_answer` for orjson; of many texts without an object for each."""
     classes, rows, labels, confidences = predictions
     many, each = len(labels), len(classes)
     if many < MANY:
-        return orjson.dumps(v1_answer(predictions))
+        return v1_answer(predictions)
     written = orjson.dumps([*confidences, *chain.from_iterable(rows)])
     numbers = written[1:-1].split(b",")
     names = dict(zip(classes, map(orjson.dumps, classes), strict=True))
@@ -106,7 +106,7 @@ def v1_json(predictions: Predictions) -> bytes:
         parts[2 * at + 2 :: width] = [b"%s%s:" % (before, said)] * many
         parts[2 * at + 3 :: width] = numbers[many + at :: each]
     parts[width - 1 :: width] = [b"}},"] * many
-    return b'{"predictions":[%s]}' % b"".join(parts)[:-1]
+    return {"predictions": orjson.Fragment(b"[%s]" % b"".join(parts)[:-1])}
 
 
 def plain_answer(answer: dict[str, Any]) -> dict[str, Any]:
@@ -133,14 +133,17 @@ def check_texts(
         raise InvalidInput(
             f"{field}: expected 1 to {MAX_TEXTS} texts, got {len(texts)}"
         )
-    served, letters = [], 0
-    for position, text in enumerate(texts):
-        if isinstance(text, str) and len(text) <= MAX_CHARACTERS and text.strip():
-            letters += len(text)
-            served.append(text)
-        else:
-            place = f"{field}[{position}]" if indexed else field
-            raise InvalidInput(f"{place}: {_fault(text)}")
+    served: list[str] = list(texts)  # type: ignore[arg-type]
+    try:
+        are_texts, letters = all(map(str.strip, served)), sum(map(len, served))
+    except TypeError:
+        are_texts, letters = False, 0
+    is_long = letters > MAX_CHARACTERS and max(map(len, served)) > MAX_CHARACTERS
+    if is_long or not are_texts:
+        faults = enumerate(map(_fault, texts))
+        position, fault = next(each for each in faults if each[1])
+        place = f"{field}[{position}]" if indexed else field
+        raise InvalidInput(f"{place}: {fault}")
     if letters > MAX_LETTERS:
         raise InvalidInput(
             f"{field}: expected at most {MAX_LETTERS} characters in all texts, "
@@ -150,14 +153,16 @@ def check_texts(
 
 
 def _fault(text: object) -> str:
-    """Describe why a text cannot be served."""
+    """Describe why a text cannot be served, "" where it can."""
     if text is NO_TEXT:
         return 'expected {"text": "..."}, got an object without "text"'
     if not isinstance(text, str):
         return f"expected a text, got {kind(text)}"
     if not text.strip():
         return "expected a text, got an empty one"
-    return f"expected at most {MAX_CHARACTERS} characters, got {len(text)}"
+    if len(text) > MAX_CHARACTERS:
+        return f"expected at most {MAX_CHARACTERS} characters, got {len(text)}"
+    return ""
 
 
 def kind(value: object) -> str:

@@ -123,7 +123,7 @@ class Work:
 
     def _slices(self, texts: Sequence[str]) -> Iterator[Sequence[str]]:
         """Yield the texts in parts; a pipeline may round a part unlike the whole."""
-        if not self._scorer.is_compiled:
+        if not self._scorer.is_compiled or self._scorer.seconds(texts) <= SLICE_S:
             yield texts
             return
         part: list[str] = []

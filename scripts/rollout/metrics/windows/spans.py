@@ -28,7 +28,8 @@ class Spans:
             return np.zeros(np.shape(times))
         lengths = np.maximum(self.ends - self.starts, SHORTEST_S)
         passed = (np.asarray(times)[..., None] - self.starts) / lengths
-        found: Array = (np.clip(passed, 0.0, 1.0) * self.n).sum(-1) / self.n.sum()
+        share = np.minimum(np.maximum(passed, 0.0), 1.0)
+        found: Array = (share * self.n).sum(-1) / self.n.sum()
         return found
 
     def mean(self, times: Array) -> float:
@@ -41,7 +42,6 @@ def share_apart(canary: Spans, stable: Spans) -> float:
     edges = np.unique(
         np.concatenate([canary.starts, canary.ends, stable.starts, stable.ends])
     )
-    both = np.diff(canary.until(edges)), np.diff(stable.until(edges))
-    # A window without length has all its requests at its one edge.
-    firsts = canary.until(edges[0]), stable.until(edges[0])
-    return float(np.abs(both[0] - both[1]).sum() + abs(firsts[0] - firsts[1])) / 2
+    a, b = canary.until(edges), stable.until(edges)
+    # A window without length has all its requests at its one edge: the first counts.
+    return float(np.abs(np.diff(a) - np.diff(b)).sum() + abs(a[0] - b[0])) / 2
