@@ -27,6 +27,18 @@ def _post(session: requests.Session, server: Predictor, path: str, **body: Any) 
     return session.post(server.url + path, timeout=30, **body)
 
 
+def _predictions(
+    session: requests.Session,
+    server: Predictor,
+    texts: list[str],
+    headers: dict[str, str],
+) -> list[dict[str, Any]]:
+    body = {"instances": texts}
+    answer = _post(session, server, V1, json=body, headers=headers)
+    found: list[dict[str, Any]] = answer.json()["predictions"]
+    return found
+
+
 def test_v1_answers_label_confidence_and_probabilities(
     server: Predictor, session: requests.Session
 ) -> None:
@@ -35,6 +47,21 @@ def test_v1_answers_label_confidence_and_probabilities(
     assert (first["label"], second["label"]) == ("greeting", "question")
     assert list(first["probabilities"]) == LABELS
     assert first["confidence"] == max(first["probabilities"].values())
+
+
+def test_many_texts_are_answered_as_each_alone(
+    server: Predictor, session: requests.Session
+) -> None:
+    texts = [f"where is parcel {number}?" for number in range(200)]
+    event = {f"ce-{name}": "1" for name in ("id", "source", "type")}
+    event["ce-specversion"] = "1.0"
+    (alone,) = _predictions(session, server, texts[:1], {})
+    for headers in ({}, event):
+        found = _predictions(session, server, texts, headers)
+        assert len(found) == len(texts)
+        assert found[0]["label"] == alone["label"]
+        assert found[0]["confidence"] == pytest.approx(alone["confidence"])
+        assert found[0]["probabilities"] == pytest.approx(alone["probabilities"])
 
 
 def test_v2_answers_three_tensors(server: Predictor, session: requests.Session) -> None:
