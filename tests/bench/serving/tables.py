@@ -149,7 +149,7 @@ def bars(found: Found) -> list[Bar]:
             least(
                 f"{model}, {way}, {BATCH} texts: plain kserve.Model",
                 rps((one, f"{way} batch"), (other, f"{way} batch")),
-                10,
+                4,
             )
             for model, one, other in (("v1", OURS, KSERVE), ("v2", OURS2, KSERVE2))
             for way in ("V1", "V2")
