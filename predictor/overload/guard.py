@@ -14,7 +14,8 @@ from predictor.overload.limits import HELD_BYTES, HELD_SHORT, RETRY_S
 BUSY = HTTPStatus.SERVICE_UNAVAILABLE
 TURN_S = 0.01  # of work before the event loop looks at its sockets again
 STARTS = 16  # requests of the ordinary way that begin in one turn
-REFUSALS, REFUSALS_S = 4, 0.008  # so many at once, and the next so much later
+REFUSALS_S = 0.008  # later than one refusal comes the next, or than a few of a crowd
+REFUSALS, CROWD = 4, 200  # one more at once for so many that wait
 REST = 9  # times as long as refusing took: what is done counts, not what is refused
 
 
@@ -77,7 +78,7 @@ class Turns:
         if not self._is_paced:
             return
         began = perf_counter()
-        for _ in range(min(REFUSALS, len(self.refusals))):
+        for _ in range(min(REFUSALS, 1 + len(self.refusals) // CROWD)):
             self.refusals.popleft()()
         rest = max(REFUSALS_S, REST * (perf_counter() - began))
         loop.call_later(rest, self._refuse, loop)

@@ -57,7 +57,7 @@ def test_long_work_is_answered_or_refused_and_does_not_hold_the_end(
             def answered() -> int:
                 return [each.result() for each in answers if each.done()].count(200)
 
-            # The first refusals come at once, on a busy machine before any work is done.
+            # Refusals come at once, on a busy machine before any work is done.
             until(answered)
             before = answered()
             server.process.send_signal(signal.SIGTERM)

@@ -16,7 +16,7 @@ from uvicorn.server import ServerState
 
 from predictor.overload.connection import PART, GuardedConnection
 from predictor.overload.cutting import BODY as BODY_PHASE
-from predictor.overload.guard import REFUSALS, Guard, Turns
+from predictor.overload.guard import CROWD, REFUSALS, Guard, Turns
 from predictor.overload.limits import FIRST_S, SHORT_BODY
 from predictor.overload.work import FORGOTTEN_S, BusyError, Work
 from predictor.scorer import Scorer
@@ -157,23 +157,32 @@ class Clock:
         return after
 
 
-def test_refusals_come_few_at_once_and_leave_most_of_the_time_to_others() -> None:
+@pytest.mark.parametrize(("waiting", "at_once"), [(2, 1), (REFUSALS * CROWD, REFUSALS)])
+def test_refusals_come_few_at_once_and_leave_most_of_the_time_to_others(
+    waiting: int, at_once: int
+) -> None:
     turns, clock, done = Turns(), Clock(), []
 
     def refuse() -> None:
         time.sleep(0.002)
         done.append(1)
 
-    for _ in range(REFUSALS + 1):
+    for _ in range(waiting):
         turns.pace(clock, refuse)
     assert clock.turn() == 0
-    assert len(done) == REFUSALS
-    assert clock.turn() >= 9 * REFUSALS * 0.002
-    assert len(done) == REFUSALS + 1
-    clock.turn()
-    assert not clock.soon
-    turns.pace(clock, refuse)
-    assert clock.turn() == 0
+    assert len(done) == at_once
+    assert clock.turn() >= 9 * at_once * 0.002
+    assert len(done) == 2 * at_once
+
+
+def test_who_is_refused_alone_waits_for_nobody() -> None:
+    turns, clock, done = Turns(), Clock(), []
+    for number in (1, 2):
+        turns.pace(clock, lambda: done.append(1))
+        assert clock.turn() == 0
+        assert len(done) == number
+        clock.turn()
+        assert not clock.soon
 
 
 async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:
