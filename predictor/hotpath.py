@@ -23,7 +23,7 @@ from predictor.protocol import (
     texts_from_plain,
     texts_from_v1,
     v1_answer,
-    v1_sent,
+    v1_json,
 )
 from predictor.protocol_v2 import new_id
 from predictor.protocol_v2_rest import plain_v2_answer, texts_from_plain_v2
@@ -86,7 +86,7 @@ class HotPath:
             return
         self.routes = {
             b"/v1/models/%s:predict" % model.name.encode(): Route(
-                "v1", texts_from_v1, lambda found, _: orjson.dumps(v1_sent(found))
+                "v1", texts_from_v1, lambda found, _: v1_json(found)
             ),
             b"/v2/models/%s/infer" % model.name.encode(): Route(
                 "v2",

@@ -88,6 +88,7 @@ class IntentModel(kserve.Model):  # type: ignore[misc]  # published without type
     ) -> dict[str, Any] | InferResponse:
         """Answer a V1 body or a V2 request in its own form.
 
+        Of V1's, what our own route sends as JSON may be JSON already: `v1_sent`.
         Raises kserve's InvalidInput for a fault of the caller.
         """
         headers = headers or {}

@@ -109,6 +109,11 @@ def v1_sent(predictions: Predictions) -> dict[str, Any]:
     return {"predictions": orjson.Fragment(b"[%s]" % b"".join(parts)[:-1])}
 
 
+def v1_json(predictions: Predictions) -> bytes:
+    """Return `v1_answer` as JSON."""
+    return orjson.dumps(v1_sent(predictions))
+
+
 def plain_answer(answer: dict[str, Any]) -> dict[str, Any]:
     """Return `{"intent", "confidence"}` of a V1 answer's first prediction."""
     first = answer["predictions"][0]

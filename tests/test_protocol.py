@@ -14,7 +14,7 @@ from predictor.protocol import (
     texts_from_plain,
     texts_from_v1,
     v1_answer,
-    v1_sent,
+    v1_json,
 )
 
 PREDICTIONS = Predictions.of(("a", "b"), [[0.25, 0.75], [0.5, 0.5]])
@@ -104,7 +104,7 @@ def test_v1_is_written_to_the_same_bytes_however_many_texts_there_are(
     asked: tuple[tuple[str, ...], list[list[float]]],
 ) -> None:
     predictions = Predictions.of(*asked)
-    assert orjson.dumps(v1_sent(predictions)) == orjson.dumps(v1_answer(predictions))
+    assert v1_json(predictions) == orjson.dumps(v1_answer(predictions))
 
 
 def test_v1_answers_name_label_confidence_and_all_probabilities() -> None:

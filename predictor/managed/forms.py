@@ -25,6 +25,7 @@ from predictor.protocol import (
     texts_from_plain,
     texts_from_v1,
     v1_answer,
+    v1_json,
 )
 
 Form = Literal["json", "plain", "lines", "csv"]
@@ -148,7 +149,7 @@ def _as_csv(found: Predictions) -> bytes:
 
 
 WRITERS: dict[Form, Callable[[Predictions], bytes]] = {
-    "json": lambda found: orjson.dumps(v1_answer(found)),
+    "json": v1_json,
     "plain": lambda found: orjson.dumps(plain_answer(v1_answer(found))),
     "lines": _as_lines,
     "csv": _as_csv,
