@@ -14,7 +14,7 @@ from predictor.overload.limits import HELD_BYTES, HELD_SHORT, RETRY_S
 BUSY = HTTPStatus.SERVICE_UNAVAILABLE
 TURN_S = 0.01  # of work before the event loop looks at its sockets again
 STARTS = 16  # requests of the ordinary way that begin in one turn
-REFUSALS_S = 0.008  # later than one refusal comes the next, or than a few of a crowd
+REFUSALS_S = 0.008  # between two refusals, or between a few and the next few
 REFUSALS, CROWD = 4, 200  # one more at once for so many that wait
 REST = 9  # times as long as refusing took: what is done counts, not what is refused
 

@@ -45,7 +45,7 @@ class Work:
         """Return the probabilities of each text. Raises BusyError."""
         cost = self._scorer.seconds(texts)
         self._coming = max(round(self._coming - cost, 6), 0.0)
-        refusal = self.refusal(texts)
+        refusal = self._refusal(cost)
         if refusal is not None:
             raise refusal
         self._waiting += 1
@@ -53,7 +53,7 @@ class Work:
         try:
             found: list[list[float]] = []
             async with self._places:
-                for part in self._slices(texts):
+                for part in self._slices(texts, cost):
                     found += await self.run(self._scorer.rows, part)
                     done = self._scorer.seconds(part)
                     self._seconds -= done
@@ -121,18 +121,18 @@ class Work:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, function, *arguments)
 
-    def _slices(self, texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    def _slices(self, texts: Sequence[str], cost: float) -> Iterator[Sequence[str]]:
         """Yield the texts in parts; a pipeline may round a part unlike the whole."""
-        if not self._scorer.is_compiled or self._scorer.seconds(texts) <= SLICE_S:
+        if not self._scorer.is_compiled or cost <= SLICE_S:
             yield texts
             return
         part: list[str] = []
-        cost = 0.0
+        taken = 0.0
         for text in texts:
             part.append(text)
-            cost += self._scorer.seconds((text,))
-            if cost >= SLICE_S:
+            taken += self._scorer.seconds((text,))
+            if taken >= SLICE_S:
                 yield part
-                part, cost = [], 0.0
+                part, taken = [], 0.0
         if part:
             yield part

@@ -28,8 +28,7 @@ class Spans:
             return np.zeros(np.shape(times))
         lengths = np.maximum(self.ends - self.starts, SHORTEST_S)
         passed = (np.asarray(times)[..., None] - self.starts) / lengths
-        share = np.minimum(np.maximum(passed, 0.0), 1.0)
-        found: Array = (share * self.n).sum(-1) / self.n.sum()
+        found: Array = (np.clip(passed, 0.0, 1.0) * self.n).sum(-1) / self.n.sum()
         return found
 
     def mean(self, times: Array) -> float:
